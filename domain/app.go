@@ -1,0 +1,215 @@
+package domain
+
+import (
+	"context"
+	"time"
+)
+
+// App is a tenant.
+type App struct {
+	Num       AppNum
+	ID        AppID
+	Name      string
+	Settings  AppSettings
+	CreatedAt time.Time
+}
+
+// Ref returns the app's names.
+func (a App) Ref() AppRef { return AppRef{Num: a.Num, ID: a.ID} }
+
+// AppSettings are what an operator may set per app.
+type AppSettings struct {
+	MaxGroupMembers int `json:"max_group_members"` // of a normal group, 2 to MaxMaxGroupMembers
+}
+
+// MaxMaxGroupMembers is the greatest limit an app may have for the members of a
+// normal group: every message is written to each member's log.
+const MaxMaxGroupMembers = 5000
+
+// DefaultAppSettings returns the settings of an app that sets none.
+func DefaultAppSettings() AppSettings {
+	return AppSettings{MaxGroupMembers: MaxGroupMembers}
+}
+
+func (s AppSettings) validate() *Error {
+	if s.MaxGroupMembers < 2 || s.MaxGroupMembers > MaxMaxGroupMembers {
+		return Invalid("/settings/max_group_members", "must be between 2 and %d", MaxMaxGroupMembers)
+	}
+	return nil
+}
+
+// AppPatch changes an app; nil leaves a part as it is.
+type AppPatch struct {
+	Name            *string
+	MaxGroupMembers *int
+}
+
+// AppKey is a credential of a business back end, without its secret.
+type AppKey struct {
+	ID        string
+	Name      string
+	CreatedAt time.Time
+}
+
+// AppStore keeps apps and their keys.
+type AppStore interface {
+	// CreateApp stores a and gives it a number. ErrAppExists when the id is taken.
+	CreateApp(ctx context.Context, a App, key AppKey, keyHash []byte) (App, error)
+	// App returns a live app or ErrAppNotFound.
+	App(ctx context.Context, id AppID) (App, error)
+	// Apps lists live apps by id.
+	Apps(ctx context.Context, p Page) (List[App], error)
+	// UpdateApp applies change to a live app in one transaction; change may run
+	// more than once. ErrAppNotFound.
+	UpdateApp(ctx context.Context, id AppID, change func(*App) error) (App, error)
+	// DeleteApp ends an app: its credentials stop, its id becomes free. ErrAppNotFound.
+	DeleteApp(ctx context.Context, id AppID, at time.Time) error
+
+	// AddAppKey stores a key's hash.
+	AddAppKey(ctx context.Context, app AppNum, key AppKey, hash []byte) error
+	// AppKeys lists the live keys of an app by id.
+	AppKeys(ctx context.Context, app AppNum, p Page) (List[AppKey], error)
+	// RevokeAppKey ends a key at once. ErrKeyNotFound.
+	RevokeAppKey(ctx context.Context, app AppNum, keyID string, at time.Time) error
+}
+
+// KeyMaker makes the secrets of app keys.
+type KeyMaker interface {
+	// NewAppKey returns a fresh key id, the secret to show once, and the hash to store.
+	NewAppKey() (keyID, secret string, hash []byte, err error)
+}
+
+// Apps is the operator's use case: tenants and their keys.
+type Apps struct {
+	store AppStore
+	keys  KeyMaker
+	clock Clock
+}
+
+// NewApps returns the use case; all arguments are needed.
+func NewApps(store AppStore, keys KeyMaker, clock Clock) *Apps {
+	return &Apps{store: store, keys: keys, clock: clock}
+}
+
+// NewAppKey is a key with its secret, at the only moment it is known.
+type NewAppKey struct {
+	AppKey
+	Secret string
+}
+
+// Create makes an app with its first key. bad_request, forbidden, app_exists.
+func (s *Apps) Create(ctx context.Context, by Principal, id AppID, name string, settings *AppPatch) (App, NewAppKey, error) {
+	if err := by.RequireAdmin(); err != nil {
+		return App{}, NewAppKey{}, err
+	}
+	app := App{ID: id, Name: name, Settings: DefaultAppSettings(), CreatedAt: Millis(s.clock.Now())}
+	if settings != nil && settings.MaxGroupMembers != nil {
+		app.Settings.MaxGroupMembers = *settings.MaxGroupMembers
+	}
+	if err := join(ValidateID("/app_id", string(id)), validateText("/name", name, MaxName), app.Settings.validate()); err != nil {
+		return App{}, NewAppKey{}, err
+	}
+	key, hash, err := s.newKey("first")
+	if err != nil {
+		return App{}, NewAppKey{}, err
+	}
+	app, err = s.store.CreateApp(ctx, app, key.AppKey, hash)
+	return app, key, err
+}
+
+// Get returns an app. bad_request, forbidden, app_not_found.
+func (s *Apps) Get(ctx context.Context, by Principal, id AppID) (App, error) {
+	if err := s.allow(by, id); err != nil {
+		return App{}, err
+	}
+	return s.store.App(ctx, id)
+}
+
+// List returns a page of apps by id. forbidden.
+func (s *Apps) List(ctx context.Context, by Principal, p Page) (List[App], error) {
+	if err := by.RequireAdmin(); err != nil {
+		return List[App]{}, err
+	}
+	return s.store.Apps(ctx, p)
+}
+
+// Update changes an app. bad_request, forbidden, app_not_found.
+func (s *Apps) Update(ctx context.Context, by Principal, id AppID, patch AppPatch) (App, error) {
+	if err := s.allow(by, id); err != nil {
+		return App{}, err
+	}
+	return s.store.UpdateApp(ctx, id, func(a *App) error {
+		if patch.Name != nil {
+			a.Name = *patch.Name
+		}
+		if patch.MaxGroupMembers != nil {
+			a.Settings.MaxGroupMembers = *patch.MaxGroupMembers
+		}
+		return join(validateText("/name", a.Name, MaxName), a.Settings.validate())
+	})
+}
+
+// Delete ends an app and every credential of it. bad_request, forbidden, app_not_found.
+func (s *Apps) Delete(ctx context.Context, by Principal, id AppID) error {
+	if err := s.allow(by, id); err != nil {
+		return err
+	}
+	return s.store.DeleteApp(ctx, id, s.clock.Now())
+}
+
+// CreateKey makes one more key for an app. bad_request, forbidden, app_not_found.
+func (s *Apps) CreateKey(ctx context.Context, by Principal, id AppID, name string) (NewAppKey, error) {
+	if err := s.allow(by, id); err != nil {
+		return NewAppKey{}, err
+	}
+	if err := validateText("/name", name, MaxName); err != nil {
+		return NewAppKey{}, err
+	}
+	app, err := s.store.App(ctx, id)
+	if err != nil {
+		return NewAppKey{}, err
+	}
+	key, hash, err := s.newKey(name)
+	if err != nil {
+		return NewAppKey{}, err
+	}
+	return key, s.store.AddAppKey(ctx, app.Num, key.AppKey, hash)
+}
+
+// Keys lists an app's keys without their secrets. bad_request, forbidden, app_not_found.
+func (s *Apps) Keys(ctx context.Context, by Principal, id AppID, p Page) (List[AppKey], error) {
+	app, err := s.Get(ctx, by, id)
+	if err != nil {
+		return List[AppKey]{}, err
+	}
+	return s.store.AppKeys(ctx, app.Num, p)
+}
+
+// RevokeKey ends a key within seconds on every node. bad_request, forbidden,
+// app_not_found, key_not_found.
+func (s *Apps) RevokeKey(ctx context.Context, by Principal, id AppID, keyID string) error {
+	app, err := s.Get(ctx, by, id)
+	if err != nil {
+		return err
+	}
+	if err := ValidateID("key_id", keyID); err != nil {
+		return err
+	}
+	return s.store.RevokeAppKey(ctx, app.Num, keyID, s.clock.Now())
+}
+
+func (s *Apps) allow(by Principal, id AppID) error {
+	if err := by.RequireAdmin(); err != nil {
+		return err
+	}
+	return join(ValidateID("app_id", string(id)))
+}
+
+func (s *Apps) newKey(name string) (NewAppKey, []byte, error) {
+	id, secret, hash, err := s.keys.NewAppKey()
+	if err != nil {
+		return NewAppKey{}, nil, err
+	}
+	key := AppKey{ID: id, Name: name, CreatedAt: Millis(s.clock.Now())}
+	return NewAppKey{AppKey: key, Secret: secret}, hash, nil
+}

@@ -1,0 +1,158 @@
+package domain
+
+import (
+	"context"
+	"time"
+)
+
+// Entry is one entry of a user's log.
+type Entry struct {
+	Seq     int64
+	Message *Message
+	// IsSender tells that the log's user sent the message.
+	IsSender bool
+}
+
+// LogHead is the state of a user's log.
+type LogHead struct {
+	First int64  // lowest entry that is kept; Head+1 when the log is empty
+	Head  int64  // highest entry; 0 when there never was one
+	Epoch string // changes when the log starts anew
+}
+
+// LogPage is a part of a user's log, ascending and contiguous.
+type LogPage struct {
+	LogHead
+	Entries []Entry
+	HasMore bool // exact at the moment of reading
+}
+
+// LogStore reads what was appended.
+type LogStore interface {
+	// ReadLog returns up to limit entries after after, or from the first that is
+	// kept, cut at MaxPageBytes of content but never empty when there is one; one
+	// consistent view. ErrUserNotFound.
+	ReadLog(ctx context.Context, app AppNum, user UserNum, after int64, limit int) (LogPage, error)
+	// Heads returns the heads of the logs of users; absent users are left out.
+	Heads(ctx context.Context, app AppNum, users []UserNum) (map[UserNum]int64, error)
+	// History returns a page of the conversation that viewer (the zero value is
+	// the business) names target, ascending. ErrUserNotFound, ErrGroupNotFound, ErrNotInGroup.
+	History(ctx context.Context, app AppNum, viewer UserRef, target Target, r HistoryRange) (HistoryPage, error)
+}
+
+// HistoryRange asks for a part of a conversation: what comes before Before, or
+// after After, or the newest when both are nil. At most one is set.
+type HistoryRange struct {
+	Before, After *int64
+	Limit         int
+}
+
+// HistoryPage is a part of a conversation, ascending by ConversationSeq.
+type HistoryPage struct {
+	Messages []*Message
+	HasMore  bool // in the direction that was asked for
+}
+
+// SyncParams asks for a part of the caller's log.
+type SyncParams struct {
+	After int64
+	Epoch string        // of the log that After belongs to; "" does not check
+	Limit int           // 1 to MaxPageSize
+	Wait  time.Duration // how long to wait for an entry when there is none, up to MaxSyncWait
+}
+
+// Sync returns the caller's log after a position. With Wait it answers as soon
+// as there is an entry, or empty when the time is over. bad_request, forbidden,
+// resync_required.
+func (m *Messenger) Sync(ctx context.Context, by Principal, p SyncParams) (LogPage, error) {
+	if err := by.RequireUser(); err != nil {
+		return LogPage{}, err
+	}
+	if err := p.validate(); err != nil {
+		return LogPage{}, err
+	}
+	if p.Wait == 0 {
+		return m.readLog(ctx, by, p)
+	}
+	changed, stop := m.notify.Watch(by.App.Num, by.User.Num)
+	defer stop()
+	deadline := time.NewTimer(p.Wait)
+	defer deadline.Stop()
+	for {
+		page, err := m.readLog(ctx, by, p)
+		if err != nil || len(page.Entries) > 0 {
+			return page, err
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return page, nil
+		case <-ctx.Done():
+			return LogPage{}, ctx.Err()
+		}
+	}
+}
+
+func (m *Messenger) readLog(ctx context.Context, by Principal, p SyncParams) (LogPage, error) {
+	page, err := m.logs.ReadLog(ctx, by.App.Num, by.User.Num, p.After, p.Limit)
+	if err != nil {
+		return LogPage{}, err
+	}
+	return page, page.CheckCursor(p.After, p.Epoch)
+}
+
+// CheckCursor returns ErrResyncRequired when a cursor does not belong to the log.
+func (h LogHead) CheckCursor(after int64, epoch string) error {
+	if after > h.Head || (epoch != "" && epoch != h.Epoch) {
+		return ErrResyncRequired
+	}
+	return nil
+}
+
+func (p SyncParams) validate() error {
+	var fails []*Error
+	if p.After < 0 {
+		fails = append(fails, Invalid("after", "must not be negative"))
+	}
+	if p.Limit < 1 || p.Limit > MaxPageSize {
+		fails = append(fails, Invalid("limit", "must be between 1 and %d", MaxPageSize))
+	}
+	if p.Wait < 0 || p.Wait > MaxSyncWait {
+		fails = append(fails, Invalid("wait", "must be between 0 and %d", int(MaxSyncWait/time.Second)))
+	}
+	return join(fails...)
+}
+
+// History returns messages of a conversation that the caller takes part in; the
+// back end reads any group, and its own conversation with a user. bad_request,
+// forbidden, user_not_found, group_not_found, not_in_group.
+func (m *Messenger) History(ctx context.Context, by Principal, conversationID string, r HistoryRange) (HistoryPage, error) {
+	if err := by.RequireUserOrApp(); err != nil {
+		return HistoryPage{}, err
+	}
+	target, err := ParseConversationID("conversation_id", conversationID, !by.ActsForUser())
+	if err != nil {
+		return HistoryPage{}, err
+	}
+	if err := r.validate(); err != nil {
+		return HistoryPage{}, err
+	}
+	return m.logs.History(ctx, by.App.Num, by.User, target, r)
+}
+
+func (r HistoryRange) validate() error {
+	var fails []*Error
+	if r.Limit < 1 || r.Limit > MaxPageSize {
+		fails = append(fails, Invalid("limit", "must be between 1 and %d", MaxPageSize))
+	}
+	if r.Before != nil && r.After != nil {
+		fails = append(fails, Invalid("before", "must not be given together with after"))
+	}
+	if r.Before != nil && *r.Before < 0 {
+		fails = append(fails, Invalid("before", "must not be negative"))
+	}
+	if r.After != nil && *r.After < 0 {
+		fails = append(fails, Invalid("after", "must not be negative"))
+	}
+	return join(fails...)
+}

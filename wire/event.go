@@ -1,0 +1,40 @@
+package wire
+
+import "github.com/gim-im/gim/domain"
+
+// Topic is what a node listens to on the bus: one user of one app. Its nodes
+// are those that hold a connection, or a waiting request, of that user.
+type Topic struct {
+	App  domain.AppNum
+	User domain.UserNum
+}
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventMessage EventKind = iota + 1 // a message for the topic's user
+	EventSession                      // a device of the user opened a session
+	// EventGap is made by the bus itself: events of the topic may have been
+	// lost, so whoever depends on them reads the store. The zero Topic means all.
+	EventGap
+)
+
+// Event is what the bus carries from a node to those that listen to a topic.
+// It is shared between receivers: treat it as immutable.
+type Event struct {
+	Kind  EventKind
+	Topic Topic
+
+	// Of EventMessage.
+	Seq      int64 // entry in the user's log; 0 when the message is not stored
+	IsSender bool  // the topic's user sent the message
+	Body     *Body
+	Origin   string // session that sent it, or ""
+	Request  domain.RequestInfo
+
+	// Of EventSession: sessions of Device with a lower number are replaced.
+	Device  domain.DeviceID
+	Session int64
+}
