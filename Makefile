@@ -1,8 +1,8 @@
 # Every target does its own set-up. `make` alone lists them.
 
 TOOL := go tool -modfile=tools.mod
-# All Go files of the repository, also those not committed yet.
-GO_FILES = $(shell git ls-files -co --exclude-standard -- '*.go')
+# All Go files that people write, also those not committed yet.
+GO_FILES = $(shell git ls-files -co --exclude-standard -- '*.go' ':(exclude,attr:linguist-generated)')
 # The release of golangci-lint that .golangci.yml is written for.
 GOLANGCI_LINT_VERSION := v2.15.0
 PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 recorded=docs/bench.txt
 today=bin/bench.txt
 mkdir -p bin
-go test -run '^$' -bench . -benchmem -count "${COUNT:-6}" ./... | grep -v -e '^?' -e '^ok' -e '^PASS' | tee "$today"
+go test -run '^$' -bench . -benchmem -count "${COUNT:-6}" ./... | sed -E '/^([?]|ok|PASS)/d' | tee "$today"
 
 if [ -n "${RECORD:-}" ]; then
 	mkdir -p docs
