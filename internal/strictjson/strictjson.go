@@ -43,8 +43,7 @@ func (e *Error) Error() string {
 // Check returns nil when data holds exactly one JSON value (white space around
 // it is allowed) in valid UTF-8, without lone surrogates, without an object that
 // has a name twice, without U+0000 in any string or name, escaped or not, and
-// nested no deeper than MaxDepth. Otherwise it returns an *Error. It does not
-// allocate for data that it accepts.
+// nested no deeper than MaxDepth. Otherwise it returns an *Error.
 func Check(data []byte) error {
 	if !jsontext.Value(data).IsValid() {
 		return diagnose(data)
