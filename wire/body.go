@@ -1,11 +1,28 @@
 package wire
 
-import "github.com/gim-im/gim/domain"
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
 
-// Body is a message together with its encodings, which are made at most once
-// and shared by all receivers. It is safe for concurrent use.
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gim-im/gim/domain"
+)
+
+// Body is a message together with its encodings. Receivers differ only in
+// their seq and in their name of the conversation, so everything else is encoded
+// at most once in each form and shared. It is safe for concurrent use.
 type Body struct {
 	message *domain.Message
+
+	protoOnce sync.Once
+	proto     []byte
+
+	jsonOnce sync.Once
+	json     []byte
 }
 
 // NewBody wraps m, which must not be changed afterwards.
@@ -13,3 +30,101 @@ func NewBody(m *domain.Message) *Body { return &Body{message: m} }
 
 // Message returns the message; treat it as immutable.
 func (b *Body) Message() *domain.Message { return b.message }
+
+// Size estimates the bytes that the message takes in a frame or in a queue,
+// without encoding it.
+func (b *Body) Size() int {
+	const rest = 320 // names, ids, times and the receiver's own fields
+	m := b.message
+	size := rest + len(m.Content) + len(m.ClientMsgID)
+	for _, id := range m.Mentions {
+		size += len(id) + 3
+	}
+	return size
+}
+
+// CommonProto returns the message as bytes of gim.v1.Message without seq and
+// conversation_id. The bytes are shared: do not change them.
+func (b *Body) CommonProto() []byte {
+	b.protoOnce.Do(func() { b.proto = marshalCommon(b.message) })
+	return b.proto
+}
+
+func marshalCommon(m *domain.Message) []byte {
+	// The only failure is text that is not UTF-8, which domain never lets in; an
+	// empty encoding is then refused by whoever reads it.
+	common, _ := proto.Marshal(&Message{
+		MessageId:       string(m.ID),
+		ConversationSeq: m.ConversationSeq,
+		Sender:          &Sender{Type: string(m.Sender.Type), UserId: string(m.Sender.User), DeviceId: string(m.Sender.Device)},
+		To:              &Target{UserId: string(m.To.User), GroupId: string(m.To.Group)},
+		Type:            string(m.Type),
+		Content:         m.Content,
+		Mentions:        m.Mentions,
+		ClientMsgId:     m.ClientMsgID,
+		SentAt:          m.SentAt.UnixMilli(),
+		Status:          string(m.Status),
+	})
+	return common
+}
+
+// ParseBody reads what CommonProto wrote; it keeps common, which must not be
+// changed afterwards. The message's conversation number is not part of it. It
+// fails on anything that is not a whole message.
+func ParseBody(common []byte) (*Body, error) {
+	var p Message
+	if err := proto.Unmarshal(common, &p); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.GetMessageId() == "" || p.GetType() == "" || p.GetSender().GetType() == "":
+		return nil, errors.New("message lacks its id, type or sender")
+	case p.GetSeq() != 0 || p.GetConversationId() != "":
+		return nil, errors.New("message is one receiver's, not everyone's")
+	case !json.Valid(p.GetContent()):
+		return nil, errors.New("content is not JSON")
+	}
+	b := NewBody(&domain.Message{
+		ConversationSeq: p.GetConversationSeq(),
+		ID:              domain.MessageID(p.GetMessageId()),
+		Sender: domain.Sender{
+			Type: domain.SenderType(p.GetSender().GetType()),
+			User: domain.UserID(p.GetSender().GetUserId()), Device: domain.DeviceID(p.GetSender().GetDeviceId()),
+		},
+		To:          domain.Target{User: domain.UserID(p.GetTo().GetUserId()), Group: domain.GroupID(p.GetTo().GetGroupId())},
+		Type:        domain.ContentType(p.GetType()),
+		Content:     p.GetContent(),
+		Mentions:    p.GetMentions(),
+		ClientMsgID: p.GetClientMsgId(),
+		SentAt:      time.UnixMilli(p.GetSentAt()).UTC(),
+		Status:      domain.Status(p.GetStatus()),
+	})
+	b.protoOnce.Do(func() { b.proto = common })
+	return b, nil
+}
+
+// Numbers of the fields that are one receiver's own, as in gim.proto.
+const (
+	fieldSeq            protowire.Number = 1
+	fieldConversationID protowire.Number = 2
+)
+
+// AppendProto appends the message as gim.v1.Message, as one receiver reads it.
+func (b *Body) AppendProto(dst []byte, seq int64, conversationID string) []byte {
+	if seq != 0 {
+		dst = protowire.AppendTag(dst, fieldSeq, protowire.VarintType)
+		dst = protowire.AppendVarint(dst, uint64(seq)) //nolint:gosec // two's complement, as protobuf has it
+	}
+	dst = protowire.AppendTag(dst, fieldConversationID, protowire.BytesType)
+	dst = protowire.AppendString(dst, conversationID)
+	return append(dst, b.CommonProto()...)
+}
+
+// sizeProto is the length of what AppendProto appends.
+func (b *Body) sizeProto(seq int64, conversationID string) int {
+	size := protowire.SizeTag(fieldConversationID) + protowire.SizeBytes(len(conversationID)) + len(b.CommonProto())
+	if seq != 0 {
+		size += protowire.SizeTag(fieldSeq) + protowire.SizeVarint(uint64(seq)) //nolint:gosec // as above
+	}
+	return size
+}
