@@ -29,7 +29,6 @@ func mustExec(t *testing.T, db *sql.DB, statement string) {
 }
 
 func TestMariaDB_EachCallIsAnEmptyDatabaseThatEndsWithItsTest(t *testing.T) {
-	t.Parallel()
 	first := openDB(t, MariaDB(t))
 	mustExec(t, first, "CREATE TABLE t (id INT PRIMARY KEY)")
 
