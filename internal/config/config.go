@@ -1,0 +1,74 @@
+// Package config holds the settings of gim: what they are called, what they may
+// be and where they come from. A setting is taken from the command line, else
+// from its environment variable, else from the YAML file, else it has its
+// default; the same name stands in all of them (--rest-addr, GIM_REST_ADDR,
+// rest-addr).
+//
+// The struct tags of [Config] are the one place where a setting is described.
+// Nothing here prints or returns a [Secret] unless asked by name.
+//
+// A [Config] is a plain value. A [Source] is used by one goroutine.
+package config
+
+import "time"
+
+// Config is every setting of `gim serve`. Check it with [Config.Validate].
+type Config struct {
+	Storage `embed:"" group:"Storage:"`
+	Network `embed:"" group:"Network:"`
+	Access  `embed:"" group:"Access:"`
+	Timers  `embed:"" group:"Timers:"`
+	Logging `embed:"" group:"Logging:"`
+
+	Demo bool `name:"demo" group:"Demo:" help:"Run with a demo app whose users, alice and bob, anyone on this machine can sign in as. Needs a loopback --rest-addr."`
+}
+
+// Storage says where gim keeps what it must not lose.
+type Storage struct {
+	DataDir  string `name:"data-dir" default:"gim-data" placeholder:"DIR" help:"Directory of the embedded database and of gim's own secret; made at first start. Used by one process at a time."`
+	MySQLDSN Secret `name:"mysql-dsn" placeholder:"DSN" help:"MySQL or MariaDB to use instead of the embedded database, as user:password@tcp(host:3306)/database. Several gims may share it."`
+}
+
+// Network says what gim listens on and how nodes reach each other.
+type Network struct {
+	Roles          []string `name:"roles" default:"rest,ws" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket)."`
+	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket; port 0 takes a free one, an empty host means all interfaces."`
+	AdminAddr      string   `name:"admin-addr" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address for /livez, /readyz, /metrics and /debug/pprof. It asks for no credentials: keep it private."`
+	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself; the others are found at the next sync."`
+	AllowedOrigins []string `name:"allowed-origins" placeholder:"ORIGIN,..." help:"Other web sites whose pages may connect, like https://chat.example.com. The server's own pages always may."`
+}
+
+// Access says who may do what, how often.
+type Access struct {
+	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
+	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 bytes in hex or base64, from which gim derives its own keys; the same on all nodes. Without it one is made in the data directory."`
+	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off."`
+}
+
+// Timers are durations such as 30s, 1m30s or 500ms; none may be under 100ms.
+type Timers struct {
+	Heartbeat     time.Duration `name:"heartbeat" default:"30s" placeholder:"TIME" help:"How often a connected client shows that it lives. Silence for 2.5 times as long closes the connection."`
+	SignInTimeout time.Duration `name:"sign-in-timeout" default:"10s" placeholder:"TIME" help:"How long a connection may take to sign in."`
+	DrainTimeout  time.Duration `name:"drain-timeout" default:"15s" placeholder:"TIME" help:"How long stopping may take: connections are told to go elsewhere, requests under way are finished."`
+}
+
+// Logging says what is logged, on stderr, and how.
+type Logging struct {
+	LogLevel  string `name:"log-level" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Least important level that is logged, of: ${enum}."`
+	LogFormat string `name:"log-format" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Form of the log, of: ${enum}. auto is text on a terminal and json elsewhere."`
+}
+
+// RoleREST and RoleWS are what a process may serve, in Network.Roles.
+const (
+	RoleREST = "rest"
+	RoleWS   = "ws"
+)
+
+// Default returns the settings of a gim that was told nothing.
+func Default() Config {
+	c, _, err := Load(nil, nil)
+	if err != nil {
+		panic("the defaults are not valid: " + err.Error()) // impossible: a test loads them
+	}
+	return c
+}
