@@ -16,7 +16,9 @@ import (
 // their seq and in their name of the conversation, so everything else is encoded
 // at most once in each form and shared. It is safe for concurrent use.
 type Body struct {
-	message *domain.Message
+	message    *domain.Message
+	toSender   string // the conversation as its sender names it
+	toReceiver string
 
 	protoOnce sync.Once
 	proto     []byte
@@ -26,10 +28,21 @@ type Body struct {
 }
 
 // NewBody wraps m, which must not be changed afterwards.
-func NewBody(m *domain.Message) *Body { return &Body{message: m} }
+func NewBody(m *domain.Message) *Body {
+	return &Body{message: m, toSender: m.ConversationID(true), toReceiver: m.ConversationID(false)}
+}
 
 // Message returns the message; treat it as immutable.
 func (b *Body) Message() *domain.Message { return b.message }
+
+// ConversationID returns the name of the conversation for the message's sender
+// or for any other receiver.
+func (b *Body) ConversationID(toSender bool) string {
+	if toSender {
+		return b.toSender
+	}
+	return b.toReceiver
+}
 
 // Size estimates the bytes that the message takes in a frame or in a queue,
 // without encoding it.

@@ -168,3 +168,5 @@ func TestBody_SizeIsNotBelowTheEncodings(t *testing.T) {
 		t.Errorf("Size %d, JSON takes %d", b.Size(), enc)
 	}
 }
+
+func jsonValid(b []byte) bool { return json.Valid(b) }
