@@ -66,6 +66,8 @@ type DeviceStore interface {
 	// OpenSession makes the next session number of a device, which ends every
 	// session of that device with a lower one. ErrDeviceNotFound.
 	OpenSession(ctx context.Context, app AppNum, user UserNum, id DeviceID, at time.Time) (int64, error)
+	// Sessions returns the current session numbers of devices; absent ones are left out.
+	Sessions(ctx context.Context, app AppNum, devices []DeviceID) (map[DeviceID]int64, error)
 }
 
 // Devices is the use case around a user's devices.

@@ -169,15 +169,6 @@ func TooManyMembers(pointer string, limit int) *Error {
 	return Invalid(pointer, "would give the group more than the %d members that it may have", limit)
 }
 
-// UnknownUsers is ErrUserNotFound naming the entries of a list that are no users.
-func UnknownUsers(pointer string, indexes []int) *Error {
-	e := Failure(CodeUserNotFound, "")
-	for _, i := range indexes {
-		e.Fields = append(e.Fields, FieldError{Pointer: fmt.Sprintf("%s/%d", pointer, i), Detail: "is not a user"})
-	}
-	return e
-}
-
 func validateUserIDs(pointer string, users []UserID) error {
 	seen := make(map[UserID]int, len(users))
 	var fails []*Error

@@ -1,0 +1,273 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/jmoiron/sqlx"
+)
+
+// findRepeats settles sends whose client_msg_id is known: with the first answer
+// when it is the same send, with a conflict otherwise. It comes before every
+// other rule, so that a send that was acknowledged stays so.
+func (a *appBatch) findRepeats(ctx context.Context) error {
+	byKey := make(map[[16]byte]*item)
+	var keys [][]byte
+	for _, it := range a.items {
+		if it.out.Digest == nil {
+			continue
+		}
+		first, seen := byKey[it.sendKey]
+		switch {
+		case !seen:
+			byKey[it.sendKey] = it
+			keys = append(keys, it.sendKey[:])
+		case bytes.Equal(first.out.Digest, it.out.Digest):
+			it.twin = first
+		default:
+			it.err = domain.ErrIdempotencyConflict
+		}
+	}
+	const query = `SELECT send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at FROM sends WHERE app_id = ? AND send_key IN`
+	return selectIn(ctx, a.tx, query, "", []any{a.app}, keys, func(rows *sqlx.Rows) error {
+		var key, digest []byte
+		var conv domain.ConversationNum
+		var seq, senderSeq, sentAt int64
+		if err := rows.Scan(&key, &digest, &conv, &seq, &senderSeq, &sentAt); err != nil {
+			return err
+		}
+		it := byKey[[16]byte(key)]
+		if !bytes.Equal(digest, it.out.Digest) {
+			it.err = domain.ErrIdempotencyConflict
+			return nil
+		}
+		at := time.UnixMilli(sentAt).UTC()
+		it.receipt = domain.Receipt{
+			MessageID: domain.NewMessageID(at, conv, seq), ConversationID: it.message.ConversationID(true),
+			ConversationSeq: seq, Seq: senderSeq, SentAt: at, Durable: true, Repeated: true,
+		}
+		return nil
+	})
+}
+
+// resolveUsers finds the numbers of receivers and makes sure that the senders
+// are still there.
+func (a *appBatch) resolveUsers(ctx context.Context) error {
+	want := make(map[domain.UserID]bool)
+	for _, it := range live(a.items) {
+		if id := it.out.Message.To.User; id != "" {
+			want[id] = true
+		}
+		if id := it.out.Message.Sender.User; id != "" {
+			want[id] = true
+		}
+	}
+	var err error
+	if a.users, err = userNums(ctx, a.tx, a.app, slices.Sorted(maps.Keys(want)), ""); err != nil {
+		return err
+	}
+	for _, it := range live(a.items) {
+		it.resolve(a.users)
+	}
+	return nil
+}
+
+func (it *item) resolve(users map[domain.UserID]domain.UserNum) {
+	if sender := it.out.Message.Sender.User; sender != "" && users[sender] != it.out.User {
+		it.err = domain.ErrUnauthorized
+		return
+	}
+	if to := it.out.Message.To.User; to != "" {
+		if it.toUser = users[to]; it.toUser == 0 {
+			it.err = domain.ErrUserNotFound
+		}
+	}
+}
+
+// userNums returns the numbers of the live users among ids; lock, the dialect's
+// forUpdate or nothing, keeps them from being deleted.
+func userNums(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, ids []domain.UserID, lock string) (map[domain.UserID]domain.UserNum, error) {
+	nums := make(map[domain.UserID]domain.UserNum, len(ids))
+	const query = `SELECT user_id, id FROM users WHERE app_id = ? AND deleted_at = 0 AND user_id IN`
+	err := selectIn(ctx, q, query, lock, []any{app}, ids, func(rows *sqlx.Rows) error {
+		var id domain.UserID
+		var num domain.UserNum
+		if err := rows.Scan(&id, &num); err != nil {
+			return err
+		}
+		nums[id] = num
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("resolve users: %w", err)
+	}
+	return nums, nil
+}
+
+// Conversations are named by what they are.
+
+func singleKey(a, b domain.UserNum) string {
+	key := binary.BigEndian.AppendUint64([]byte("s"), uint64(min(a, b))) //nolint:gosec // bits
+	return string(binary.BigEndian.AppendUint64(key, uint64(max(a, b)))) //nolint:gosec // bits
+}
+
+func businessKey(user domain.UserNum) string {
+	return string(binary.BigEndian.AppendUint64([]byte("b"), uint64(user))) //nolint:gosec // bits
+}
+
+func groupKey(group domain.GroupID) string { return "g" + string(group) }
+
+func (it *item) convKey() string {
+	switch {
+	case it.toUser == 0:
+		return groupKey(it.out.Message.To.Group)
+	case it.out.User == 0:
+		return businessKey(it.toUser)
+	}
+	return singleKey(it.out.User, it.toUser)
+}
+
+// lockConversations locks the conversations of the batch in the order of their
+// keys and makes those that do not exist yet.
+func (a *appBatch) lockConversations(ctx context.Context) error {
+	items := live(a.items)
+	a.conversations = make(map[string]*conversation)
+	for _, it := range items {
+		a.conversations[it.convKey()] = nil
+	}
+	locked, err := a.store.lockConversations(ctx, a.tx, a.app, slices.Sorted(maps.Keys(a.conversations)))
+	if err != nil {
+		return err
+	}
+	maps.Copy(a.conversations, locked)
+	var fresh []*conversation
+	for _, it := range items {
+		key := it.convKey()
+		switch {
+		case a.conversations[key] != nil:
+		case it.toUser == 0:
+			it.err = domain.ErrGroupNotFound
+			continue
+		default:
+			c := &conversation{num: domain.ConversationNum(a.store.nums.next(a.store.clock.Now())), key: key}
+			a.conversations[key] = c
+			fresh = append(fresh, c)
+		}
+		it.conv = a.conversations[key]
+		if it.toUser != 0 {
+			it.conv.members = membersOf(it.out.User, it.toUser)
+		}
+	}
+	return a.insertConversations(ctx, fresh)
+}
+
+// membersOf returns the users of a single conversation, ascending; sender 0 is
+// the business.
+func membersOf(sender, to domain.UserNum) []domain.UserNum {
+	switch {
+	case sender == 0 || sender == to:
+		return []domain.UserNum{to}
+	default:
+		return []domain.UserNum{min(sender, to), max(sender, to)}
+	}
+}
+
+// lockConversations locks the rows that exist among keys, ascending.
+func (s *Store) lockConversations(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, keys []string) (map[string]*conversation, error) {
+	raw := make([][]byte, len(keys))
+	for i, k := range keys {
+		raw[i] = []byte(k)
+	}
+	all := make(map[string]*conversation, len(keys))
+	const query = `SELECT id, conv_key, last_seq FROM conversations WHERE app_id = ? AND conv_key IN`
+	err := selectIn(ctx, tx, query, " ORDER BY conv_key"+s.dialect.forUpdate, []any{app}, raw, func(rows *sqlx.Rows) error {
+		c := &conversation{}
+		if err := rows.Scan(&c.num, &c.key, &c.lastSeq); err != nil {
+			return err
+		}
+		all[c.key] = c
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lock conversations: %w", err)
+	}
+	return all, nil
+}
+
+// readMembers reads the members of the groups in the batch. The conversations
+// are locked, and members change under the same lock, so what is read here is
+// true until the commit.
+func (a *appBatch) readMembers(ctx context.Context) error {
+	groups := make(map[domain.ConversationNum]*conversation)
+	for _, it := range live(a.items) {
+		if it.toUser == 0 {
+			groups[it.conv.num] = it.conv
+		}
+	}
+	const query = `SELECT conversation_id, user_id FROM members WHERE app_id = ? AND conversation_id IN`
+	err := selectIn(ctx, a.tx, query, " ORDER BY conversation_id, user_id", []any{a.app}, slices.Sorted(maps.Keys(groups)), func(rows *sqlx.Rows) error {
+		var conv domain.ConversationNum
+		var user domain.UserNum
+		if err := rows.Scan(&conv, &user); err != nil {
+			return err
+		}
+		groups[conv].members = append(groups[conv].members, user)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read members: %w", err)
+	}
+	return nil
+}
+
+// authorise refuses users who are no members, and puts off what would make the
+// transaction too large.
+func (a *appBatch) authorise(context.Context) error {
+	pointers := 0
+	for _, it := range live(a.items) {
+		if it.toUser == 0 && it.out.User != 0 {
+			if _, member := slices.BinarySearch(it.conv.members, it.out.User); !member {
+				it.err = domain.ErrNotInGroup
+				continue
+			}
+		}
+		if pointers > 0 && pointers+len(it.conv.members) > maxBatchPointers {
+			it.deferred = true
+			pointers = maxBatchPointers // and everything behind it: order is kept
+			continue
+		}
+		pointers += len(it.conv.members)
+	}
+	return nil
+}
+
+// lockHeads locks the logs of all receivers, ascending.
+func (a *appBatch) lockHeads(ctx context.Context) error {
+	want := make(map[domain.UserNum]bool)
+	for _, it := range live(a.items) {
+		for _, user := range it.conv.members {
+			want[user] = true
+		}
+	}
+	a.heads = make(map[domain.UserNum]int64, len(want))
+	const query = `SELECT user_id, head_seq FROM user_heads WHERE app_id = ? AND user_id IN`
+	err := selectIn(ctx, a.tx, query, " ORDER BY user_id"+a.store.dialect.forUpdate, []any{a.app}, slices.Sorted(maps.Keys(want)), func(rows *sqlx.Rows) error {
+		var user domain.UserNum
+		var head int64
+		if err := rows.Scan(&user, &head); err != nil {
+			return err
+		}
+		a.heads[user] = head
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("lock logs: %w", err)
+	}
+	return nil
+}

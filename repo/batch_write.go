@@ -1,0 +1,112 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gim-im/gim/domain"
+)
+
+// insertConversations writes conversations that begin with this batch, and
+// their members. Another node may do the same at this moment: the unique key
+// refuses the second, whose transaction runs again.
+func (a *appBatch) insertConversations(ctx context.Context, fresh []*conversation) error {
+	now := a.store.clock.Now().UnixMilli()
+	var rows, members []any
+	for _, c := range fresh {
+		rows = append(rows, a.app, c.num, []byte(c.key), 0)
+		for _, user := range c.members {
+			members = append(members, a.app, c.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0)
+		}
+	}
+	if err := insert(ctx, a.tx, `INSERT INTO conversations (app_id, id, conv_key, last_seq)`, "", 4, rows); err != nil {
+		return err
+	}
+	return insert(ctx, a.tx, insertMember, "", 9, members)
+}
+
+const insertMember = `INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq)`
+
+// raise moves the counters past the numbers that were given out.
+func (a *appBatch) raise(ctx context.Context) error {
+	added := make(map[domain.ConversationNum]int64)
+	for _, c := range a.conversations {
+		if c != nil && c.added > 0 {
+			added[c.num] = c.added
+		}
+	}
+	if err := addTo(ctx, a.tx, "conversations", "last_seq", "id", a.app, added); err != nil {
+		return err
+	}
+	return addTo(ctx, a.tx, "user_heads", "head_seq", "user_id", a.app, a.taken)
+}
+
+func (a *appBatch) insertMessages(ctx context.Context) error {
+	var rows []any
+	for _, it := range live(a.items) {
+		m := &it.message
+		mentions := []byte{}
+		if len(m.Mentions) > 0 {
+			var err error
+			if mentions, err = json.Marshal(m.Mentions); err != nil {
+				return fmt.Errorf("encode mentions: %w", err)
+			}
+		}
+		toGroup, to := 0, string(m.To.User)
+		if m.To.Group != "" {
+			toGroup, to = 1, string(m.To.Group)
+		}
+		rows = append(rows,
+			a.app, m.Conversation, m.ConversationSeq, senderTypes.number(m.Sender.Type), it.out.User, string(m.Sender.User), string(m.Sender.Device),
+			toGroup, to, string(m.Type), []byte(m.Content), mentions, m.ClientMsgID, m.SentAt.UnixMilli(), statuses.number(m.Status))
+	}
+	return insert(ctx, a.tx, `INSERT INTO messages (app_id, conversation_id, seq, sender_type, sender, sender_id, sender_device,
+		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status)`, "", 15, rows)
+}
+
+func (a *appBatch) insertLogs(ctx context.Context) error {
+	var rows []any
+	for _, it := range live(a.items) {
+		for _, to := range it.to {
+			rows = append(rows, a.app, to.User, to.Seq, it.message.Conversation, it.message.ConversationSeq)
+		}
+	}
+	return insert(ctx, a.tx, `INSERT INTO user_log (app_id, user_id, seq, conversation_id, conversation_seq)`, "", 5, rows)
+}
+
+func (a *appBatch) insertSends(ctx context.Context) error {
+	var rows []any
+	for _, it := range live(a.items) {
+		if it.out.Digest != nil {
+			rows = append(rows, a.app, it.sendKey[:], it.out.Digest, it.message.Conversation, it.message.ConversationSeq,
+				it.receipt.Seq, it.message.SentAt.UnixMilli())
+		}
+	}
+	return insert(ctx, a.tx, `INSERT INTO sends (app_id, send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at)`, "", 7, rows)
+}
+
+// numbering gives the values of a small closed set their numbers in the store.
+// The position is the number: append only.
+type numbering[T comparable] []T
+
+func (n numbering[T]) number(v T) int {
+	for i, x := range n {
+		if x == v {
+			return i
+		}
+	}
+	return 0
+}
+
+func (n numbering[T]) value(i int) T {
+	if i < 0 || i >= len(n) {
+		i = 0
+	}
+	return n[i]
+}
+
+var (
+	senderTypes = numbering[domain.SenderType]{domain.SenderUser, domain.SenderBusiness, domain.SenderSystem}
+	statuses    = numbering[domain.Status]{domain.StatusNormal}
+)

@@ -1,0 +1,113 @@
+package repo
+
+import (
+	"database/sql/driver"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// dialect holds everything that differs between the databases. Statements that
+// need none of it are written once, in SQL that both accept.
+type dialect struct {
+	name string // directory under migrations
+
+	// forUpdate ends a SELECT whose rows the transaction is going to change. On
+	// SQLite the transaction holds the only write lock from its beginning.
+	forUpdate string
+
+	// isConflict reports an error after which the whole transaction may be run
+	// again: a lost race for a lock or for a unique key.
+	isConflict func(error) bool
+	// isUnavailable reports that the database could not be reached.
+	isUnavailable func(error) bool
+
+	// upsert ends an INSERT: rows whose key exists get the new values of columns.
+	upsert func(key, columns []string) string
+}
+
+// MySQL's error numbers, https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html;
+// TiDB's own, https://docs.pingcap.com/tidb/stable/error-codes.
+const (
+	mysqlDuplicate     = 1062
+	mysqlLockWait      = 1205
+	mysqlDeadlock      = 1213
+	mysqlReadOnly      = 1290
+	mysqlShutdown      = 1053
+	mysqlTooMany       = 1040
+	mysqlNotPrepared   = 1047 // Galera: the node has not joined its cluster
+	tidbWriteConflict  = 9007
+	tidbRetryExhausted = 8002
+	tidbCommitConflict = 8022
+)
+
+var mysqlDialect = dialect{
+	name:      "mysql",
+	forUpdate: " FOR UPDATE",
+	isConflict: func(err error) bool {
+		switch mysqlNumber(err) {
+		case mysqlDuplicate, mysqlLockWait, mysqlDeadlock, tidbWriteConflict, tidbRetryExhausted, tidbCommitConflict:
+			return true
+		}
+		return false
+	},
+	isUnavailable: func(err error) bool {
+		switch mysqlNumber(err) {
+		case mysqlReadOnly, mysqlShutdown, mysqlTooMany, mysqlNotPrepared:
+			return true
+		}
+		_, network := errors.AsType[net.Error](err)
+		return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn)
+	},
+	upsert: func(_, columns []string) string {
+		set := make([]string, len(columns))
+		for i, c := range columns {
+			set[i] = c + " = VALUES(" + c + ")"
+		}
+		return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
+	},
+}
+
+var sqliteDialect = dialect{
+	name: "sqlite",
+	isConflict: func(err error) bool {
+		switch code := sqliteCode(err); {
+		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:
+			return true
+		default:
+			return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+		}
+	},
+	isUnavailable: func(err error) bool {
+		switch sqliteCode(err) & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY:
+			return true
+		}
+		return false
+	},
+	upsert: func(key, columns []string) string {
+		set := make([]string, len(columns))
+		for i, c := range columns {
+			set[i] = c + " = excluded." + c
+		}
+		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+	},
+}
+
+func mysqlNumber(err error) uint16 {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return e.Number
+	}
+	return 0
+}
+
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()
+	}
+	return 0
+}

@@ -1,0 +1,94 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/jmoiron/sqlx"
+)
+
+// History implements [domain.LogStore].
+func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target, r domain.HistoryRange) (domain.HistoryPage, error) {
+	conv, from, err := s.visible(ctx, app, viewer, target)
+	if err != nil || conv == 0 {
+		return domain.HistoryPage{}, err
+	}
+	low, high, order := from, int64(math.MaxInt64), "DESC"
+	switch {
+	case r.After != nil:
+		low, order = max(from, *r.After), "ASC"
+	case r.Before != nil:
+		high = *r.Before
+	}
+	const query = `SELECT ` + messageColumns + ` FROM messages m
+		WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq `
+	page, bytes := domain.HistoryPage{}, 0
+	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
+		m := &domain.Message{}
+		if _, err := scanMessage(rows, m); err != nil {
+			return err
+		}
+		bytes += len(m.Content)
+		if len(page.Messages) == r.Limit || (bytes > domain.MaxPageBytes && len(page.Messages) > 0) {
+			page.HasMore = true
+			return errPageFull
+		}
+		page.Messages = append(page.Messages, m)
+		return nil
+	}, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
+	if err != nil && !errors.Is(err, errPageFull) {
+		return domain.HistoryPage{}, s.readError("read history", err)
+	}
+	if order == "DESC" {
+		slices.Reverse(page.Messages)
+	}
+	return page, nil
+}
+
+// visible resolves the conversation that viewer names target and the number
+// behind which viewer may read it; conversation 0 has no messages yet.
+func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (domain.ConversationNum, int64, error) {
+	var key string
+	switch {
+	case target.Group != "":
+		key = groupKey(target.Group)
+	case target.User == "":
+		key = businessKey(viewer.Num)
+	default:
+		nums, err := userNums(ctx, s.read, app, []domain.UserID{target.User}, "")
+		if err != nil {
+			return 0, 0, s.readError("read history", err)
+		}
+		other := nums[target.User]
+		if other == 0 {
+			return 0, 0, domain.ErrUserNotFound
+		}
+		if key = singleKey(viewer.Num, other); viewer.Num == 0 {
+			key = businessKey(other)
+		}
+	}
+	var conv domain.ConversationNum
+	err := s.read.GetContext(ctx, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(key))
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && target.Group != "":
+		return 0, 0, domain.ErrGroupNotFound
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, 0, nil
+	case err != nil:
+		return 0, 0, s.readError("find conversation", err)
+	case target.Group == "" || viewer.Num == 0:
+		return conv, 0, nil
+	}
+	var joined int64
+	err = s.read.GetContext(ctx, &joined, `SELECT joined_seq FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, conv, viewer.Num)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, domain.ErrNotInGroup
+	} else if err != nil {
+		return 0, 0, s.readError("find membership", err)
+	}
+	return conv, joined, nil
+}

@@ -1,0 +1,74 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+)
+
+// mysqlConns bounds the connections of this process to MySQL.
+const mysqlConns = 32
+
+// newMySQLConnector reads dsn and adds what gim depends on.
+func newMySQLConnector(dsn string) (driver.Connector, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read the MySQL DSN: %w", err)
+	}
+	cfg.Loc = time.UTC
+	cfg.InterpolateParams = true // statements vary in length: preparing each would triple the round trips
+	cfg.MultiStatements = false
+	cfg.ClientFoundRows = true // an UPDATE counts the rows it matched, as on SQLite
+	cfg.MaxAllowedPacket = 0   // ask the server
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Second
+	}
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = 30 * time.Second
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = 30 * time.Second
+	}
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("read the MySQL DSN: %w", err)
+	}
+	return &sessionConnector{c}, nil
+}
+
+func openDB(c driver.Connector) *sqlx.DB {
+	db := sqlx.NewDb(sql.OpenDB(c), "mysql")
+	db.SetMaxOpenConns(mysqlConns)
+	db.SetMaxIdleConns(mysqlConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour) // follows a server that moved
+	return db
+}
+
+// sessionConnector prepares each new connection: READ COMMITTED, so that what a
+// transaction reads after it got a lock is what the former holder committed,
+// and a strict mode, so that nothing is cut to fit.
+type sessionConnector struct{ driver.Connector }
+
+func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ex := conn.(driver.ExecerContext) //nolint:errcheck,forcetypeassert // the driver's connections are
+	for _, q := range []string{
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+	} {
+		if _, err := ex.ExecContext(ctx, q, nil); err != nil {
+			_ = conn.Close() // the first error tells more
+			return nil, fmt.Errorf("prepare connection: %w", err)
+		}
+	}
+	return conn, nil
+}

@@ -1,0 +1,24 @@
+package repo
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// numbers makes the inside numbers of users and conversations: 41 bits of time
+// in milliseconds and 20 random bits, always rising in one process. Two nodes
+// may rarely make the same one; then the unique key refuses the second, and its
+// transaction runs again with another.
+type numbers struct{ last atomic.Int64 }
+
+func (n *numbers) next(now time.Time) int64 {
+	fresh := now.UnixMilli()<<20 | rand.Int64N(1<<20) //nolint:gosec // not a secret
+	for {
+		last := n.last.Load()
+		next := max(fresh, last+1)
+		if n.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}

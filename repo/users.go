@@ -1,0 +1,197 @@
+package repo
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/jmoiron/sqlx"
+)
+
+var _ domain.UserStore = (*Store)(nil)
+
+const userColumns = `id, user_id, nickname, sex, avatar_url, extra, created_at, updated_at`
+
+func scanUser(row interface{ Scan(dest ...any) error }) (domain.User, error) {
+	var u domain.User
+	var extra []byte
+	var created, updated int64
+	err := row.Scan(&u.Num, &u.ID, &u.Nickname, &u.Sex, &u.AvatarURL, &extra, &created, &updated)
+	u.Extra = extra
+	u.CreatedAt, u.UpdatedAt = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
+	return u, err
+}
+
+// UpsertUsers implements [domain.UserStore].
+func (s *Store) UpsertUsers(ctx context.Context, app domain.AppNum, users []domain.User) ([]domain.User, []bool, error) {
+	out, created := make([]domain.User, len(users)), make([]bool, len(users))
+	ids := make([]domain.UserID, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		found := make(map[domain.UserID]domain.User, len(users))
+		const query = `SELECT ` + userColumns + ` FROM users WHERE app_id = ? AND deleted_at = 0 AND user_id IN`
+		err := selectIn(ctx, tx, query, s.dialect.forUpdate, []any{app}, ids, func(rows *sqlx.Rows) error {
+			u, err := scanUser(rows)
+			found[u.ID] = u
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i, u := range users {
+			old, exists := found[u.ID]
+			if created[i] = !exists; exists {
+				u.Num, u.CreatedAt = old.Num, old.CreatedAt
+			} else {
+				u.Num = domain.UserNum(s.nums.next(s.clock.Now()))
+			}
+			out[i] = u
+		}
+		return s.writeUsers(ctx, tx, app, out, created)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("upsert users: %w", err)
+	}
+	return out, created, nil
+}
+
+func (s *Store) writeUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.User, created []bool) error {
+	var rows, heads []any
+	for i, u := range users {
+		rows = append(rows, app, u.Num, string(u.ID), u.Nickname, string(u.Sex), u.AvatarURL, []byte(u.Extra), 0,
+			u.CreatedAt.UnixMilli(), u.UpdatedAt.UnixMilli(), 0)
+		if created[i] {
+			heads = append(heads, app, u.Num, 1, 0, newEpoch())
+		}
+	}
+	replace := s.dialect.upsert([]string{"app_id", "id"}, []string{"nickname", "sex", "avatar_url", "extra", "updated_at"})
+	err := insert(ctx, tx, `INSERT INTO users (app_id, id, user_id, nickname, sex, avatar_url, extra, tokens_revoked_at, created_at, updated_at, deleted_at)`,
+		replace, 11, rows)
+	if err != nil {
+		return err
+	}
+	return insert(ctx, tx, `INSERT INTO user_heads (app_id, user_id, first_seq, head_seq, epoch)`, "", 5, heads)
+}
+
+// newEpoch names a log that begins now.
+func newEpoch() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return hex.EncodeToString(b[:])
+}
+
+// User implements [domain.UserStore].
+func (s *Store) User(ctx context.Context, app domain.AppNum, id domain.UserID) (domain.User, error) {
+	u, err := userByID(ctx, s.read, app, id, "")
+	if err != nil && !errors.Is(err, domain.ErrUserNotFound) {
+		return u, s.readError("read user", err)
+	}
+	return u, err
+}
+
+func userByID(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, id domain.UserID, lock string) (domain.User, error) {
+	const query = `SELECT ` + userColumns + ` FROM users WHERE app_id = ? AND user_id = ? AND deleted_at = 0`
+	u, err := scanUser(q.QueryRowxContext(ctx, query+lock, app, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.User{}, domain.ErrUserNotFound
+	}
+	return u, err
+}
+
+// Users implements [domain.UserStore].
+func (s *Store) Users(ctx context.Context, app domain.AppNum, p domain.Page) (domain.List[domain.User], error) {
+	const query = `SELECT ` + userColumns + ` FROM users WHERE app_id = ? AND user_id > ? AND deleted_at = 0 ORDER BY user_id LIMIT ?`
+	return list(ctx, s, p, func(u domain.User) string { return string(u.ID) },
+		func(rows *sqlx.Rows) (domain.User, error) { return scanUser(rows) }, query, app, p.Cursor, p.Limit+1)
+}
+
+// list runs a query for one row more than p asks for and makes a page of it.
+// position names a row for the cursor.
+func list[T any](ctx context.Context, s *Store, p domain.Page, position func(T) string, scan func(*sqlx.Rows) (T, error), query string, args ...any) (domain.List[T], error) {
+	page := domain.List[T]{Items: []T{}}
+	err := each(ctx, s.read, func(rows *sqlx.Rows) error {
+		if len(page.Items) == p.Limit {
+			page.NextCursor = domain.EncodeCursor(position(page.Items[p.Limit-1]))
+			return nil
+		}
+		item, err := scan(rows)
+		page.Items = append(page.Items, item)
+		return err
+	}, query, args...)
+	if err != nil {
+		return domain.List[T]{}, s.readError("list", err)
+	}
+	return page, nil
+}
+
+// UpdateUser implements [domain.UserStore].
+func (s *Store) UpdateUser(ctx context.Context, app domain.AppNum, id domain.UserID, change func(*domain.User) error) (domain.User, error) {
+	var u domain.User
+	err := s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		if u, err = userByID(ctx, tx, app, id, s.dialect.forUpdate); err != nil {
+			return err
+		}
+		if err = change(&u); err != nil {
+			return err
+		}
+		return s.writeUsers(ctx, tx, app, []domain.User{u}, []bool{false})
+	})
+	return u, err
+}
+
+// DeleteUser implements [domain.UserStore]. The user's row is locked first, so
+// that nobody adds the user to a group meanwhile; a transaction that adds it to
+// one and waits for the row the other way round runs again.
+func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.UserID, at time.Time) error {
+	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+		u, err := userByID(ctx, tx, app, id, s.dialect.forUpdate)
+		if err != nil {
+			return err
+		}
+		if err := s.leaveGroups(ctx, tx, app, u.Num); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE users SET deleted_at = ? WHERE app_id = ? AND id = ? AND deleted_at = 0`, at.UnixMilli(), app, u.Num)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, domain.ErrUserNotFound)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
+			return err
+		}
+		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedUser, App: app, User: u.Num, At: at})
+	})
+}
+
+// leaveGroups ends the user's memberships of groups.
+func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum) error {
+	var groups []domain.GroupID
+	const query = `SELECT g.group_id FROM members m JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
+		WHERE m.app_id = ? AND m.user_id = ? ORDER BY g.group_id`
+	if err := sqlx.SelectContext(ctx, tx, &groups, query, app, user); err != nil {
+		return err
+	}
+	keys := make([]string, len(groups))
+	for i, g := range groups {
+		keys[i] = groupKey(g)
+	}
+	locked, err := s.lockConversations(ctx, tx, app, keys)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, locked[key].num, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
