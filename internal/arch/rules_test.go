@@ -39,13 +39,16 @@ var mayImport = map[string][]string{
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
 
+	// The load generator, built on it.
+	"internal/bench": {"client", "wire"},
+
 	// The one place that knows them all, and the command around it.
 	"internal/app": {
 		root, "domain", "migrations", "web", "wire", "repo", "handlers", "handlers/api", "realtime", "tcpgw",
 		"internal/auth", "internal/bus", "internal/config", "internal/gateway", "internal/metrics",
 		"internal/notify", "internal/presence", "internal/ratelimit", "internal/strictjson", "internal/webhook",
 	},
-	"cmd/gim": {"internal/app", "internal/config", "internal/auth", "client", "domain"},
+	"cmd/gim": {"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain"},
 }
 
 // testOnly are the packages that exist for tests. Only test files, and packages
