@@ -1,0 +1,72 @@
+package handlers
+
+import (
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/handlers/api"
+)
+
+func fromAPIDevice(b *api.RegisterDeviceRequest) domain.Device {
+	return domain.Device{
+		ID: domain.DeviceID(orZero(b.DeviceId)), Type: domain.DeviceType(b.Type), Brand: orZero(b.Brand), Model: orZero(b.Model),
+		SystemVersion: orZero(b.SystemVersion), SDKVersion: orZero(b.SdkVersion), PushToken: orZero(b.PushToken),
+	}
+}
+
+func toAPIDevice(d domain.Device) api.Device {
+	shown := api.Device{
+		DeviceId: string(d.ID), Type: api.DeviceType(d.Type), Brand: d.Brand, Model: d.Model,
+		SystemVersion: d.SystemVersion, SdkVersion: d.SDKVersion,
+		CreatedAt: toAPITime(d.CreatedAt), AckedSeq: d.AckedSeq,
+	}
+	if !d.LastSeenAt.IsZero() {
+		seen := toAPITime(d.LastSeenAt)
+		shown.LastSeenAt = &seen
+	}
+	return shown
+}
+
+func fromAPIGroup(b *api.CreateGroupRequest) domain.Group {
+	return domain.Group{
+		ID: domain.GroupID(orZero(b.GroupId)), Type: domain.GroupType(orZero(b.Type)), Name: orZero(b.Name),
+		Introduction: orZero(b.Introduction), AvatarURL: orZero(b.AvatarUrl), Extra: fromAPIObject(b.Extra),
+		Owner: domain.UserID(orZero(b.Owner)),
+	}
+}
+
+func toAPIGroup(g domain.Group) api.Group {
+	return api.Group{
+		GroupId: string(g.ID), Type: api.GroupType(g.Type), Name: g.Name, Introduction: g.Introduction, AvatarUrl: g.AvatarURL,
+		Extra: g.Extra, Owner: string(g.Owner), MemberCount: g.MemberCount, MyRole: orNil(api.GroupMyRole(g.MyRole)),
+		CreatedAt: toAPITime(g.CreatedAt), UpdatedAt: toAPITime(g.UpdatedAt),
+	}
+}
+
+func toAPIMember(m domain.Member) api.Member {
+	return api.Member{
+		UserId: string(m.User), Role: api.MemberRole(m.Role), Label: m.Label, Extra: m.Extra,
+		JoinedAt: toAPITime(m.JoinedAt), ReadSeq: m.ReadSeq,
+	}
+}
+
+func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
+	return domain.AppPatch{Name: name, MaxGroupMembers: orZero(settings).MaxGroupMembers}
+}
+
+func toAPIApp(a domain.App) api.App {
+	return api.App{
+		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
+		Settings: api.AppSettings{MaxGroupMembers: &a.Settings.MaxGroupMembers},
+	}
+}
+
+func toAPIKey(k domain.AppKey) api.AppKey {
+	return api.AppKey{KeyId: k.ID, Name: k.Name, CreatedAt: toAPITime(k.CreatedAt)}
+}
+
+func toAPINewKey(k domain.NewAppKey) api.NewAppKey {
+	return api.NewAppKey{KeyId: k.ID, Name: k.Name, Secret: k.Secret, CreatedAt: toAPITime(k.CreatedAt)}
+}
+
+func toAPISigningKey(k domain.SigningKey) api.SigningKey {
+	return api.SigningKey{Kid: k.KID, Alg: k.Alg, Jwk: k.JWK, CreatedAt: toAPITime(k.CreatedAt)}
+}

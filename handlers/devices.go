@@ -1,0 +1,55 @@
+package handlers
+
+import (
+	"context"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/handlers/api"
+)
+
+// RegisterDevice handles POST /v1/devices.
+func (s *server) RegisterDevice(ctx context.Context, req api.RegisterDeviceRequestObject) (api.RegisterDeviceResponseObject, error) {
+	device, err := s.Devices.Register(ctx, principalOf(ctx), fromAPIDevice(req.Body))
+	if err != nil {
+		return nil, err
+	}
+	return api.RegisterDevice201JSONResponse(toAPIDevice(device)), nil
+}
+
+// GetDevice handles GET /v1/devices/{device_id}.
+func (s *server) GetDevice(ctx context.Context, req api.GetDeviceRequestObject) (api.GetDeviceResponseObject, error) {
+	device, err := s.Devices.Get(ctx, principalOf(ctx), domain.DeviceID(req.DeviceId))
+	if err != nil {
+		return nil, err
+	}
+	return api.GetDevice200JSONResponse(toAPIDevice(device)), nil
+}
+
+// ListDevices handles GET /v1/devices.
+func (s *server) ListDevices(ctx context.Context, req api.ListDevicesRequestObject) (api.ListDevicesResponseObject, error) {
+	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := s.Devices.List(ctx, principalOf(ctx), page)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListDevices200JSONResponse{
+		Items: convertAll(devices.Items, toAPIDevice), NextCursor: toAPICursor(devices.NextCursor),
+	}, nil
+}
+
+// DeleteDevice handles DELETE /v1/devices/{device_id}.
+func (s *server) DeleteDevice(ctx context.Context, req api.DeleteDeviceRequestObject) (api.DeleteDeviceResponseObject, error) {
+	return api.DeleteDevice204Response{}, s.Devices.Delete(ctx, principalOf(ctx), domain.DeviceID(req.DeviceId))
+}
+
+// AckDevice handles PUT /v1/devices/{device_id}/ack.
+func (s *server) AckDevice(ctx context.Context, req api.AckDeviceRequestObject) (api.AckDeviceResponseObject, error) {
+	acked, err := s.Devices.Ack(ctx, principalOf(ctx), domain.DeviceID(req.DeviceId), req.Body.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return api.AckDevice200JSONResponse{AckedSeq: acked}, nil
+}

@@ -1,0 +1,67 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/handlers/api"
+)
+
+// SendMessage handles POST /v1/messages.
+func (s *server) SendMessage(ctx context.Context, req api.SendMessageRequestObject) (api.SendMessageResponseObject, error) {
+	receipt, err := s.Messenger.Send(ctx, principalOf(ctx), fromAPISend(req.Body))
+	switch {
+	case err != nil:
+		return nil, err
+	case !receipt.Durable:
+		return api.SendMessage202JSONResponse{MessageId: string(receipt.MessageID), SentAt: toAPITime(receipt.SentAt)}, nil
+	case receipt.Repeated:
+		return api.SendMessage200JSONResponse(toAPIReceipt(receipt)), nil
+	}
+	return api.SendMessage201JSONResponse(toAPIReceipt(receipt)), nil
+}
+
+// Sync handles GET /v1/sync.
+func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncResponseObject, error) {
+	limit, err := domain.PageLimit(req.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.Messenger.Sync(ctx, principalOf(ctx), domain.SyncParams{
+		After: orZero(req.Params.After),
+		Epoch: orZero(req.Params.Epoch),
+		Limit: limit,
+		Wait:  time.Duration(orZero(req.Params.Wait)) * time.Second,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.Sync200JSONResponse{
+		Items: convertAll(page.Entries, func(e domain.Entry) api.Message {
+			return toAPIMessage(e.Message, e.Seq, e.IsSender)
+		}),
+		HasMore: page.HasMore, FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch,
+	}, nil
+}
+
+// ListMessages handles GET /v1/conversations/{conversation_id}/messages.
+func (s *server) ListMessages(ctx context.Context, req api.ListMessagesRequestObject) (api.ListMessagesResponseObject, error) {
+	limit, err := domain.PageLimit(req.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
+	by := principalOf(ctx)
+	page, err := s.Messenger.History(ctx, by, req.ConversationId, domain.HistoryRange{
+		Before: req.Params.Before, After: req.Params.After, Limit: limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.ListMessages200JSONResponse{
+		Items: convertAll(page.Messages, func(m *domain.Message) api.Message {
+			return toAPIMessage(m, 0, isSentBy(m, by))
+		}),
+		HasMore: page.HasMore,
+	}, nil
+}

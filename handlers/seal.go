@@ -1,0 +1,60 @@
+package handlers
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/gim-im/gim/domain"
+)
+
+// sealer encrypts kept answers with AES-256-GCM. Some of them hold secrets that
+// are shown once, so the key is made from what the caller presents and the store
+// does not have: whoever reads the store reads no answer.
+type sealer struct{ aead cipher.AEAD }
+
+// newSealer derives the key from the credential and the Idempotency-Key. A user's
+// token changes between two tries, so for users the Idempotency-Key alone must
+// do; what they are answered holds no secret.
+func newSealer(c call) (sealer, error) {
+	secret := c.secret
+	if c.by.Kind == domain.PrincipalUser {
+		secret = fmt.Sprintf("user %d:%d", c.by.App.Num, c.by.User.Num)
+	}
+	key, err := hkdf.Key(sha256.New, []byte(secret), []byte(c.idempotencyKey), "gim idempotent answer v1", 32)
+	if err != nil {
+		return sealer{}, domain.Trace(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return sealer{}, domain.Trace(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return sealer{aead}, domain.Trace(err)
+}
+
+func (s sealer) seal(r domain.IdempotencyRecord, contentType string, body []byte) []byte {
+	plain := append([]byte(contentType+"\n"), body...)
+	return s.aead.Seal(nil, nil, plain, boundTo(r))
+}
+
+func (s sealer) open(r domain.IdempotencyRecord) (contentType string, body []byte, err error) {
+	plain, err := s.aead.Open(nil, nil, r.Answer, boundTo(r))
+	if err != nil {
+		return "", nil, err
+	}
+	head, body, ok := bytes.Cut(plain, []byte("\n"))
+	if !ok {
+		return "", nil, errors.New("kept answer has no head")
+	}
+	return string(head), body, nil
+}
+
+// boundTo keeps an answer from being put under another request or status.
+func boundTo(r domain.IdempotencyRecord) []byte {
+	return fmt.Appendf(nil, "%x %x %d", r.Key, r.Request, r.Status)
+}
