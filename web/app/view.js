@@ -5,7 +5,6 @@ import { MessageList } from './messagelist.js';
 const STATUS = {
   connecting: 'Connecting…',
   catching_up: 'Catching up…',
-  online: 'Connected',
   reconnecting: 'Reconnecting…',
   stopped: 'Not connected',
 };
@@ -23,6 +22,7 @@ export class ChatView {
   /** The element to put on the page. */
   element;
 
+  #me;
   #store;
   #list;
   #parts;
@@ -41,6 +41,7 @@ export class ChatView {
     const template = document.getElementById('chat-template');
     this.element = template.content.firstElementChild.cloneNode(true);
     this.#parts = findParts(this.element);
+    this.#me = names[me];
     this.#store = store;
     this.#list = new MessageList(this.#parts, { me, peer, names, retry });
 
@@ -88,15 +89,15 @@ export class ChatView {
 
   #render() {
     const { messages, outgoing, connection } = this.#store;
-    const { state, notice, problem, empty } = this.#parts;
+    const { state, notice, problem, empty, scroller } = this.#parts;
     const { status } = connection;
     this.element.dataset.status = status;
-    setText(state, STATUS[status]);
+    setText(state, status === 'online' ? `Connected as ${this.#me}` : STATUS[status]);
     notice.hidden = status !== 'stopped';
     if (status === 'stopped') setText(problem, problemOf(connection));
     empty.hidden = status !== 'online' || messages.length + outgoing.length > 0;
     // Else a screen reader would read all of an old conversation out.
-    this.#parts.messages.setAttribute('aria-busy', String(status === 'catching_up'));
+    scroller.setAttribute('aria-busy', String(status === 'catching_up'));
     this.#list.render(messages, outgoing);
   }
 }

@@ -257,6 +257,45 @@ test('a log that started anew is read from 0, and unsent messages are kept', asy
   assert.deepEqual(alice.texts, ['new', 'unsent']);
 });
 
+test('a log that started anew under an open connection is noticed by its epoch', async () => {
+  const alice = await connect();
+  server.epoch = 'e2';
+  server.deliverFrame = (frame) => !frame.push;
+  say('a');
+  server.deliverFrame = () => true;
+  say('b');
+  await settle();
+  await pass(250);
+  assert.equal(alice.resets, 1);
+  assert.deepEqual(alice.texts, ['a', 'b']);
+});
+
+test('a log whose beginning is no longer kept is read from where it begins', async () => {
+  for (const text of ['a', 'b', 'c', 'd']) say(text);
+  server.firstSeq = 3;
+  const alice = await connect();
+  assert.deepEqual(alice.texts, ['c', 'd']);
+  assert.equal(alice.connection.state.status, 'online');
+  assert.deepEqual(server.received.map(({ kind }) => kind), ['sign_in']);
+});
+
+test('an acked message that a new log no longer holds is sent again', async () => {
+  const alice = await connect();
+  server.deliverFrame = ({ push, sync_page }) => !push && !sync_page;
+  say('lost on the way');
+  alice.send('bob', 'mine');
+  await settle();
+  assert.deepEqual(alice.outbox.items.map((item) => item.state), ['acked']);
+  assert.deepEqual(alice.texts, []);
+  server.deliverFrame = () => true;
+  server.startAnew();
+  await settle();
+  await pass(250);
+  await pass(500);
+  assert.deepEqual(alice.texts, ['mine']);
+  assert.deepEqual(alice.outbox.items, []);
+});
+
 test('a message refused for the moment is not overtaken', async () => {
   const alice = await connect();
   let refusals = 2;

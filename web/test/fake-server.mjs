@@ -7,6 +7,8 @@ export class FakeServer {
   isUp = true;
   heartbeatMs = 30_000;
   epoch = 'e1';
+  /** The lowest entry that logs still keep. */
+  firstSeq = 1;
   /** The most messages in one sync page or push. */
   pageSize = 50;
   /** What clients sent, in order. */
@@ -87,11 +89,11 @@ export class FakeServer {
     socket.deliver({
       id,
       signed_in: {
-        user_id: token, device_id: `${token}-tab`, session_id: 's', first_seq: 1, head_seq: log.length,
+        user_id: token, device_id: `${token}-tab`, session_id: 's', first_seq: this.firstSeq, head_seq: log.length,
         epoch: this.epoch, heartbeat_ms: this.heartbeatMs, max_frame_bytes: 131072,
       },
     });
-    for (let at = after; at < log.length; at += this.pageSize) {
+    for (let at = Math.max(after, this.firstSeq - 1); at < log.length; at += this.pageSize) {
       socket.deliver({ push: { messages: log.slice(at, at + this.pageSize) } });
     }
   }
@@ -103,9 +105,10 @@ export class FakeServer {
 
   _sync(socket, id, { after }) {
     const log = this.log(socket.user);
-    const items = log.slice(after, after + this.pageSize);
-    const has_more = after + items.length < log.length;
-    socket.deliver({ id, sync_page: { items, has_more, first_seq: 1, head_seq: log.length, epoch: this.epoch } });
+    const start = Math.max(after, this.firstSeq - 1);
+    const items = log.slice(start, start + this.pageSize);
+    const has_more = start + items.length < log.length;
+    socket.deliver({ id, sync_page: { items, has_more, first_seq: this.firstSeq, head_seq: log.length, epoch: this.epoch } });
   }
 
   _ping(socket, id, { seq }) {

@@ -23,6 +23,12 @@ test('a repeat is dropped, behind the cursor and while held', () => {
   assert.deepEqual(seqs, [1, 2, 3, 4]);
 });
 
+test('repeats take no room from what waits behind a gap', () => {
+  const { seqs, take } = reader();
+  take(...upTo(2000), ...upTo(2000), 2002, 2003, 2001);
+  assert.deepEqual(seqs, upTo(2003));
+});
+
 test('what comes after a gap waits until the gap is filled', () => {
   const { log, seqs, take } = reader();
   take(1, 4, 3);
