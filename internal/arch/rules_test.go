@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 var testOnly = map[string]bool{
 	"internal/arch":        true,
 	"internal/bus/bustest": true,
+	"internal/e2e":         true,
 	"internal/gimtest":     true,
 	"internal/testserver":  true,
 	"repo/storetest":       true,
