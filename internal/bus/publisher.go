@@ -59,19 +59,20 @@ func (p *publisher) signal() {
 	}
 }
 
-// run publishes until ctx ends, and then once more what is left.
+// run publishes until ctx ends, and then what is left, without trying again.
 func (p *publisher) run(ctx context.Context) {
+	finish := context.WithoutCancel(ctx) // a pipeline under way is not given up
 	var wait backoff
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlushTimeout)
+			last, cancel := context.WithTimeout(finish, lastFlushTimeout)
 			defer cancel()
-			_ = p.publish(last) // who misses it reads the store
+			_ = p.publish(last, last.Done()) // who misses it reads the store
 			return
 		case <-p.wake:
 		}
-		for err := p.publish(ctx); err != nil && ctx.Err() == nil; err = p.publish(ctx) {
+		for err := p.publish(finish, ctx.Done()); err != nil && ctx.Err() == nil; err = p.publish(finish, ctx.Done()) {
 			p.failed(err)
 			wait.sleep(ctx)
 		}
@@ -94,21 +95,26 @@ func (p *publisher) recovered(ctx context.Context) {
 	}
 }
 
-// publish writes gaps that are owed and then the queue, until both are empty.
-// When nothing of a pipeline could be written it gives up with the error, and
-// the rest of the queue waits; what was in that pipeline is not tried again,
-// because the server may have it, and messages that are not stored would be
-// seen twice.
-func (p *publisher) publish(ctx context.Context) error {
+// publish writes gaps that are owed and then the queue, until both are empty or
+// stop is closed. When nothing of a pipeline could be written it gives up with the
+// error, and the rest of the queue waits; what was in that pipeline is not tried
+// again, because the server may have it, and messages that are not stored would
+// be seen twice.
+func (p *publisher) publish(ctx context.Context, stop <-chan struct{}) error {
 	for {
-		batch := p.gaps(ctx)
-		if batch == nil {
-			batch = p.next(ctx)
+		select {
+		case <-stop:
+			return nil
+		default:
 		}
-		if batch == nil {
+		b := p.gaps(ctx)
+		if b == nil {
+			b = p.next(ctx)
+		}
+		if b == nil {
 			return nil
 		}
-		if err := p.write(ctx, batch); err != nil {
+		if err := p.write(ctx, b); err != nil {
 			return err
 		}
 	}

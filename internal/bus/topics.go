@@ -23,7 +23,7 @@ type subscription struct {
 	wanted    bool
 	queued    bool // is in topics.changed
 	state     topicState
-	confirmed chan struct{} // closed in stateIn
+	confirmed chan struct{} // closed in stateIn, and only then
 	owesGap   bool          // a Subscribe did not wait for the confirmation
 }
 
@@ -143,6 +143,7 @@ func (t *topics) depart(limit int) *flight {
 			f.joining = append(f.joining, s)
 		case s.state == stateIn && !s.wanted:
 			s.state = stateLeaving
+			s.confirmed = make(chan struct{}) // whoever comes now waits for the way back
 			f.leaving = append(f.leaving, s)
 		case s.state == stateOut:
 			delete(t.byChannel, s.channel) // changed its mind before we did anything
@@ -176,7 +177,7 @@ func (t *topics) arrive(f *flight) (gaps []wire.Topic, synced bool) {
 		t.changedLocked(s)
 	}
 	for _, s := range f.leaving {
-		s.leftLocked()
+		s.state = stateOut
 		if s.wanted {
 			t.changedLocked(s)
 		} else {
@@ -197,15 +198,11 @@ func (t *topics) reset() {
 			delete(t.byChannel, channel)
 			continue
 		}
-		s.leftLocked()
+		if s.state == stateIn {
+			s.confirmed = make(chan struct{})
+		}
+		s.state = stateOut
 		t.changedLocked(s)
 	}
 	t.backlog = len(t.changed)
-}
-
-func (s *subscription) leftLocked() {
-	if s.state == stateIn || s.state == stateLeaving {
-		s.confirmed = make(chan struct{})
-	}
-	s.state = stateOut
 }
