@@ -97,11 +97,15 @@ func TestUser_AttacksAreRefused(t *testing.T) {
 	good := forge(t, head, body, "EdDSA", ed)
 	parts := strings.Split(good, ".")
 	unsigned := parts[0] + "." + parts[1] + "."
+	w.store.do(func() { // were it asked for such a kid, it would answer
+		w.store.signing[scoped{1, "../ed"}] = w.store.signing[scoped{1, "ed"}]
+	})
 	foreignJWK := json.RawMessage(jwkOf(t, foreign))
 	attacks := map[string]string{
 		"empty": "", "dots": "..", "two parts": parts[0] + "." + parts[1], "four parts": good + ".",
 		"huge":              w.good(t, nil, fields{"pad": strings.Repeat("x", 4<<10)}),
 		"padded":            good + "==",
+		"line break in sig": parts[0] + "." + parts[1] + "." + parts[2][:40] + "\n" + parts[2][40:],
 		"line break":        parts[0] + "\n." + parts[1] + "." + parts[2],
 		"loose bits":        good[:len(good)-1] + string(good[len(good)-1]+1),
 		"tampered claims":   parts[0] + "." + b64([]byte(goodClaims().with(fields{"sub": "bob"}))) + "." + parts[2],

@@ -253,5 +253,11 @@ func Inspect(token string) (Inspected, error) {
 
 func jsonObject(text []byte) error {
 	var object map[string]jsontext.Value
-	return json.Unmarshal(text, &object)
+	if err := json.Unmarshal(text, &object); err != nil {
+		return err
+	}
+	if object == nil {
+		return errors.New("it is null")
+	}
+	return nil
 }

