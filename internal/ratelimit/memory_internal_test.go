@@ -9,7 +9,7 @@ import (
 func TestLimiter_MemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	l := New(1, 1, domain.SystemClock{})
-	for user := range domain.UserNum(3 * maxBuckets) {
+	for user := range domain.UserNum(maxBuckets + maxBuckets/10) {
 		l.Allow(domain.LimitKey{App: 1, User: user})
 	}
 	l.buckets.CleanUp() // what is left of the work that otter does beside the calls
