@@ -41,7 +41,7 @@ type Network struct {
 // Access says who may do what, how often.
 type Access struct {
 	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
-	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 bytes in hex or base64, from which gim derives its own keys; the same on all nodes. Without it one is made in the data directory."`
+	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 random bytes in hex or base64, from which gim derives the keys that sign its tokens. Without it one is made in the data directory."`
 	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off."`
 }
 

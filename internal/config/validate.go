@@ -15,7 +15,7 @@ import (
 const (
 	minTimer       = 100 * time.Millisecond
 	minAdminKey    = 16
-	maxAdminKey    = 256
+	maxAdminKey    = 512
 	appKeyPrefix   = "gim_"  // an admin key must not look like an app key
 	maxRatePerUser = 1 << 20 // sends a second; more is no limit at all
 )
@@ -105,8 +105,8 @@ func (c *Config) validateAccess() error {
 		switch {
 		case len(key) < minAdminKey || len(key) > maxAdminKey:
 			problems = append(problems, wrong("admin-key", "must have %d to %d characters", minAdminKey, maxAdminKey))
-		case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-			problems = append(problems, wrong("admin-key", "may contain only visible ASCII characters"))
+		case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }):
+			problems = append(problems, wrong("admin-key", "may contain only visible ASCII characters, and no comma"))
 		case strings.HasPrefix(key, appKeyPrefix):
 			problems = append(problems, wrong("admin-key", "must not start with %s, as app keys do", appKeyPrefix))
 		}

@@ -26,6 +26,9 @@ type Metrics struct {
 	CommitSeconds prometheus.Histogram
 	// CommitRetries counts transactions run again after a lost lock race.
 	CommitRetries prometheus.Counter
+	// CommitFailures counts batches that were refused as a whole, or whose outcome
+	// is not known.
+	CommitFailures prometheus.Counter
 	// BatchMessages counts the messages of each committed batch.
 	BatchMessages prometheus.Histogram
 
@@ -41,13 +44,15 @@ type Metrics struct {
 	// PushCatchUps counts reads of the store by connections that had missed a push.
 	PushCatchUps prometheus.Counter
 
-	// BusPublished counts deliveries handed to the bus.
+	// BusPublished counts events written to Redis for other nodes.
 	BusPublished prometheus.Counter
-	// BusDropped counts deliveries that the bus gave up; receivers find them in
-	// their logs.
+	// BusDropped counts events that could not be written; receivers find what
+	// they were about in their logs.
 	BusDropped prometheus.Counter
-	// BusReceived counts deliveries that came from the bus.
+	// BusReceived counts events that came from other nodes.
 	BusReceived prometheus.Counter
+	// BusGarbage counts payloads from the bus that could not be read.
+	BusGarbage prometheus.Counter
 	// BusReconnects counts connections to the bus made anew.
 	BusReconnects prometheus.Counter
 	// BusUp is 1 while the bus can be reached.
@@ -83,6 +88,7 @@ func (m *Metrics) addStore() {
 		Buckets: prometheus.ExponentialBuckets(0.00025, 2, 15), // 0.25 ms to 4 s
 	}))
 	m.CommitRetries = m.counter("gim_commit_retries_total", "Transactions run again after a lost lock race.")
+	m.CommitFailures = m.counter("gim_commit_failures_total", "Batches refused as a whole, or of unknown outcome.")
 	m.BatchMessages = add(m, prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "gim_batch_messages", Help: "Messages stored by one transaction.",
 		Buckets: prometheus.ExponentialBuckets(1, 2, 11), // 1 to 1,024
@@ -102,9 +108,10 @@ func (m *Metrics) addConnections() {
 }
 
 func (m *Metrics) addBus() {
-	m.BusPublished = m.counter("gim_bus_published_total", "Deliveries handed to the bus.")
-	m.BusDropped = m.counter("gim_bus_dropped_total", "Deliveries that the bus gave up; receivers find them in their logs.")
-	m.BusReceived = m.counter("gim_bus_received_total", "Deliveries that came from the bus.")
+	m.BusPublished = m.counter("gim_bus_published_total", "Events written to Redis for other nodes.")
+	m.BusDropped = m.counter("gim_bus_dropped_total", "Events that could not be written; receivers find what they were about in their logs.")
+	m.BusReceived = m.counter("gim_bus_received_total", "Events that came from other nodes.")
+	m.BusGarbage = m.counter("gim_bus_garbage_total", "Payloads from the bus that could not be read.")
 	m.BusReconnects = m.counter("gim_bus_reconnects_total", "Connections to the bus made anew.")
 	m.BusUp = add(m, prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gim_bus_up", Help: "1 while the bus can be reached.",
