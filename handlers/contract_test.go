@@ -1,0 +1,221 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+
+	gim "github.com/gim-im/gim"
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/contracttest"
+)
+
+func loadSpec(tb testing.TB) *openapi3.T {
+	tb.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(gim.OpenAPI)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return doc
+}
+
+func TestRoutesAreTheContractAndNothingElse(t *testing.T) {
+	t.Parallel()
+	o := newFake().options()
+	o.WebSocket = http.NotFoundHandler()
+	s, err := newServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := s.routes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := make(map[string]bool)
+	for path, item := range loadSpec(t).Paths.Map() {
+		for method := range item.Operations() {
+			missing[method+" "+path] = true
+		}
+	}
+	err = chi.Walk(routes, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if method == http.MethodHead || strings.HasPrefix(path, "/docs/") {
+			return nil // what the page loads
+		}
+		if !missing[method+" "+path] {
+			t.Errorf("%s %s is not in openapi.yaml", method, path)
+		}
+		delete(missing, method+" "+path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for call := range missing {
+		t.Errorf("%s is in openapi.yaml and has no route", call)
+	}
+}
+
+// calls has one good request for every operation, by operationId. The
+// authorization table is made from it: a new operation must be added here.
+var calls = map[string]request{
+	"sendMessage":      {"POST", "/v1/messages", `{"to":{"user_id":"bob"},"type":"text","content":{"text":"hi"}}`, nil},
+	"sync":             {"GET", "/v1/sync?after=3&limit=200", "", nil},
+	"listMessages":     {"GET", "/v1/conversations/user:bob/messages?before=9", "", nil},
+	"listUsers":        {"GET", "/v1/users", "", nil},
+	"putUsers":         {"POST", "/v1/users/batch", `{"users":[{"user_id":"carol"}]}`, nil},
+	"putUser":          {"PUT", "/v1/users/alice", `{"nickname":"Alice"}`, nil},
+	"getUser":          {"GET", "/v1/users/alice", "", nil},
+	"updateUser":       {"PATCH", "/v1/users/alice", `{}`, nil},
+	"deleteUser":       {"DELETE", "/v1/users/alice", "", nil},
+	"createToken":      {"POST", "/v1/users/alice/tokens", `{"device":{"type":"web"}}`, nil},
+	"revokeTokens":     {"DELETE", "/v1/users/alice/tokens", "", nil},
+	"revokeToken":      {"DELETE", "/v1/users/alice/tokens/jti1", "", nil},
+	"putSigningKey":    {"PUT", "/v1/signing-keys/k1", `{"alg":"EdDSA","jwk":{"kty":"OKP"}}`, nil},
+	"getSigningKey":    {"GET", "/v1/signing-keys/k1", "", nil},
+	"deleteSigningKey": {"DELETE", "/v1/signing-keys/k1", "", nil},
+	"registerDevice":   {"POST", "/v1/devices", `{"type":"ios"}`, nil},
+	"listDevices":      {"GET", "/v1/devices", "", nil},
+	"getDevice":        {"GET", "/v1/devices/phone", "", nil},
+	"deleteDevice":     {"DELETE", "/v1/devices/phone", "", nil},
+	"ackDevice":        {"PUT", "/v1/devices/phone/ack", `{"seq":41}`, nil},
+	"createGroup":      {"POST", "/v1/groups", `{"members":["bob"]}`, nil},
+	"getGroup":         {"GET", "/v1/groups/team", "", nil},
+	"listMembers":      {"GET", "/v1/groups/team/members", "", nil},
+	"addMembers":       {"POST", "/v1/groups/team/members", `{"user_ids":["bob"]}`, nil},
+	"removeMember":     {"DELETE", "/v1/groups/team/members/bob", "", nil},
+	"createApp":        {"POST", "/v1/apps", `{"app_id":"demo"}`, nil},
+	"listApps":         {"GET", "/v1/apps", "", nil},
+	"getApp":           {"GET", "/v1/apps/demo", "", nil},
+	"updateApp":        {"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":2}}`, nil},
+	"deleteApp":        {"DELETE", "/v1/apps/demo", "", nil},
+	"createAppKey":     {"POST", "/v1/apps/demo/keys", `{}`, nil},
+	"listAppKeys":      {"GET", "/v1/apps/demo/keys", "", nil},
+	"revokeAppKey":     {"DELETE", "/v1/apps/demo/keys/k1", "", nil},
+	"connectWebSocket": {"GET", "/v1/ws", "", nil},
+	"listErrors":       {"GET", "/v1/errors", "", nil},
+	"getOpenAPI":       {"GET", "/openapi.yaml", "", nil},
+	"getDocs":          {"GET", "/docs", "", nil},
+}
+
+// needsUser are the operations that the business must do in a user's name.
+var needsUser = []string{"sync", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice"}
+
+// callers are all kinds of credentials; may says which scheme each one is.
+var callers = []struct {
+	name, scheme string
+	header       []string
+}{
+	{"nobody", "", nil},
+	{"admin", "adminKey", []string{asAdmin}},
+	{"app key", "appKey", []string{asApp}},
+	{"app key for alice", "appKey", []string{asApp, "Gim-User: alice"}},
+	{"alice", "userToken", []string{asAlice}},
+}
+
+func TestAuthorization_IsWhatTheContractSays(t *testing.T) {
+	t.Parallel()
+	checker, err := contracttest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newFake().options()
+	o.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(101) })
+	h := newAPI(t, o)
+	for path, item := range loadSpec(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			call, known := calls[op.OperationID]
+			if !known || call.method != method {
+				t.Errorf("%s %s (%s) is not in the table of calls", method, path, op.OperationID)
+				continue
+			}
+			for _, caller := range callers {
+				t.Run(fmt.Sprintf("%s by %s", op.OperationID, caller.name), func(t *testing.T) {
+					t.Parallel()
+					call := call
+					call.header = caller.header
+					w := call.do(h)
+					want := wantStatus(op, caller.scheme, caller.name == "app key")
+					if w.Code != want && (want != 200 || w.Code >= 300) {
+						t.Errorf("status %d, want %d: %s", w.Code, want, w.Body)
+					}
+					r, _ := http.NewRequestWithContext(t.Context(), call.method, "http://x"+call.path, nil)
+					if err := checker.Check(r, w.Result(), w.Body.Bytes()); err != nil { //nolint:bodyclose // a recorder's
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// wantStatus is 200 for any success.
+func wantStatus(op *openapi3.Operation, scheme string, forItself bool) int {
+	if len(*op.Security) == 0 {
+		return 200
+	}
+	if scheme == "" {
+		return 401
+	}
+	for _, alternative := range *op.Security {
+		if _, ok := alternative[scheme]; ok && !(forItself && slices.Contains(needsUser, op.OperationID)) {
+			return 200
+		}
+	}
+	return 403
+}
+
+func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
+	t.Parallel()
+	doc := loadSpec(t)
+	schema := func(name string) *openapi3.Schema { return doc.Components.Schemas[name].Value }
+	field := func(name, field string) *openapi3.Schema { return schema(name).Properties[field].Value }
+	parameter := func(name string) *openapi3.Schema { return doc.Components.Parameters[name].Value.Schema.Value }
+	length := func(s *openapi3.Schema) int { return int(*s.MaxLength) }
+	items := func(s *openapi3.Schema) int { return int(*s.MaxItems) }
+
+	if got := schema("ID").Pattern; got != idPattern {
+		t.Errorf("the pattern of ids is %s, and %s in the code", got, idPattern)
+	}
+	for name, limit := range map[string][2]int{
+		"ID":                {length(schema("ID")), domain.MaxIDLength},
+		"client_msg_id":     {length(field("SendMessageRequest", "client_msg_id")), domain.MaxClientMsgID},
+		"mentions":          {items(field("SendMessageRequest", "mentions")), domain.MaxMentions},
+		"limit":             {int(*parameter("Limit").Max), domain.MaxPageSize},
+		"default limit":     {int(parameter("Limit").Default.(float64)), domain.DefaultPageSize},
+		"wait":              {int(*parameter("SyncWait").Max), int(domain.MaxSyncWait / time.Second)},
+		"users":             {items(field("PutUsersRequest", "users")), domain.MaxUserBatch},
+		"user_ids":          {items(field("AddMembersRequest", "user_ids")), domain.MaxMemberBatch},
+		"members":           {items(field("CreateGroupRequest", "members")), domain.MaxMaxGroupMembers},
+		"max_group_members": {int(*field("AppSettings", "max_group_members").Max), domain.MaxMaxGroupMembers},
+		"default group":     {int(field("AppSettings", "max_group_members").Default.(float64)), domain.MaxGroupMembers},
+		"ttl_seconds":       {int(*field("CreateTokenRequest", "ttl_seconds").Max), int(domain.MaxTokenTTL / time.Second)},
+		"default ttl":       {int(field("CreateTokenRequest", "ttl_seconds").Default.(float64)), int(domain.DefaultTokenTTL / time.Second)},
+		"nickname":          {length(field("UserProfile", "nickname")), domain.MaxName},
+		"avatar_url":        {length(field("UserProfile", "avatar_url")), domain.MaxText},
+		"group name":        {length(field("CreateGroupRequest", "name")), domain.MaxName},
+		"introduction":      {length(field("CreateGroupRequest", "introduction")), domain.MaxText},
+		"app name":          {length(field("CreateAppRequest", "name")), domain.MaxName},
+		"brand":             {length(field("RegisterDeviceRequest", "brand")), domain.MaxName},
+		"push_token":        {length(field("RegisterDeviceRequest", "push_token")), domain.MaxText},
+		"conversation_id":   {length(parameter("ConversationID")), len("group:") + domain.MaxIDLength},
+		"device types":      {len(schema("DeviceType").Enum), len(domain.DeviceTypes)},
+	} {
+		if limit[0] != limit[1] {
+			t.Errorf("%s is %d in openapi.yaml and %d in domain", name, limit[0], limit[1])
+		}
+	}
+	for _, figure := range []string{
+		fmt.Sprintf("A body may have %d KiB, a message's content %d KiB.", domain.MaxBodyBytes>>10, domain.MaxContentBytes>>10),
+		fmt.Sprintf("up to %d KiB.", domain.MaxExtraBytes>>10),
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(string(gim.OpenAPI)), " "), figure) {
+			t.Errorf("openapi.yaml does not say %q", figure)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gim "github.com/gim-im/gim"
+	"github.com/gim-im/gim/domain"
+)
+
+func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID) (domain.Group, error) {
+	if f.hold != nil {
+		close(f.holding)
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			return g, ctx.Err()
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return g, f.fail
+	}
+	f.created++
+	g.MemberCount = len(members)
+	return g, nil
+}
+
+func (f *fake) Group(_ context.Context, _ domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
+	if id != "team" {
+		return domain.Group{}, domain.ErrGroupNotFound
+	}
+	g := domain.Group{ID: id, Type: domain.GroupNormal, Extra: json.RawMessage("{}"), Owner: alice.ID, MemberCount: 1, CreatedAt: testTime, UpdatedAt: testTime}
+	if viewer == alice.Num {
+		g.MyRole = domain.RoleOwner
+	}
+	return g, nil
+}
+
+func (f *fake) AddMembers(_ context.Context, _ domain.AppNum, _ domain.GroupID, _ domain.UserNum, users []domain.UserID, _ int, _ time.Time) ([]domain.UserID, error) {
+	return users, nil
+}
+
+func (f *fake) RemoveMember(context.Context, domain.AppNum, domain.GroupID, domain.UserNum, domain.UserID) error {
+	return nil
+}
+
+func (f *fake) Members(context.Context, domain.AppNum, domain.GroupID, domain.UserNum, domain.Page) (domain.List[domain.Member], error) {
+	return domain.List[domain.Member]{Items: []domain.Member{{User: alice.ID, Role: domain.RoleOwner, Extra: json.RawMessage("{}"), JoinedAt: testTime}}}, nil
+}
+
+func (f *fake) Append(_ context.Context, out domain.Outgoing) (domain.Receipt, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.panics != nil {
+		panic(f.panics)
+	}
+	f.outgoing = out
+	return f.receipt, f.fail
+}
+
+func (f *fake) Recipients(context.Context, domain.Outgoing) ([]domain.Recipient, error) {
+	return nil, nil
+}
+func (f *fake) Publish([]domain.Delivery) {}
+
+func (f *fake) ReadLog(_ context.Context, _ domain.AppNum, _ domain.UserNum, after int64, _ int) (domain.LogPage, error) {
+	page := domain.LogPage{LogHead: domain.LogHead{First: 1, Head: 99, Epoch: "e1"}}
+	for i, m := range f.messages {
+		page.Entries = append(page.Entries, domain.Entry{Seq: after + int64(i) + 1, Message: m, IsSender: m.Sender.User == alice.ID})
+	}
+	return page, nil
+}
+
+func (f *fake) Heads(context.Context, domain.AppNum, []domain.UserNum) (map[domain.UserNum]int64, error) {
+	return map[domain.UserNum]int64{}, nil
+}
+
+func (f *fake) History(context.Context, domain.AppNum, domain.UserRef, domain.Target, domain.HistoryRange) (domain.HistoryPage, error) {
+	return domain.HistoryPage{Messages: f.messages, HasMore: true}, nil
+}
+
+func (f *fake) Mint(_ context.Context, _ domain.AppRef, _ domain.UserID, device domain.DeviceID, ttl time.Duration) (domain.MintedToken, error) {
+	return domain.MintedToken{Token: "secret-token", ID: "jti1", ExpiresAt: testTime.Add(ttl), Device: device}, nil
+}
+
+func (f *fake) CheckJWK(_ string, jwk json.RawMessage) (json.RawMessage, error) { return jwk, nil }
+
+func (f *fake) PutSigningKey(_ context.Context, _ domain.AppNum, key domain.SigningKey) (domain.SigningKey, error) {
+	return key, nil
+}
+
+func (f *fake) SigningKey(_ context.Context, _ domain.AppNum, kid string) (domain.SigningKey, error) {
+	return domain.SigningKey{KID: kid, Alg: "EdDSA", JWK: json.RawMessage("{}"), CreatedAt: testTime}, nil
+}
+
+func (f *fake) RevokeSigningKey(context.Context, domain.AppNum, string, time.Time) error { return nil }
+func (f *fake) RevokeTokens(context.Context, domain.AppNum, domain.UserID, time.Time) error {
+	return nil
+}
+
+func (f *fake) RevokeToken(context.Context, domain.AppNum, domain.UserID, string, time.Time) error {
+	return nil
+}
+
+func (f *fake) BeginIdempotent(_ context.Context, _ domain.AppNum, r domain.IdempotencyRecord, stale, expired time.Time) (domain.IdempotencyRecord, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun != nil {
+		f.begun <- struct{}{}
+	}
+	known, ok := f.records[string(r.Key)]
+	if !ok || (known.Status == 0 && known.At.Before(stale)) || (known.Status != 0 && known.At.Before(expired)) {
+		f.records[string(r.Key)] = r
+		return r, true, nil
+	}
+	return known, false, nil
+}
+
+func (f *fake) SettleIdempotent(_ context.Context, _ domain.AppNum, r domain.IdempotencyRecord) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.records[string(r.Key)] = r
+	return nil
+}
+
+func (f *fake) ForgetIdempotent(_ context.Context, _ domain.AppNum, key []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.records, string(key))
+	return nil
+}
+
+func (f *fake) options() Options {
+	devices := domain.NewDevices(f, f, f)
+	return Options{
+		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, f), Devices: devices, Groups: domain.NewGroups(f, f, f),
+		Credentials: domain.NewCredentials(f, f, devices, f, f, f),
+		Messenger: domain.NewMessenger(domain.MessengerOptions{
+			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,
+		}),
+		Auth: f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func newAPI(tb testing.TB, o Options) http.Handler {
+	tb.Helper()
+	h, err := New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+// request is one call in a table: method, path and body, and header fields as
+// "Name: value".
+type request struct {
+	method, path, body string
+	header             []string
+}
+
+func (q request) do(h http.Handler) *httptest.ResponseRecorder {
+	var body io.Reader
+	if q.body != "" {
+		body = strings.NewReader(q.body)
+	}
+	r := httptest.NewRequest(q.method, q.path, body)
+	if q.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, line := range q.header {
+		name, value, _ := strings.Cut(line, ": ")
+		if name == "Content-Type" {
+			r.Header.Del(name)
+		}
+		r.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+const (
+	asAdmin = "Authorization: Bearer admin"
+	asApp   = "Authorization: Bearer app"
+	asAlice = "Authorization: Bearer alice"
+	forBob  = "Gim-User: bob"
+)
