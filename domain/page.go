@@ -7,10 +7,10 @@ import (
 // Page asks for a part of a list: at most Limit entries after Cursor.
 type Page struct {
 	Limit  int    // 1 to MaxPageSize
-	Cursor string // what NextCursor of the page before said; "" is the start
+	Cursor string // NextCursor of the page before; "" is the start
 }
 
-// List is a page of T. NextCursor is "" at the end.
+// List is a page of T. NextCursor is "" at the end; outside it is shown by EncodeCursor.
 type List[T any] struct {
 	Items      []T
 	NextCursor string

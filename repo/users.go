@@ -62,19 +62,30 @@ func (s *Store) UpsertUsers(ctx context.Context, app domain.AppNum, users []doma
 	return out, created, nil
 }
 
+// writeUsers inserts the users that are new, with their logs, and replaces the
+// profiles of the others, whose rows are locked. The new ones get no upsert: a
+// row of their name that another transaction made meanwhile must fail the
+// insertion, so that this transaction runs again and finds it.
 func (s *Store) writeUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.User, created []bool) error {
-	var rows, heads []any
+	var fresh, known, heads []any
 	for i, u := range users {
-		rows = append(rows, app, u.Num, string(u.ID), u.Nickname, string(u.Sex), u.AvatarURL, []byte(u.Extra), 0,
-			u.CreatedAt.UnixMilli(), u.UpdatedAt.UnixMilli(), 0)
-		if created[i] {
-			heads = append(heads, app, u.Num, 1, 0, newEpoch())
+		row := []any{
+			app, u.Num, string(u.ID), u.Nickname, string(u.Sex), u.AvatarURL, []byte(u.Extra), 0,
+			u.CreatedAt.UnixMilli(), u.UpdatedAt.UnixMilli(), 0,
 		}
+		if !created[i] {
+			known = append(known, row...)
+			continue
+		}
+		fresh = append(fresh, row...)
+		heads = append(heads, app, u.Num, 1, 0, newEpoch())
 	}
+	const head = `INSERT INTO users (app_id, id, user_id, nickname, sex, avatar_url, extra, tokens_revoked_at, created_at, updated_at, deleted_at)`
 	replace := s.dialect.upsert([]string{"app_id", "id"}, []string{"nickname", "sex", "avatar_url", "extra", "updated_at"})
-	err := insert(ctx, tx, `INSERT INTO users (app_id, id, user_id, nickname, sex, avatar_url, extra, tokens_revoked_at, created_at, updated_at, deleted_at)`,
-		replace, 11, rows)
-	if err != nil {
+	if err := insert(ctx, tx, head, replace, 11, known); err != nil {
+		return err
+	}
+	if err := insert(ctx, tx, head, "", 11, fresh); err != nil {
 		return err
 	}
 	return insert(ctx, tx, `INSERT INTO user_heads (app_id, user_id, first_seq, head_seq, epoch)`, "", 5, heads)
@@ -118,7 +129,7 @@ func list[T any](ctx context.Context, s *Store, p domain.Page, position func(T) 
 	page := domain.List[T]{Items: []T{}}
 	err := each(ctx, s.read, func(rows *sqlx.Rows) error {
 		if len(page.Items) == p.Limit {
-			page.NextCursor = domain.EncodeCursor(position(page.Items[p.Limit-1]))
+			page.NextCursor = position(page.Items[p.Limit-1])
 			return nil
 		}
 		item, err := scan(rows)
@@ -158,18 +169,27 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if err := s.leaveGroups(ctx, tx, app, u.Num); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE users SET deleted_at = ? WHERE app_id = ? AND id = ? AND deleted_at = 0`, at.UnixMilli(), app, u.Num)
+		deletedAt, err := freeMoment(ctx, tx, at, `SELECT COALESCE(MAX(deleted_at), 0) FROM users WHERE app_id = ? AND user_id = ?`, app, string(id))
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, domain.ErrUserNotFound)
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET deleted_at = ? WHERE app_id = ? AND id = ?`, deletedAt, app, u.Num); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedUser, App: app, User: u.Num, At: at})
 	})
+}
+
+// freeMoment returns at in milliseconds or, where query finds that something of
+// the same name was deleted then or later, the moment after that: the moment of
+// its deletion tells a row from others of its name.
+func freeMoment(ctx context.Context, tx *sqlx.Tx, at time.Time, query string, args ...any) (int64, error) {
+	var last int64
+	err := tx.GetContext(ctx, &last, query, args...)
+	return max(at.UnixMilli(), last+1), err
 }
 
 // leaveGroups ends the user's memberships of groups.
