@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -143,16 +144,16 @@ func (g Group) validate() error {
 	return join(fails...)
 }
 
-// checkMembers returns the distinct members with the owner first.
+// checkMembers returns the members as the caller listed them, so that what is
+// said about an entry points at the right one, and behind them the owner unless
+// the list has it.
 func (s *Groups) checkMembers(ctx context.Context, app AppNum, owner UserID, members []UserID) ([]UserID, error) {
 	if err := validateUserIDs("/members", members); err != nil {
 		return nil, err
 	}
-	all := []UserID{owner}
-	for _, m := range members {
-		if m != owner {
-			all = append(all, m)
-		}
+	all := slices.Clone(members)
+	if !slices.Contains(all, owner) {
+		all = append(all, owner)
 	}
 	a, err := s.store.AppByNum(ctx, app)
 	if err != nil {
