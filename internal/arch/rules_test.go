@@ -57,6 +57,7 @@ var testOnly = map[string]bool{
 	"internal/arch":        true,
 	"internal/bus/bustest": true,
 	"internal/e2e":         true,
+	"internal/e2e/history": true,
 	"internal/gimtest":     true,
 	"internal/testserver":  true,
 	"repo/storetest":       true,
