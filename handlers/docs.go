@@ -45,6 +45,7 @@ func (s *server) addDocs(r chi.Router) error {
 		"/docs/page.css":                         "page.css",
 		"/docs/swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.js.LICENSE.txt",
 		"/docs/swagger-ui.LICENSE":               "swagger-ui.LICENSE",
+		"/docs/swagger-ui.NOTICE":                "swagger-ui.NOTICE",
 		"/docs/swagger-ui-bundle.js":             "swagger-ui-bundle.js.gz",
 		"/docs/swagger-ui.css":                   "swagger-ui.css.gz",
 	} {
