@@ -45,16 +45,22 @@ func (s *Store) UpsertUsers(ctx context.Context, app domain.AppNum, users []doma
 		if err != nil {
 			return err
 		}
+		var fresh []domain.UserID
 		for i, u := range users {
 			old, exists := found[u.ID]
 			if created[i] = !exists; exists {
 				u.Num, u.CreatedAt = old.Num, old.CreatedAt
 			} else {
 				u.Num = domain.UserNum(s.nums.next(s.clock.Now()))
+				fresh = append(fresh, u.ID)
 			}
 			out[i] = u
 		}
-		return s.writeUsers(ctx, tx, app, out, created)
+		revoked, err := deletions(ctx, tx, app, fresh)
+		if err != nil {
+			return err
+		}
+		return s.writeUsers(ctx, tx, app, out, created, revoked)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("upsert users: %w", err)
@@ -66,11 +72,29 @@ func (s *Store) UpsertUsers(ctx context.Context, app domain.AppNum, users []doma
 // profiles of the others, whose rows are locked. The new ones get no upsert: a
 // row of their name that another transaction made meanwhile must fail the
 // insertion, so that this transaction runs again and finds it.
-func (s *Store) writeUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.User, created []bool) error {
+// deletions returns when the last user of each id was deleted. A token names its
+// user by id, so what was issued up to then must not count for the next user of
+// that id.
+func deletions(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, ids []domain.UserID) (map[domain.UserID]int64, error) {
+	last := make(map[domain.UserID]int64)
+	const query = `SELECT user_id, MAX(deleted_at) FROM users WHERE app_id = ? AND deleted_at > 0 AND user_id IN`
+	err := selectIn(ctx, tx, query, " GROUP BY user_id", []any{app}, ids, func(rows *sqlx.Rows) error {
+		var id domain.UserID
+		var at int64
+		err := rows.Scan(&id, &at)
+		last[id] = at
+		return err
+	})
+	return last, err
+}
+
+// writeUsers creates the users that are new, with their logs, and replaces the
+// profiles of the others. revoked says up to when tokens of new users are refused.
+func (s *Store) writeUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.User, created []bool, revoked map[domain.UserID]int64) error {
 	var fresh, known, heads []any
 	for i, u := range users {
 		row := []any{
-			app, u.Num, string(u.ID), u.Nickname, string(u.Sex), u.AvatarURL, []byte(u.Extra), 0,
+			app, u.Num, string(u.ID), u.Nickname, string(u.Sex), u.AvatarURL, []byte(u.Extra), revoked[u.ID],
 			u.CreatedAt.UnixMilli(), u.UpdatedAt.UnixMilli(), 0,
 		}
 		if !created[i] {
@@ -152,7 +176,7 @@ func (s *Store) UpdateUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if err = change(&u); err != nil {
 			return err
 		}
-		return s.writeUsers(ctx, tx, app, []domain.User{u}, []bool{false})
+		return s.writeUsers(ctx, tx, app, []domain.User{u}, []bool{false}, nil)
 	})
 	return u, err
 }
