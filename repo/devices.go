@@ -74,25 +74,21 @@ func (s *Store) Devices(ctx context.Context, app domain.AppNum, user domain.User
 
 // DeleteDevice implements [domain.DeviceStore].
 func (s *Store) DeleteDevice(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) error {
-	return s.changeDevice(ctx, app, user, id, func(tx *sqlx.Tx) error {
+	return s.changeDevice(ctx, func(tx *sqlx.Tx) error {
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedDevice, App: app, User: user, Name: string(id), At: at})
 	}, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user)
 }
 
 // changeDevice runs a statement that concerns one device, and then more in the
 // same transaction. When there was none it is ErrDeviceNotFound.
-func (s *Store) changeDevice(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, more func(*sqlx.Tx) error, query string, args ...any) error {
+func (s *Store) changeDevice(ctx context.Context, more func(*sqlx.Tx) error, query string, args ...any) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		var n int
-		const exists = `SELECT COUNT(*) FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`
-		if err := tx.GetContext(ctx, &n, exists, app, string(id), user); err != nil {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return domain.ErrDeviceNotFound
-		}
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
-			return err
+		if n, err := res.RowsAffected(); err != nil || n == 0 { // rows matched, changed or not: see newMySQLConnector
+			return errors.Join(err, domain.ErrDeviceNotFound)
 		}
 		return more(tx)
 	})
@@ -108,7 +104,7 @@ func (s *Store) AckDevice(ctx context.Context, app domain.AppNum, user domain.Us
 		return 0, domain.ErrBadAck
 	}
 	var acked int64
-	err = s.changeDevice(ctx, app, user, id, func(tx *sqlx.Tx) error {
+	err = s.changeDevice(ctx, func(tx *sqlx.Tx) error {
 		return tx.GetContext(ctx, &acked, `SELECT acked_seq FROM devices WHERE app_id = ? AND device_id = ?`, app, string(id))
 	}, `UPDATE devices SET last_seen_at = ?, acked_seq = CASE WHEN acked_seq < ? THEN ? ELSE acked_seq END
 		WHERE app_id = ? AND device_id = ? AND user_id = ?`, at.UnixMilli(), seq, seq, app, string(id), user)
@@ -118,7 +114,7 @@ func (s *Store) AckDevice(ctx context.Context, app domain.AppNum, user domain.Us
 // OpenSession implements [domain.DeviceStore].
 func (s *Store) OpenSession(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) (int64, error) {
 	var session int64
-	err := s.changeDevice(ctx, app, user, id, func(tx *sqlx.Tx) error {
+	err := s.changeDevice(ctx, func(tx *sqlx.Tx) error {
 		return tx.GetContext(ctx, &session, `SELECT session FROM devices WHERE app_id = ? AND device_id = ?`, app, string(id))
 	}, `UPDATE devices SET last_seen_at = ?, session = session + 1 WHERE app_id = ? AND device_id = ? AND user_id = ?`, at.UnixMilli(), app, string(id), user)
 	return session, err
