@@ -126,7 +126,11 @@ func (s *Store) DeleteApp(ctx context.Context, id domain.AppID, at time.Time) er
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE apps SET deleted_at = ? WHERE id = ?`, at.UnixMilli(), a.Num); err != nil {
+		deletedAt, err := freeMoment(ctx, tx, at, `SELECT COALESCE(MAX(deleted_at), 0) FROM apps WHERE app_id = ?`, string(id))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE apps SET deleted_at = ? WHERE id = ?`, deletedAt, a.Num); err != nil {
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedApp, App: a.Num, At: at})

@@ -68,10 +68,6 @@ func (s *Store) UpsertUsers(ctx context.Context, app domain.AppNum, users []doma
 	return out, created, nil
 }
 
-// writeUsers inserts the users that are new, with their logs, and replaces the
-// profiles of the others, whose rows are locked. The new ones get no upsert: a
-// row of their name that another transaction made meanwhile must fail the
-// insertion, so that this transaction runs again and finds it.
 // deletions returns when the last user of each id was deleted. A token names its
 // user by id, so what was issued up to then must not count for the next user of
 // that id.
@@ -88,8 +84,11 @@ func deletions(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, ids []domain
 	return last, err
 }
 
-// writeUsers creates the users that are new, with their logs, and replaces the
-// profiles of the others. revoked says up to when tokens of new users are refused.
+// writeUsers inserts the users that are new, with their logs, and replaces the
+// profiles of the others, whose rows are locked. The new ones get no upsert: a
+// row of their name that another transaction made meanwhile must fail the
+// insertion, so that this transaction runs again and finds it. revoked
+// says up to when tokens of new users are refused.
 func (s *Store) writeUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.User, created []bool, revoked map[domain.UserID]int64) error {
 	var fresh, known, heads []any
 	for i, u := range users {
