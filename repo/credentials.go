@@ -100,7 +100,9 @@ func (s *Store) SigningKeyOf(ctx context.Context, id domain.AppID, kid string) (
 
 // PutSigningKey implements [domain.CredentialStore].
 func (s *Store) PutSigningKey(ctx context.Context, app domain.AppNum, key domain.SigningKey) (domain.SigningKey, error) {
+	at := key.CreatedAt // the moment of the replacement, if it is one
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		key.CreatedAt = at
 		old, err := signingKey(ctx, tx, app, key.KID, s.dialect.forUpdate)
 		switch {
 		case errors.Is(err, domain.ErrSigningKeyNotFound):
@@ -114,7 +116,6 @@ func (s *Store) PutSigningKey(ctx context.Context, app domain.AppNum, key domain
 			key.Alg, []byte(key.JWK), app, key.KID); err != nil {
 			return err
 		}
-		at := key.CreatedAt
 		key.CreatedAt = old.CreatedAt
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedSigningKey, App: app, Name: key.KID, At: at})
 	})

@@ -45,8 +45,8 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 }
 
 // knownUsers returns the numbers of users in their order, or ErrUserNotFound
-// naming the entries of the list at pointer that are none. Where the owner
-// leads the list without being in the caller's, pointers count without it.
+// naming the entries of the list at pointer that are none; owner, which the
+// caller names apart from the list, is pointed at as such.
 func (s *Store) knownUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, users []domain.UserID, pointer string, owner domain.UserID) ([]domain.UserNum, error) {
 	byID, err := userNums(ctx, tx, app, users, s.dialect.forUpdate)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Store) AddMembers(ctx context.Context, app domain.AppNum, id domain.Gro
 				fresh, added = append(fresh, num), append(added, users[i])
 			}
 		}
-		if len(g.roles)+len(fresh) > limit {
+		if len(fresh) > 0 && len(g.roles)+len(fresh) > limit {
 			return domain.TooManyMembers("/user_ids", limit)
 		}
 		return insertMembers(ctx, tx, app, g.conv.num, fresh, 0, g.conv.lastSeq, at)
