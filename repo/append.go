@@ -72,7 +72,7 @@ func (s *Store) commitNext(ctx context.Context) int {
 	switch {
 	case err == nil:
 		s.settle(b)
-	case len(sends) > 1 && !errors.Is(err, domain.ErrUnavailable):
+	case len(sends) > 1 && !errors.Is(err, domain.ErrUnavailable) && ctx.Err() == nil:
 		s.commitEach(ctx, sends)
 	default:
 		s.fail(ctx, sends, err)

@@ -31,7 +31,7 @@ func (a *appBatch) findRepeats(ctx context.Context) error {
 		case bytes.Equal(first.out.Digest, it.out.Digest):
 			it.twin = first
 		default:
-			it.err = domain.ErrIdempotencyConflict
+			it.deferred = true // a conflict only if the first is stored, which the next batch sees
 		}
 	}
 	const query = `SELECT send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at FROM sends WHERE app_id = ? AND send_key IN`
