@@ -1,0 +1,5 @@
+package repo_test
+
+const envAppender = "GIM_TEST_APPENDER"
+
+func appendUntilKilled(string) int { return 1 }
