@@ -1,0 +1,92 @@
+package realtime
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/wire"
+)
+
+// Options say how connections are accepted.
+type Options struct {
+	Gateway *gateway.Gateway // serves what is accepted; required
+	// AllowedOrigins are the web pages besides the server's own that may connect,
+	// as browsers name them: "https://chat.example.com".
+	AllowedOrigins []string
+	// Refuse answers a request that is not accepted. Nil answers with the status
+	// and the sentence alone.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+type server struct{ Options }
+
+// New returns the handler of GET /v1/ws. It returns from a request when the
+// connection is closed. It may be used concurrently.
+func New(o Options) (http.Handler, error) {
+	if o.Gateway == nil {
+		return nil, errors.New("realtime: a gateway is required")
+	}
+	for i, origin := range o.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			return nil, errors.New("realtime: an allowed origin is a scheme and a host, such as https://chat.example.com")
+		}
+		o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
+		o.AllowedOrigins[i] = strings.ToLower(u.Scheme + "://" + u.Host)
+	}
+	if o.Refuse == nil {
+		o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), http.StatusForbidden) }
+	}
+	return &server{o}, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.isAllowed(r) {
+		s.Refuse(w, r, domain.Failure(domain.CodeForbidden, "Pages of this origin may not connect."))
+		return
+	}
+	c := &conn{enc: wire.JSON}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{wire.SubprotocolJSON, wire.SubprotocolProto},
+		InsecureSkipVerify: true, // checked above, against whole origins and not only their hosts
+		CompressionMode:    websocket.CompressionDisabled,
+		OnPingReceived:     c.notePing,
+	})
+	if err != nil {
+		return // Accept has answered
+	}
+	if ws.Subprotocol() == wire.SubprotocolProto {
+		c.enc = wire.Proto
+	}
+	c.open(ws)
+	defer c.Close(0, "")
+	// The connection outlives the request as net/http sees it: its context has
+	// values only.
+	s.Gateway.Serve(withoutCancel(r), c)
+}
+
+// isAllowed reports whether the page behind a request may connect. Programs send
+// no origin; a sandboxed page sends "null", which may be anybody's.
+func (s *server) isAllowed(r *http.Request) bool {
+	values := r.Header.Values("Origin")
+	if len(values) == 0 {
+		return true
+	}
+	origin := strings.ToLower(values[0])
+	if len(values) > 1 {
+		return false
+	}
+	if slices.Contains(s.AllowedOrigins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}

@@ -1,0 +1,109 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/wire"
+)
+
+// conn is a WebSocket as the gateway sees it.
+type conn struct {
+	enc      wire.Encoding
+	ws       *websocket.Conn
+	lastPing atomic.Int64 // nanoseconds since 1970; 0 for none
+
+	ctx    context.Context //nolint:containedctx // ends reads and writes, as Close does on a net.Conn
+	cancel context.CancelFunc
+}
+
+var _ gateway.Conn = (*conn)(nil)
+
+func (c *conn) open(ws *websocket.Conn) {
+	c.ws = ws
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	ws.SetReadLimit(wire.MaxFrameBytes) // beyond it the library closes with 1009
+}
+
+// withoutCancel keeps the request's values: net/http ends its context when the
+// handler of a hijacked connection returns, which is not what ends the connection.
+func withoutCancel(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
+
+// notePing is called by the library before it answers a ping.
+func (c *conn) notePing(context.Context, []byte) bool {
+	c.lastPing.Store(time.Now().UnixNano())
+	return true
+}
+
+// Encoding implements gateway.Conn.
+func (c *conn) Encoding() wire.Encoding { return c.enc }
+
+// LastPing implements gateway.Conn.
+func (c *conn) LastPing() time.Time {
+	if at := c.lastPing.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+// ReadFrame implements gateway.Conn.
+func (c *conn) ReadFrame() ([]byte, error) {
+	kind, payload, err := c.ws.Read(c.ctx)
+	switch {
+	case err != nil:
+		c.closeAfter(err)
+		return nil, err
+	case kind == websocket.MessageText && !utf8.Valid(payload):
+		_ = c.ws.Close(websocket.StatusInvalidFramePayloadData, "text is not valid UTF-8") // gone either way
+		return nil, errors.New("text is not valid UTF-8")
+	case (kind == websocket.MessageText) != (c.enc == wire.JSON):
+		return nil, gateway.ErrBadFrame
+	}
+	return payload, nil
+}
+
+// closeAfter says 1002 to a peer that broke the protocol in a way that the
+// library noticed without saying so, such as a frame without a mask.
+func (c *conn) closeAfter(err error) {
+	_, network := errors.AsType[net.Error](err)
+	_, goodbye := errors.AsType[websocket.CloseError](err)
+	if network || goodbye || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
+		return
+	}
+	_ = c.ws.Close(websocket.StatusProtocolError, "protocol error") // gone either way
+}
+
+// WriteFrame implements gateway.Conn.
+func (c *conn) WriteFrame(payload []byte, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(c.ctx, deadline)
+	defer cancel()
+	kind := websocket.MessageText
+	if c.enc == wire.Proto {
+		kind = websocket.MessageBinary
+	}
+	err := c.ws.Write(ctx, kind, payload)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// Close implements gateway.Conn.
+func (c *conn) Close(code wire.CloseCode, reason string) {
+	defer c.cancel()
+	if code == 0 {
+		_ = c.ws.CloseNow() // nobody is told
+		return
+	}
+	_ = c.ws.Close(websocket.StatusCode(code), reason) // the peer may be gone already
+}
