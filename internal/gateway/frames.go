@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
+
+// dispatch answers a well-formed frame of a session that has signed in. Frames
+// are handled one after another, so the sends of a session are stored in the
+// order in which it sent them.
+func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
+	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
+	defer cancel()
+	id := frame.GetId()
+	switch b := frame.GetBody().(type) {
+	case *wire.ClientFrame_Send:
+		s.handleSend(ctx, id, b.Send)
+	case *wire.ClientFrame_Ping:
+		s.handlePing(ctx, id, b.Ping)
+	case *wire.ClientFrame_Ack:
+		s.handleAck(ctx, id, b.Ack)
+	case *wire.ClientFrame_Sync:
+		s.handleSync(ctx, id, b.Sync)
+	case *wire.ClientFrame_SignIn:
+		err := domain.Failure(domain.CodeBadRequest, "This connection has signed in already.")
+		s.end(wire.CloseBadRequest, s.failure(ctx, id, err))
+	}
+}
+
+func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
+	select {
+	case s.slots <- struct{}{}: // given back by the pump with the answer
+	case <-s.box.ended:
+		return
+	}
+	// What has been read is sent, even if the connection ends now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), frameTimeout)
+	defer cancel()
+	s.box.begin()
+	answer := settled{}
+	defer func() { s.box.settle(answer) }() // even when it panics
+	receipt, err := s.gw.opts.Messages.Send(ctx, s.who.Load().Principal, domain.SendParams{
+		To:          domain.Target{User: domain.UserID(send.GetTo().GetUserId()), Group: domain.GroupID(send.GetTo().GetGroupId())},
+		Type:        domain.ContentType(send.GetType()),
+		Content:     send.GetContent(),
+		ClientMsgID: send.GetClientMsgId(),
+		Mentions:    send.GetMentions(),
+		Ephemeral:   send.Persist != nil && !send.GetPersist(),
+		Origin:      s.id,
+	})
+	if err != nil {
+		answer.payload = s.failure(ctx, id, err)
+		return
+	}
+	answer.seq = receipt.Seq
+	answer.payload = s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Sent{Sent: &wire.Sent{
+		MessageId: string(receipt.MessageID), ConversationId: receipt.ConversationID, ConversationSeq: receipt.ConversationSeq,
+		Seq: receipt.Seq, SentAt: receipt.SentAt.UnixMilli(), Durable: receipt.Durable,
+	}}})
+}
+
+// handlePing answers with the head of the log. With a seq the store is asked
+// for it, and what this session itself has missed is pushed. What the client has
+// not read yet is on its way: nothing is pushed twice.
+func (s *Session) handlePing(ctx context.Context, id uint64, ping *wire.Ping) {
+	head := max(s.cursor.Load()-1, s.box.highestSeen())
+	if ping.Seq != nil {
+		who := s.who.Load()
+		heads, err := s.gw.opts.Store.Heads(ctx, who.App.Num, []domain.UserNum{who.User.Num})
+		if err != nil {
+			s.fail(ctx, id, err)
+			return
+		}
+		head = heads[who.User.Num]
+		s.noticeHead(head)
+	}
+	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Pong{Pong: &wire.Pong{HeadSeq: head}}}))
+}
+
+// noticeHead makes the session read the store when it lacks entries.
+func (s *Session) noticeHead(head int64) {
+	if head >= s.cursor.Load() {
+		s.box.markBehind()
+	}
+}
+
+func (s *Session) handleAck(ctx context.Context, id uint64, ack *wire.Ack) {
+	who := s.who.Load()
+	if !who.registered {
+		s.fail(ctx, id, domain.Failure(domain.CodeForbidden,
+			"This connection has no registered device, so there is nothing to acknowledge for; sign in with one."))
+		return
+	}
+	acked, err := s.gw.opts.Devices.Ack(ctx, who.Principal, who.Device, ack.GetSeq())
+	if err != nil {
+		s.fail(ctx, id, err)
+		return
+	}
+	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Acked{Acked: &wire.Acked{Seq: acked}}}))
+}
+
+// handleSync waits until its answer is written: a page may be large, and one at
+// a time is enough.
+func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
+	params := domain.SyncParams{After: sync.GetAfter(), Limit: domain.DefaultPageSize}
+	if sync.Limit != nil {
+		params.Limit = int(sync.GetLimit())
+	}
+	page, err := s.gw.opts.Messages.Sync(ctx, s.who.Load().Principal, params)
+	if err != nil {
+		s.fail(ctx, id, err)
+		return
+	}
+	items := make([]wire.Item, len(page.Entries))
+	for i, e := range page.Entries {
+		items[i] = wire.Item{Seq: e.Seq, IsSender: e.IsSender, Body: wire.NewBody(e.Message)}
+	}
+	written := make(chan struct{})
+	s.box.reply(reply{payload: wire.AppendSyncPage(nil, s.conn.Encoding(), id, items, page), written: written})
+	select {
+	case <-written:
+	case <-s.box.ended:
+	}
+}

@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
+
+// slowAfter is how long a frame may have been in the writing when the queue
+// runs over, before that is held against the client. Until then the queue is
+// emptied and the session reads the store instead, so that a burst closes nobody.
+const slowAfter = time.Second
+
+// mailbox is where the reader, the bus and the timers leave work for a session's
+// pump. Nothing in it blocks.
+//
+// Entries of the log are queued only while the mailbox is live. While it is not,
+// the pump reads them from the store, and events are merely counted as missed:
+// however long a replay takes, it cannot make the queue run over.
+type mailbox struct {
+	limit int           // bytes
+	wake  chan struct{} // capacity 1: there is something to take
+	ended chan struct{} // closed by end
+
+	mu       sync.Mutex // guards everything below
+	opening  *opening
+	replies  []reply
+	settled  []settled
+	events   []*wire.Event
+	bytes    int    // of replies and events, until the pump is done with them
+	live     bool   // entries are queued
+	missed   uint64 // entries and gaps that were not
+	seen     int64  // highest entry that was told of; bogus if the bus was
+	started  uint64 // own sends
+	finished uint64 // own sends that are in settled, or were
+	draining bool
+	ending   *ending
+	writing  time.Time // when the write under way began; zero when there is none
+}
+
+// reply is a frame whose place among the pushes does not matter.
+type reply struct {
+	payload []byte
+	written chan<- struct{} // closed when written; may be nil
+}
+
+// settled is the answer to a send. seq is its place among the pushes, 0 for none.
+type settled struct {
+	seq     int64
+	payload []byte
+}
+
+// ending says why a session is over.
+type ending struct {
+	code  wire.CloseCode // 0: the other side is gone
+	final []byte         // a last frame, or nil
+}
+
+// opening is where delivery begins: the cursor, and what the store held there.
+type opening struct {
+	next int64
+	page domain.LogPage // from next; or its head only, with no entries
+	mark uint64         // as before the page was read
+}
+
+// batch is what the pump takes at once.
+type batch struct {
+	opening  *opening
+	replies  []reply
+	settled  []settled
+	events   []*wire.Event
+	finished uint64 // own sends settled up to now
+	live     bool
+	drained  bool // asked to drain, and no own send is under way
+	ending   *ending
+}
+
+func newMailbox(limit int) *mailbox {
+	return &mailbox{limit: limit, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+}
+
+// take empties the mailbox; done is the size of what the pump has dealt with
+// since the last time.
+func (m *mailbox) take(done int) batch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := batch{
+		opening: m.opening, replies: m.replies, settled: m.settled, events: m.events, finished: m.finished, live: m.live,
+		drained: m.draining && m.started == m.finished, ending: m.ending,
+	}
+	m.opening, m.replies, m.settled, m.events = nil, nil, nil, nil
+	m.bytes -= done
+	return b
+}
+
+// offer takes an event. It reports false when that ran the queue over because
+// the client does not read; the session is to be closed then.
+func (m *mailbox) offer(e *wire.Event) (ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = max(m.seen, e.Seq)
+	switch {
+	case m.ending != nil:
+		return true
+	case e.Seq > 0 && !m.live:
+		m.missed++
+		return true // whoever made it so has woken the pump
+	case m.bytes+e.Body.Size() <= m.limit:
+		m.events = append(m.events, e)
+		m.bytes += e.Body.Size()
+	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
+		return false
+	case e.Seq > 0:
+		m.stopLive()
+	default:
+		return true // what is not stored may be lost
+	}
+	m.wakeUp()
+	return true
+}
+
+// reply queues an answer. It reports false when the client does not take its
+// answers; the session is to be closed then.
+func (m *mailbox) reply(r reply) (ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.bytes+len(r.payload) > m.limit && r.written == nil {
+		return m.ending != nil
+	}
+	m.replies = append(m.replies, r)
+	m.bytes += len(r.payload)
+	m.wakeUp()
+	return true
+}
+
+// open begins delivery, right after the answer to the sign-in.
+func (m *mailbox) open(answer []byte, o opening) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replies = append(m.replies, reply{payload: answer})
+	m.bytes += len(answer)
+	m.opening = &o
+	m.wakeUp()
+}
+
+// begin notes that an own send is under way, settle that it no longer is.
+func (m *mailbox) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.started++
+}
+
+func (m *mailbox) settle(s settled) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.finished++
+	m.settled = append(m.settled, s)
+	m.wakeUp()
+}
+
+// ownSends returns how many sends were started so far.
+func (m *mailbox) ownSends() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.started
+}
+
+// markBehind makes the pump read the store: something may have been lost.
+func (m *mailbox) markBehind() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stopLive()
+	m.wakeUp()
+}
+
+// stopLive drops queued entries, which are in the store. mu is held.
+func (m *mailbox) stopLive() {
+	m.live = false
+	m.missed++
+	keep := m.events[:0]
+	for _, e := range m.events {
+		if e.Seq == 0 {
+			keep = append(keep, e)
+		} else {
+			m.bytes -= e.Body.Size()
+		}
+	}
+	clear(m.events[len(keep):])
+	m.events = keep
+}
+
+// mark returns a value for goLive, to be called before the store is read.
+func (m *mailbox) mark() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.missed
+}
+
+// goLive queues entries from now on. It reports whether none were missed since
+// mark; otherwise the store has to be read once more.
+func (m *mailbox) goLive(mark uint64) (complete bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.live = true
+	return m.missed == mark
+}
+
+// highestSeen is the highest entry anybody told of.
+func (m *mailbox) highestSeen() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seen
+}
+
+// drain ends the session with a goodbye as soon as no own send is under way.
+func (m *mailbox) drain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.draining = true
+	m.wakeUp()
+}
+
+// leaving reports whether frames from the client are no longer taken.
+func (m *mailbox) leaving() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.draining || m.ending != nil
+}
+
+// setWriting notes that a write begins at t, or with zero that it is over.
+func (m *mailbox) setWriting(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writing = t
+}
+
+// end is where every session ends; the first reason counts. It reports whether
+// this was the first.
+func (m *mailbox) end(e ending) (first bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ending != nil {
+		return false
+	}
+	m.ending = &e
+	m.events = nil
+	close(m.ended)
+	m.wakeUp()
+	return true
+}
+
+func (m *mailbox) wakeUp() {
+	select {
+	case m.wake <- struct{}{}:
+	default: // the pump has a wake-up pending already
+	}
+}

@@ -1,0 +1,337 @@
+package gateway
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/gim-im/gim/wire"
+)
+
+// Bounds of one push frame. A single message may exceed the first by itself.
+const (
+	maxPushBytes    = 128 << 10
+	maxPushMessages = 200
+)
+
+// pump is the writing side of a session: it owns the cursor and is the only one
+// that writes to the connection.
+type pump struct {
+	s *Session
+
+	started bool  // signed in: entries are delivered
+	broken  bool  // a write failed
+	next    int64 // the cursor: the next entry that the client is to see
+
+	pending []*wire.Event // taken from the mailbox, not yet delivered
+	claims  map[int64]claim
+	done    int // bytes dealt with since the last take
+	// finished is how many own sends had settled at the last take.
+	finished uint64
+	hold     hold
+
+	replay replay
+
+	items []wire.Item // of the push frame that is gathering
+	size  int         // of items, estimated
+}
+
+// claim is the answer to an own send, waiting for its place.
+type claim struct {
+	payload []byte
+	rounds  int // how often the store was read to the end without reaching it
+}
+
+// hold is an entry that may be an own message whose answer is still to come. It
+// waits for the sends that were under way when it arrived.
+type hold struct {
+	seq   int64
+	until uint64
+}
+
+// run ends when the session has ended, with the connection closed.
+func (p *pump) run() {
+	for {
+		b := p.s.box.take(p.done)
+		p.done = 0
+		if b.ending != nil {
+			p.goodbye(b)
+			return
+		}
+		for _, r := range b.replies {
+			p.answer(r)
+		}
+		p.accept(b)
+		again := p.deliver()
+		p.flush()
+		p.publishCursor()
+		if b.drained && len(p.claims) == 0 {
+			p.s.end(wire.CloseShutdown, p.s.closing(wire.CloseShutdown, p.s.gw.spread()))
+			continue
+		}
+		if !again {
+			p.wait()
+		}
+	}
+}
+
+// wait returns when there is something to take or to try again.
+func (p *pump) wait() {
+	if len(p.items) == 0 && cap(p.items) > 16 {
+		p.items = nil // an idle connection holds little
+	}
+	if p.replay.retry == nil {
+		<-p.s.box.wake
+		return
+	}
+	select {
+	case <-p.s.box.wake:
+	case <-p.replay.retry:
+		p.replay.retry = nil
+	}
+}
+
+// accept sorts what was taken from the mailbox.
+func (p *pump) accept(b batch) {
+	p.finished = b.finished
+	if b.opening != nil {
+		p.started, p.next = true, b.opening.next
+		p.replay.start(*b.opening)
+	}
+	for _, st := range b.settled {
+		if st.seq == 0 || st.seq < p.next || !p.started {
+			p.answerSend(st.payload)
+			continue
+		}
+		if p.claims == nil {
+			p.claims = make(map[int64]claim)
+		}
+		if twin, ok := p.claims[st.seq]; ok { // one client_msg_id, sent twice
+			p.answerSend(twin.payload)
+		}
+		p.claims[st.seq] = claim{payload: st.payload}
+	}
+	if p.pending = append(p.pending, b.events...); !b.live {
+		p.dropEntries()
+		p.replay.again()
+	}
+}
+
+// dropEntries forgets pending entries: the store has them.
+func (p *pump) dropEntries() {
+	keep := p.pending[:0]
+	for _, e := range p.pending {
+		if e.Seq == 0 {
+			keep = append(keep, e)
+		} else {
+			p.done += e.Body.Size()
+		}
+	}
+	clear(p.pending[len(keep):])
+	p.pending = keep
+}
+
+// deliver moves the cursor as far as it goes without waiting, or by one page of
+// the store. It reports whether it should be called again at once.
+func (p *pump) deliver() (again bool) {
+	if !p.started {
+		return false
+	}
+	if p.replay.on {
+		p.pushUnnumbered()
+		return p.catchUp()
+	}
+	for i, e := range p.pending {
+		switch p.offer(e.Seq, wire.Item{Seq: e.Seq, IsSender: e.IsSender, Body: e.Body}, p.isOwnEvent(e)) {
+		case held:
+			p.pending = p.pending[i:]
+			return false
+		case gap:
+			p.s.box.markBehind()
+			p.pending = p.pending[i:]
+			return true
+		case passed:
+			p.done += e.Body.Size()
+		}
+	}
+	p.pending = nil
+	p.answerNext()
+	if len(p.claims) > 0 { // they lie ahead: something is missing in between
+		p.s.box.markBehind()
+		return true
+	}
+	return false
+}
+
+// pushUnnumbered pushes pending messages that are not stored; a replay does not
+// concern them. Numbered ones, which there are at the end of it, wait.
+func (p *pump) pushUnnumbered() {
+	keep := p.pending[:0]
+	for _, e := range p.pending {
+		if e.Seq != 0 {
+			keep = append(keep, e)
+			continue
+		}
+		p.add(wire.Item{IsSender: e.IsSender, Body: e.Body})
+		p.done += e.Body.Size()
+	}
+	clear(p.pending[len(keep):])
+	p.pending = keep
+}
+
+// verdict is what became of an entry.
+type verdict int
+
+const (
+	passed verdict = iota // pushed, answered, or seen before
+	held                  // it waits for the answer of an own send
+	gap                   // entries before it are missing
+)
+
+// offer is the only place where the cursor moves by a message. own tells that the
+// message may be one that this session sent.
+func (p *pump) offer(seq int64, it wire.Item, own bool) verdict {
+	switch {
+	case seq == 0:
+		p.add(it)
+		return passed
+	case seq < p.next:
+		return passed
+	case seq > p.next:
+		p.answerNext() // own messages before it may have been answered already
+		if seq > p.next {
+			return gap
+		}
+		if seq < p.next {
+			return passed
+		}
+	}
+	if p.answerOne() {
+		return passed
+	}
+	if own && p.mayBeAnswered(seq) {
+		return held
+	}
+	p.add(it)
+	p.next++
+	return passed
+}
+
+// isOwnEvent goes by the connection, which events know.
+func (p *pump) isOwnEvent(e *wire.Event) bool { return e.IsSender && e.Origin == p.s.id }
+
+// isOwnEntry goes by the device: the store does not know the connection, and one
+// device has one at a time.
+func (p *pump) isOwnEntry(isSender bool, b *wire.Body) bool {
+	return isSender && b.Message().Sender.Device == p.s.device()
+}
+
+// mayBeAnswered reports whether a send is under way whose answer could stand in
+// the place of seq. Only sends count that were under way when seq was first
+// looked at, so that a client that sends without pause holds nothing up.
+func (p *pump) mayBeAnswered(seq int64) bool {
+	if p.hold.seq != seq {
+		p.hold = hold{seq: seq, until: p.s.box.ownSends()}
+	}
+	return p.finished < p.hold.until
+}
+
+// answerNext answers own sends whose turn it is.
+func (p *pump) answerNext() {
+	for p.answerOne() {
+	}
+}
+
+func (p *pump) answerOne() bool {
+	c, ok := p.claims[p.next]
+	if !ok {
+		return false
+	}
+	delete(p.claims, p.next)
+	p.flush()
+	p.answerSend(c.payload)
+	p.next++
+	return true
+}
+
+// add puts a message into the push frame that is gathering.
+func (p *pump) add(it wire.Item) {
+	size := it.Body.Size()
+	if len(p.items) > 0 && (p.size+size > maxPushBytes || len(p.items) >= maxPushMessages) {
+		p.flush()
+	}
+	p.items = append(p.items, it)
+	p.size += size
+}
+
+// flush writes the push frame that has gathered.
+func (p *pump) flush() {
+	if len(p.items) == 0 {
+		return
+	}
+	buf := p.s.gw.buffers.get()
+	*buf = wire.AppendPush((*buf)[:0], p.s.conn.Encoding(), p.items)
+	p.write(*buf)
+	p.s.gw.buffers.put(buf)
+	p.s.gw.metrics.PushFrames.Inc()
+	p.s.gw.metrics.PushMessages.Add(float64(len(p.items)))
+	clear(p.items)
+	p.items, p.size = p.items[:0], 0
+}
+
+func (p *pump) answer(r reply) {
+	p.write(r.payload)
+	p.done += len(r.payload)
+	if r.written != nil {
+		close(r.written)
+	}
+}
+
+// answerSend also makes room for one more send. There is no payload when the
+// handling of a send broke down, which ends the session.
+func (p *pump) answerSend(payload []byte) {
+	if payload != nil {
+		p.write(payload)
+	}
+	<-p.s.slots
+}
+
+func (p *pump) write(payload []byte) {
+	if p.broken {
+		return
+	}
+	now := time.Now() // the deadline is one of the operating system's
+	p.s.box.setWriting(now)
+	err := p.s.conn.WriteFrame(payload, now.Add(p.s.gw.opts.WriteTimeout))
+	p.s.box.setWriting(time.Time{})
+	if err == nil {
+		return
+	}
+	p.broken = true
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.s.end(wire.CloseSlowConsumer, nil)
+	} else {
+		p.s.end(0, nil)
+	}
+}
+
+// publishCursor lets others compare the cursor with the log's head.
+func (p *pump) publishCursor() {
+	if p.started {
+		p.s.cursor.Store(p.next)
+	}
+}
+
+// goodbye answers what was asked before the end, says why, and closes.
+func (p *pump) goodbye(b batch) {
+	code := b.ending.code
+	if code != 0 && code != wire.CloseSlowConsumer {
+		for _, r := range b.replies {
+			p.answer(r)
+		}
+		if b.ending.final != nil {
+			p.write(b.ending.final)
+		}
+	}
+	p.s.conn.Close(code, code.String())
+}

@@ -1,0 +1,211 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
+
+const (
+	// maxOwnSends is how many sends of a connection may be unanswered before no
+	// more frames are read from it.
+	maxOwnSends = 64
+	// maxMalformed is how many malformed frames in a row close.
+	maxMalformed = 3
+	// linger is how long a connection that is to be closed may take to write what
+	// it is writing, before it is closed without a word.
+	linger = 2 * time.Second
+	// frameTimeout bounds the handling of one frame. A send is then of unknown
+	// outcome, and settled by sending it again.
+	frameTimeout = 30 * time.Second
+)
+
+// Session is one connection, before and after it has signed in.
+type Session struct {
+	gw   *Gateway
+	conn Conn
+	id   string
+	box  *mailbox
+	// ctx ends with the session. It is kept, against the rule, because the session
+	// is what the context of this connection is the context of.
+	ctx    context.Context //nolint:containedctx // as said
+	cancel context.CancelFunc
+
+	who    atomic.Pointer[identity] // nil until signed in
+	cursor atomic.Int64             // of the pump
+	slots  chan struct{}            // one per own send that is not answered
+
+	life life
+
+	// The reader's own.
+	frames    uint64 // read so far
+	malformed int    // in a row
+	attached  bool   // to the hub
+}
+
+// identity is who a session belongs to. It does not change.
+type identity struct {
+	domain.Principal      // with the device, also where only the sign-in names it
+	registered       bool // the device is registered, so it has acks and a session number
+
+	// newest and number are about the device's sessions; number is this one.
+	newest, number atomic.Int64
+}
+
+func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
+
+func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn) *Session {
+	return &Session{
+		gw: g, conn: conn, id: g.opts.IDs.NewID(), box: newMailbox(g.opts.QueueBytes),
+		ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxOwnSends),
+	}
+}
+
+// serve runs the reader here and the pump beside it; both end when the session
+// has ended and its connection is closed.
+func (s *Session) serve() {
+	s.life.start(s)
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		defer s.conn.Close(0, "") // so that the reader ends in any case
+		defer s.recover("pump")
+		(&pump{s: s}).run()
+	})
+	s.read()
+	s.end(0, nil)
+	writer.Wait()
+	s.life.stop()
+	if s.attached {
+		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
+	}
+}
+
+// read handles frames until the connection is closed.
+func (s *Session) read() {
+	defer s.recover("reader")
+	for {
+		payload, err := s.conn.ReadFrame()
+		switch {
+		case err != nil && !errors.Is(err, ErrBadFrame):
+			return
+		case s.box.leaving():
+			continue // the other side has yet to notice
+		}
+		s.life.busy()
+		s.handle(payload, err)
+		s.life.sign()
+	}
+}
+
+// handle answers one frame.
+func (s *Session) handle(payload []byte, bad error) {
+	frame, err := &wire.ClientFrame{}, bad
+	if bad == nil {
+		frame, err = wire.DecodeClient(s.conn.Encoding(), payload)
+	} else {
+		err = domain.Failure(domain.CodeBadRequest, "This connection speaks %s; the frame is of the other kind.", s.conn.Encoding())
+	}
+	s.frames++
+	ctx := domain.WithRequest(s.ctx, domain.RequestInfo{
+		ID: s.id + "-" + strconv.FormatUint(s.frames, 10), TraceParent: domain.RequestOf(s.ctx).TraceParent,
+	})
+	if domain.CodeOf(err) == domain.CodeBadRequest {
+		s.countMalformed(ctx, frame.GetId(), err)
+		return
+	}
+	s.malformed = 0
+	if s.who.Load() == nil {
+		s.handleFirst(ctx, frame)
+		return
+	}
+	if err != nil {
+		s.fail(ctx, frame.GetId(), err)
+		return
+	}
+	s.dispatch(ctx, frame)
+}
+
+func (s *Session) countMalformed(ctx context.Context, id uint64, err error) {
+	if s.malformed++; s.malformed >= maxMalformed {
+		s.end(wire.CloseBadRequest, s.failure(ctx, id, err))
+		return
+	}
+	s.fail(ctx, id, err)
+}
+
+// receive takes events from the hub.
+func (s *Session) receive(e *wire.Event) {
+	switch e.Kind {
+	case wire.EventMessage:
+		if e.Seq == 0 && e.Origin == s.id {
+			return // its answer is all that the sender gets
+		}
+		if !s.box.offer(e) {
+			s.end(wire.CloseSlowConsumer, nil)
+		}
+	case wire.EventGap:
+		s.box.markBehind()
+	case wire.EventSession:
+		if who := s.who.Load(); who != nil && who.registered && who.Device == e.Device {
+			s.replacedBy(who, e.Session)
+		}
+	}
+}
+
+// replacedBy notes that the device has a session of that number. It may be told
+// before the own number is known.
+func (s *Session) replacedBy(who *identity, number int64) {
+	for {
+		newest := who.newest.Load()
+		if number <= newest || who.newest.CompareAndSwap(newest, number) {
+			break
+		}
+	}
+	if own := who.number.Load(); own != 0 && who.newest.Load() > own {
+		s.end(wire.CloseReplaced, nil)
+	}
+}
+
+func (s *Session) device() domain.DeviceID { return s.who.Load().Device }
+
+// end ends the session; the first reason counts. final is a last frame or nil.
+// The pump does what is left to do.
+func (s *Session) end(code wire.CloseCode, final []byte) {
+	if !s.box.end(ending{code: code, final: final}) {
+		return
+	}
+	s.gw.countClose(code)
+	s.cancel()
+	switch code {
+	case 0:
+		s.life.closeAfter(s, 0)
+	case wire.CloseSlowConsumer: // the write that is stuck may still get through
+		s.life.closeAfter(s, s.gw.opts.WriteTimeout)
+	default:
+		s.life.closeAfter(s, linger)
+	}
+}
+
+// recover keeps a panic from costing more than this connection.
+func (s *Session) recover(where string) {
+	reason := recover()
+	if reason == nil {
+		return
+	}
+	s.gw.opts.Logger.LogAttrs(context.WithoutCancel(s.ctx), slog.LevelError, "panic on a connection",
+		slog.String("session_id", s.id), slog.String("where", where),
+		slog.String("reason", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack())))
+	s.end(wire.CloseInternal, nil)
+	if where == "pump" {
+		s.conn.Close(wire.CloseInternal, wire.CloseInternal.String())
+	}
+}
