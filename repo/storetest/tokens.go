@@ -8,12 +8,12 @@ import (
 
 func tokenTests() map[string]func(*world) {
 	return map[string]func(*world){
-		"Subject_TellsWhatATokenStandsOn":      subjectPlain,
-		"Subject_KnowsRevokedTokens":           subjectRevoked,
-		"Subject_OfAUserMadeAgainIsNotRevoked": subjectReborn,
-		"Revocation_OfTokensIsToldOnceEach":    tokensRevocations,
-		"Revocation_CoversWhatStoodOnADevice":  deviceRevocation,
-		"Revocation_NeedsAUser":                revocationNeedsUser,
+		"Subject_TellsWhatATokenStandsOn":                 subjectPlain,
+		"Subject_KnowsRevokedTokens":                      subjectRevoked,
+		"Subject_OfAUserMadeAgainRefusesTheFormersTokens": subjectReborn,
+		"Revocation_OfTokensIsToldOnceEach":               tokensRevocations,
+		"Revocation_CoversWhatStoodOnADevice":             deviceRevocation,
+		"Revocation_NeedsAUser":                           revocationNeedsUser,
 	}
 }
 
@@ -58,11 +58,12 @@ func subjectReborn(w *world) {
 	w.user("alice")
 	w.ok(w.store.RevokeTokens(w.ctx, w.app.Num, "alice", epoch))
 	w.ok(w.store.RevokeToken(w.ctx, w.app.Num, "alice", "t", epoch))
-	w.ok(w.store.DeleteUser(w.ctx, w.app.Num, "alice", epoch))
+	at := epoch.Add(time.Minute)
+	w.ok(w.store.DeleteUser(w.ctx, w.app.Num, "alice", at))
 	_, err := w.store.Subject(w.ctx, w.app.Num, "alice", "", "t")
 	w.refused(err, domain.ErrUserNotFound)
 	alice := w.user("alice")
-	w.same("new user", w.subject(alice, "", "t"), domain.Subject{User: alice})
+	w.same("new user", w.subject(alice, "", "t"), domain.Subject{User: alice, TokensRevokedAt: at})
 }
 
 func tokensRevocations(w *world) {
