@@ -1,0 +1,59 @@
+package app
+
+import (
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/bus"
+	"github.com/gim-im/gim/internal/metrics"
+	"github.com/gim-im/gim/repo"
+)
+
+// storeMetrics are the instruments as the store asks for them.
+func (a *App) storeMetrics() repo.Metrics {
+	return repo.Metrics{
+		Batch: func(messages int, took time.Duration) {
+			a.metrics.Messages.Add(float64(messages))
+			a.metrics.BatchMessages.Observe(float64(messages))
+			a.metrics.CommitSeconds.Observe(took.Seconds())
+		},
+		Retry:  a.metrics.CommitRetries.Inc,
+		Failed: a.metrics.CommitFailures.Inc,
+	}
+}
+
+// busMetrics are the instruments as the bus asks for them.
+func (a *App) busMetrics() bus.Metrics {
+	return bus.Metrics{
+		Published: a.metrics.BusPublished, Dropped: a.metrics.BusDropped, Received: a.metrics.BusReceived,
+		Garbage: a.metrics.BusGarbage, Reconnects: a.metrics.BusReconnects, Up: a.metrics.BusUp,
+	}
+}
+
+// ephemeralCounter counts what the use case publishes by itself, which is what
+// is not stored; the store publishes the rest.
+type ephemeralCounter struct {
+	domain.Publisher
+	metrics *metrics.Metrics
+}
+
+// Publish counts and hands on.
+func (c ephemeralCounter) Publish(deliveries []domain.Delivery) {
+	c.metrics.EphemeralMessages.Add(float64(len(deliveries)))
+	c.Publisher.Publish(deliveries)
+}
+
+// limitCounter counts refusals.
+type limitCounter struct {
+	domain.Limiter
+	metrics *metrics.Metrics
+}
+
+// Allow asks and counts.
+func (c limitCounter) Allow(key domain.LimitKey) (ok bool, wait time.Duration) {
+	ok, wait = c.Limiter.Allow(key)
+	if !ok {
+		c.metrics.RateLimited.Inc()
+	}
+	return ok, wait
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+
+	"github.com/gim-im/gim"
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/handlers"
+	"github.com/gim-im/gim/internal/auth"
+	"github.com/gim-im/gim/internal/bus"
+	"github.com/gim-im/gim/internal/config"
+	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/internal/ratelimit"
+	"github.com/gim-im/gim/realtime"
+	"github.com/gim-im/gim/repo"
+	"github.com/gim-im/gim/web"
+	"github.com/gim-im/gim/wire"
+)
+
+// node is everything that an App runs, wired and not yet running.
+type node struct {
+	store   *repo.Store
+	bus     bus.Bus
+	busKind string // memory or redis
+	hub     *gateway.Hub
+	gateway *gateway.Gateway
+	watcher *auth.Watcher
+	uses    useCases
+	demo    *demo // nil without --demo
+	handler http.Handler
+}
+
+// useCases are the rules of the domain over this node's store.
+type useCases struct {
+	apps        *domain.Apps
+	users       *domain.Users
+	devices     *domain.Devices
+	groups      *domain.Groups
+	credentials *domain.Credentials
+	messenger   *domain.Messenger
+}
+
+// burstFactor is how many times its sends of a second a user may send at once.
+const burstFactor = 2
+
+// open makes a node. Where it fails nothing stays open.
+func (a *App) open(ctx context.Context) (*node, error) {
+	n := &node{}
+	if err := a.openBus(n); err != nil {
+		return nil, err
+	}
+	var err error
+	options := storeOptions(a.Config.Storage, a.Logger)
+	options.Publisher, options.Clock, options.Metrics = n.bus, a.Clock, a.storeMetrics()
+	if n.store, err = repo.Open(ctx, options); err != nil {
+		return nil, storageError("open the store", err)
+	}
+	if err := a.wire(ctx, n); err != nil {
+		return nil, errors.Join(err, n.store.Close())
+	}
+	a.warnReduced(ctx, n.store)
+	a.health.checks.Store(&checks{
+		store: n.store.Ping,
+		bus:   func() (string, bool) { return n.busKind, n.bus.Healthy() },
+		durability: func(ctx context.Context) (bool, []string, error) {
+			d, err := n.store.Durability(ctx)
+			return d.Full, d.Why, err
+		},
+	})
+	return n, nil
+}
+
+// warnReduced tells once what /readyz tells at all times.
+func (a *App) warnReduced(ctx context.Context, store *repo.Store) {
+	d, err := store.Durability(ctx)
+	if err != nil {
+		a.Logger.WarnContext(ctx, "durability is not known", slog.Any("err", err))
+	} else if !d.Full {
+		a.Logger.WarnContext(ctx, "durability is reduced", slog.Any("why", d.Why))
+	}
+}
+
+// openBus makes the bus and the hub, which need each other: the bus calls the
+// hub, and only once somebody subscribes through the hub.
+func (a *App) openBus(n *node) error {
+	handle := func(e *wire.Event) { n.hub.Handle(e) }
+	n.bus, n.busKind = bus.NewMemory(handle), "memory"
+	if url := a.Config.RedisURL.Reveal(); url != "" {
+		redis, err := bus.NewRedis(bus.Options{URL: url, Handler: handle, Logger: a.Logger, Metrics: a.busMetrics()})
+		if err != nil {
+			return fmt.Errorf("--redis-url: %w", err)
+		}
+		n.bus, n.busKind = redis, "redis"
+	}
+	n.hub = gateway.NewHub(n.bus)
+	return nil
+}
+
+func (a *App) wire(ctx context.Context, n *node) error {
+	secret, err := loadSecret(a.Config)
+	if err != nil {
+		return err
+	}
+	adminHash, shown, created, err := auth.EnsureAdminKey(ctx, n.store, a.Config.AdminKey.Reveal())
+	if err != nil {
+		return storageError("prepare the admin key", err)
+	}
+	if created {
+		a.AdminKey(shown)
+	}
+	if n.watcher, err = auth.NewWatcher(auth.WatcherOptions{Store: n.store, Clock: a.Clock, Logger: a.Logger}); err != nil {
+		return err
+	}
+	authenticator, err := auth.New(auth.Options{Store: n.store, Clock: a.Clock, AdminKeyHash: adminHash, Watcher: n.watcher})
+	if err != nil {
+		return err
+	}
+	if err := a.wireUseCases(n, secret); err != nil {
+		return err
+	}
+	if err := a.wireGateway(n, authenticator); err != nil {
+		return err
+	}
+	// After the authenticator, which must refuse what the gateway closes.
+	n.watcher.Listen(n.gateway.Revoke, nil)
+	if err := n.watcher.Start(ctx); err != nil {
+		return storageError("read the revocations", err)
+	}
+	return a.wireHandlers(ctx, n, authenticator)
+}
+
+func (a *App) wireUseCases(n *node, secret []byte) error {
+	ids := auth.IDs{}
+	signer, err := auth.NewSigner(auth.SignerOptions{Secret: secret, Store: n.store, IDs: ids, Clock: a.Clock})
+	if err != nil {
+		return err
+	}
+	sends := a.Config.RateLimitSends
+	limiter := ratelimit.New(float64(sends), burstFactor*sends, a.Clock)
+	u := &n.uses
+	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
+	u.users = domain.NewUsers(n.store, a.Clock)
+	u.devices = domain.NewDevices(n.store, ids, a.Clock)
+	u.groups = domain.NewGroups(n.store, ids, a.Clock)
+	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
+	u.messenger = domain.NewMessenger(domain.MessengerOptions{
+		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
+		Limiter: limitCounter{limiter, a.metrics}, IDs: ids, Clock: a.Clock,
+	})
+	return nil
+}
+
+func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error) {
+	n.gateway, err = gateway.New(gateway.Options{
+		Hub: n.hub, Auth: authenticator, Messages: n.uses.messenger, Devices: n.uses.devices, Store: n.store,
+		IDs: auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
+		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
+	})
+	return err
+}
+
+// wireHandlers makes the handler of the REST listener.
+func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Authenticator) error {
+	var ws http.Handler
+	if a.Config.Has(config.RoleWS) {
+		var err error
+		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins}); err != nil {
+			return fmt.Errorf("--allowed-origins: %w", err)
+		}
+	}
+	if !a.Config.Has(config.RoleREST) {
+		n.handler = onlyAt("/v1/ws", ws)
+		return nil
+	}
+	rest, err := handlers.New(handlers.Options{
+		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Groups: n.uses.groups,
+		Credentials: n.uses.credentials, Messenger: n.uses.messenger,
+		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
+		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),
+		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
+	})
+	if err != nil {
+		return err
+	}
+	n.handler = rest
+	if !a.Config.Demo {
+		return nil
+	}
+	n.demo = &demo{apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger}
+	n.handler = n.demo.before(rest)
+	return storageError("prepare the demo", n.demo.prepare(ctx))
+}
+
+// background yields what runs beside the listeners, by name.
+func (n *node) background() iter.Seq2[string, func(context.Context) error] {
+	return func(yield func(string, func(context.Context) error) bool) {
+		_ = yield("store", n.store.Run) &&
+			yield("bus", n.bus.Run) &&
+			yield("gateway", n.gateway.Run) &&
+			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil })
+	}
+}
