@@ -183,3 +183,12 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 }
+
+func TestObjects_AreStoredCompact(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	w := (request{"PUT", "/v1/users/carol", `{"extra":{ "a" : [ 1, "<" ] }}`, []string{asApp}}).do(newAPI(t, f.options()))
+	if got, want := string(f.users["carol"].Extra), `{"a":[1,"<"]}`; w.Code != 201 || got != want {
+		t.Errorf("status %d, stored %s, want %s", w.Code, got, want)
+	}
+}

@@ -128,3 +128,30 @@ func (q request) with(body string) request {
 	q.body = body
 	return q
 }
+
+func TestPanicAfterTheFirstByte_AddsNoProblem(t *testing.T) {
+	t.Parallel()
+	o := newFake().options()
+	o.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half an ans")
+		panic("gone")
+	})
+	if w := get("/v1/ws").do(newAPI(t, o)); w.Code != 200 || w.Body.String() != "half an ans" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestBodyThatSaysItIsTooLarge_IsNotRead(t *testing.T) {
+	t.Parallel()
+	h := newAPI(t, newFake().options())
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		body := strings.NewReader(strings.Repeat(" ", domain.MaxBodyBytes+1))
+		r := httptest.NewRequest(method, "/v1/groups", body)
+		r.Header.Set("Authorization", "Bearer app")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != 413 || body.Len() != domain.MaxBodyBytes+1 {
+			t.Errorf("%s: status %d with %d bytes unread, want 413 with all", method, w.Code, body.Len())
+		}
+	}
+}
