@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,7 +27,8 @@ type Demo struct {
 
 const (
 	demoApp     = domain.AppID("demo")
-	demoKeyName = "demo" // of the keys that are made anew at each start
+	demoKeyName = "demo"     // of the keys that are made anew at each start
+	demoKeyFile = "demo.key" // in the data directory
 	demoPath    = "/demo/sign-in"
 	demoBody    = 4 << 10 // bytes
 )
@@ -42,6 +45,7 @@ type demo struct {
 	log         *slog.Logger
 	by          domain.Principal // the demo app's back end
 	key         string
+	keyFile     string // where a shell finds the key
 }
 
 // prepare makes what is missing, and a fresh key; the keys of earlier starts end.
@@ -72,6 +76,21 @@ func (d *demo) prepare(ctx context.Context) error {
 		return fmt.Errorf("create the demo key: %w", err)
 	}
 	d.key = key.Secret
+	return d.saveKey()
+}
+
+// saveKey leaves the key where commands can read it, for its owner only.
+func (d *demo) saveKey() error {
+	if err := os.MkdirAll(filepath.Dir(d.keyFile), 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	fresh := d.keyFile + ".new"
+	if err := os.WriteFile(fresh, []byte(d.key+"\n"), 0o600); err != nil {
+		return fmt.Errorf("save the demo key: %w", err)
+	}
+	if err := os.Rename(fresh, d.keyFile); err != nil {
+		return fmt.Errorf("save the demo key: %w", err)
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 
 	"github.com/gim-im/gim"
 	"github.com/gim-im/gim/domain"
@@ -191,7 +192,8 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 	if !a.Config.Demo {
 		return nil
 	}
-	n.demo = &demo{apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger}
+	n.demo = &demo{apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger,
+		keyFile: filepath.Join(a.Config.DataDir, demoKeyFile)}
 	n.handler = n.demo.before(rest)
 	return storageError("prepare the demo", n.demo.prepare(ctx))
 }
