@@ -1,0 +1,91 @@
+// A real gim with the demo, in a data directory of its own, that can be killed
+// and started again on the same port.
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const ROOT = new URL('../..', import.meta.url);
+const START_WITHIN_MS = 30_000;
+
+/** Builds the program once. @returns {Promise<{program: string, remove: () => Promise<void>}>} */
+export async function build() {
+  const dir = await mkdtemp(join(tmpdir(), 'gim-e2e-'));
+  const program = join(dir, 'gim');
+  await promisify(execFile)('go', ['build', '-o', program, './cmd/gim'], { cwd: ROOT });
+  return { program, remove: () => rm(dir, { recursive: true }) };
+}
+
+export class Server {
+  /** Host and port of REST and WebSocket, the same after each start. */
+  address = '127.0.0.1:0';
+  /** The demo app's key, another one after each start. */
+  appKey = '';
+
+  #program;
+  #flags;
+  #dataDir;
+  #process;
+
+  constructor(program, flags = []) {
+    this.#program = program;
+    this.#flags = flags;
+  }
+
+  get url() {
+    return `http://${this.address}`;
+  }
+
+  /** Returns when gim says that it is ready. */
+  async start() {
+    this.#dataDir ??= await mkdtemp(join(tmpdir(), 'gim-e2e-data-'));
+    const { address } = this;
+    const own = ['--data-dir', this.#dataDir, '--rest-addr', address, '--admin-addr', '127.0.0.1:0'];
+    this.#process = spawn(this.#program, ['serve', '--demo', ...own, ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    this.#process.stderr.on('data', (chunk) => (stderr += chunk));
+
+    const deadline = AbortSignal.timeout(START_WITHIN_MS);
+    const ready = once(createInterface(this.#process.stdout), 'line', { signal: deadline });
+    const died = once(this.#process, 'exit', { signal: deadline }).then(([code]) => {
+      throw new Error(`gim ended with ${code} instead of being ready:\n${stderr}`);
+    });
+    died.catch(() => {});
+    const [line] = await Promise.race([ready, died]);
+    const { event, addrs } = JSON.parse(line);
+    if (event !== 'ready') throw new Error(`gim said ${line} instead of being ready`);
+    this.address = addrs.rest;
+
+    while (!(this.appKey = stderr.match(/Bearer (gim_\S+?)'/)?.[1])) {
+      await once(this.#process.stderr, 'data', { signal: deadline });
+    }
+  }
+
+  /** Ends it as a power cut would. */
+  async kill() {
+    if (!this.#process || this.#process.exitCode !== null || this.#process.signalCode) return;
+    const exit = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await exit;
+  }
+
+  async remove() {
+    await this.kill();
+    if (this.#dataDir) await rm(this.#dataDir, { recursive: true });
+  }
+
+  /** Sends by REST, as the business acting for a user. */
+  async post(from, to, text) {
+    const response = await fetch(`${this.url}/v1/messages`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${this.appKey}`, 'Gim-User': from, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ to: { user_id: to }, type: 'text', content: { text } }),
+    });
+    if (response.status !== 201) throw new Error(`send answered ${response.status}: ${await response.text()}`);
+    return response.json();
+  }
+}
