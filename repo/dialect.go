@@ -23,7 +23,8 @@ type dialect struct {
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
 	isConflict func(error) bool
-	// isUnavailable reports that the database could not be reached.
+	// isUnavailable reports that the database could not be reached, or cannot
+	// work for now.
 	isUnavailable func(error) bool
 
 	// upsert ends an INSERT: rows whose key exists get the new values of columns.
@@ -40,6 +41,12 @@ const (
 	mysqlShutdown      = 1053
 	mysqlTooMany       = 1040
 	mysqlNotPrepared   = 1047 // Galera: the node has not joined its cluster
+	mysqlDiskFull      = 1021
+	mysqlTableFull     = 1114
+	mysqlUserTooMany   = 1203
+	mysqlInterrupted   = 1317
+	mysqlReadOnlyMode  = 1836
+	mariadbKilled      = 1927 // also what a server that shuts down tells its connections
 	tidbWriteConflict  = 9007
 	tidbRetryExhausted = 8002
 	tidbCommitConflict = 8022
@@ -57,7 +64,8 @@ var mysqlDialect = dialect{
 	},
 	isUnavailable: func(err error) bool {
 		switch mysqlNumber(err) {
-		case mysqlReadOnly, mysqlShutdown, mysqlTooMany, mysqlNotPrepared:
+		case mysqlReadOnly, mysqlReadOnlyMode, mysqlShutdown, mysqlTooMany, mysqlUserTooMany, mysqlNotPrepared,
+			mysqlDiskFull, mysqlTableFull, mysqlInterrupted, mariadbKilled:
 			return true
 		}
 		_, network := errors.AsType[net.Error](err)

@@ -56,12 +56,8 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 	}
 	defer conn.Close() //nolint:errcheck // back to the pool
 	if s.dialect.name == mysqlDialect.name {
-		var got sql.NullInt64
-		if err := conn.GetContext(ctx, &got, `SELECT GET_LOCK(?, 60)`, migrationLock); err != nil {
-			return nil, domain.Trace(fmt.Errorf("lock migrations: %w", err))
-		}
-		if got.Int64 != 1 {
-			return nil, errors.New("migrate: another node has been migrating for a minute")
+		if err := lockMigrations(ctx, conn); err != nil {
+			return nil, err
 		}
 		defer conn.ExecContext(context.WithoutCancel(ctx), `DO RELEASE_LOCK('`+migrationLock+`')`) //nolint:errcheck // ends with the connection anyway
 	}
@@ -79,6 +75,22 @@ func (s *Store) migrate(ctx context.Context) ([]Migration, error) {
 		all[i].Applied = true
 	}
 	return all, nil
+}
+
+// lockMigrations waits up to a minute for its turn: one second at a time,
+// because an answer that takes longer than the connection's read timeout would
+// look like a lost connection.
+func lockMigrations(ctx context.Context, conn *sqlx.Conn) error {
+	for range 60 {
+		var got sql.NullInt64
+		if err := conn.GetContext(ctx, &got, `SELECT GET_LOCK(?, 1)`, migrationLock); err != nil {
+			return domain.Trace(fmt.Errorf("lock migrations: %w", err))
+		}
+		if got.Int64 == 1 {
+			return nil
+		}
+	}
+	return errors.New("migrate: another node has been migrating for a minute")
 }
 
 // apply runs one migration. On SQLite it is one transaction; MySQL commits each

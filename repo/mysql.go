@@ -23,8 +23,9 @@ func newMySQLConnector(dsn string) (driver.Connector, error) {
 	cfg.Loc = time.UTC
 	cfg.InterpolateParams = true // statements vary in length: preparing each would triple the round trips
 	cfg.MultiStatements = false
-	cfg.ClientFoundRows = true // an UPDATE counts the rows it matched, as on SQLite
-	cfg.MaxAllowedPacket = 0   // ask the server
+	cfg.ClientFoundRows = true      // an UPDATE counts the rows it matched, as on SQLite
+	cfg.MaxAllowedPacket = 0        // ask the server
+	cfg.Logger = &mysql.NopLogger{} // what it would print comes back as an error too
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 5 * time.Second
 	}
