@@ -1,0 +1,121 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/repo/storetest"
+	"github.com/jmoiron/sqlx"
+)
+
+// statementsSeen are the different statements that went to a database.
+type statementsSeen struct {
+	mu  sync.Mutex
+	all map[string]int // and how many values they take
+}
+
+var lists = regexp.MustCompile(`\?(, \?)+`)
+
+func (s *statementsSeen) note(query string, values int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if shape := lists.ReplaceAllString(query, "?…"); s.all[shape] == 0 {
+		s.all[shape] = 1
+		s.all["\x00"+query] = values
+	}
+}
+
+// spy is a connector whose connections note what they are asked.
+type spy struct {
+	driver driver.Driver
+	dsn    string
+	seen   *statementsSeen
+}
+
+func (s *spy) Driver() driver.Driver { return s.driver }
+
+func (s *spy) Connect(context.Context) (driver.Conn, error) {
+	conn, err := s.driver.Open(s.dsn)
+	return &spyConn{conn, s.seen}, err
+}
+
+type spyConn struct {
+	driver.Conn
+	seen *statementsSeen
+}
+
+func (c *spyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+}
+
+func (c *spyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.seen.note(query, len(args))
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c *spyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.seen.note(query, len(args))
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+}
+
+// Every statement of the conformance suite finds its rows by an index.
+func TestSQLite_NoStatementReadsAWholeTable(t *testing.T) {
+	seen := &statementsSeen{all: map[string]int{}}
+	dir := t.TempDir()
+	t.Run("suite", func(t *testing.T) {
+		storetest.Exercise(t, func(t *testing.T, p domain.Publisher) storetest.Store {
+			t.Helper()
+			s, err := Open(t.Context(), Options{DataDir: dir, Publisher: p, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for db, extra := range map[**sqlx.DB]string{&s.write: "_txlock=immediate", &s.read: "_pragma=query_only(1)"} {
+				plain := *db
+				*db = sqlx.NewDb(sql.OpenDB(&spy{plain.Driver(), sqliteDSN(dir+"/gim.db", extra), seen}), "sqlite")
+				if err := plain.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			s.write.SetMaxOpenConns(1)
+			return s
+		})
+	})
+	db := openStore(t, Options{DataDir: dir}).read
+	explained := 0
+	for query, values := range seen.all {
+		query, isStatement := strings.CutPrefix(query, "\x00")
+		if !isStatement || strings.HasPrefix(query, "INSERT") {
+			continue
+		}
+		explained++
+		rows, err := db.QueryxContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, values)...)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(detail, "SCAN") && detail != "SCAN CONSTANT ROW" {
+				t.Errorf("%s\n\t%s", detail, query)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Error(err)
+		}
+		_ = rows.Close() // rows.Err told
+	}
+	if explained < 40 {
+		t.Errorf("only %d statements were seen", explained)
+	}
+}

@@ -1,0 +1,225 @@
+package repo
+
+import (
+	"fmt"
+	"log/slog"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gim-im/gim/internal/testserver"
+	"github.com/gim-im/gim/migrations"
+)
+
+// shipped are the checksums of migrations, which never change once a release
+// has them: a database that has run one would not be what a new one becomes.
+// Add those of a new migration; change one only if it was never released.
+var shipped = map[string]map[string]string{
+	"mysql": {
+		"0001_create_core": "79008fd49b22dac28fb53b7d6584f215966c93ba321f1b5185ed72ea6ce93f63",
+	},
+	"sqlite": {
+		"0001_create_core": "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
+	},
+}
+
+func TestMigrations_AreAsTheyShipped(t *testing.T) {
+	t.Parallel()
+	for dir, want := range shipped {
+		known, err := knownMigrations(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range known {
+			if m.Checksum != want[m.Name] {
+				t.Errorf("%s/%s has the checksum %s, recorded is %q", dir, m.Name, m.Checksum, want[m.Name])
+			}
+		}
+		if len(known) != len(want) {
+			t.Errorf("%s has %d migrations, %d are recorded", dir, len(known), len(want))
+		}
+	}
+}
+
+func TestMigrations_ArePairedAndNumbered(t *testing.T) {
+	t.Parallel()
+	ours, err := knownMigrations(sqliteDialect.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := knownMigrations(mysqlDialect.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ours) != len(theirs) || len(ours) == 0 {
+		t.Fatalf("%d migrations for SQLite, %d for MySQL", len(ours), len(theirs))
+	}
+	for i := range ours {
+		if ours[i].Name != theirs[i].Name {
+			t.Errorf("%s has no counterpart: MySQL has %s", ours[i].Name, theirs[i].Name)
+		}
+		if ours[i].Version != i+1 || !strings.HasPrefix(ours[i].Name, fmt.Sprintf("%04d_", i+1)) {
+			t.Errorf("%s has the number %d, want %d", ours[i].Name, ours[i].Version, i+1)
+		}
+	}
+}
+
+// databases are fresh ones of each kind.
+func databases(t *testing.T, test func(t *testing.T, o Options)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, Options{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	})
+	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
+		test(t, Options{MySQLDSN: testserver.MariaDB(t), Logger: slog.New(slog.DiscardHandler)})
+	})
+}
+
+// tamper runs a statement on a database behind the program's back.
+func tamper(t *testing.T, o Options, stmts ...string) {
+	t.Helper()
+	s, err := connect(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stmt := range stmts {
+		if _, err := s.write.ExecContext(t.Context(), stmt); err != nil {
+			t.Errorf("%s: %v", stmt, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMigrate_TellsWhatItDid(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, o Options) {
+		for _, step := range []struct {
+			run  func() ([]Migration, error)
+			want bool
+		}{
+			{func() ([]Migration, error) { return MigrationStatus(t.Context(), o) }, false},
+			{func() ([]Migration, error) { return Migrate(t.Context(), o) }, true},
+			{func() ([]Migration, error) { return Migrate(t.Context(), o) }, true},
+			{func() ([]Migration, error) { return MigrationStatus(t.Context(), o) }, true},
+		} {
+			all, err := step.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range all {
+				if m.Applied != step.want {
+					t.Errorf("%s is applied: %v, want %v", m.Name, m.Applied, step.want)
+				}
+			}
+		}
+	})
+}
+
+func TestMigrate_RefusesDatabasesOfOtherBuilds(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, o Options) {
+		all, err := Migrate(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ stmt, undo, want string }{
+			{
+				`UPDATE schema_migrations SET checksum = 'x' WHERE version = 1`,
+				`UPDATE schema_migrations SET checksum = '` + all[0].Checksum + `' WHERE version = 1`, "other content",
+			},
+			{
+				`INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (9999, '9999_from_later', 'x', 0)`,
+				`DELETE FROM schema_migrations WHERE version = 9999`, "newer than this program",
+			},
+		} {
+			tamper(t, o, c.stmt)
+			if s, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Open: got %v, want an error with %q", err, c.want)
+				if s != nil {
+					_ = s.Close() // the test has failed
+				}
+			}
+			tamper(t, o, c.undo)
+			reopen(t, o)
+		}
+	})
+}
+
+func reopen(t *testing.T, o Options) {
+	t.Helper()
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A server that is killed leaves the first n statements of a migration behind,
+// without a record of it.
+func TestMigrate_GoesOnAfterACrash(t *testing.T) {
+	t.Parallel()
+	body, err := migrations.Files.ReadFile(path.Join(mysqlDialect.name, "0001_create_core.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := len(statements(string(body)))
+	for _, n := range []int{1, 2, total / 2, total} {
+		t.Run(fmt.Sprint("after ", n), func(t *testing.T) {
+			t.Parallel()
+			databases(t, func(t *testing.T, o Options) {
+				dir := sqliteDialect.name
+				if o.MySQLDSN != "" {
+					dir = mysqlDialect.name
+				}
+				body, err := migrations.Files.ReadFile(path.Join(dir, "0001_create_core.sql"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				all := statements(string(body))
+				tamper(t, o, all[:min(n, len(all))]...)
+				reopen(t, o)
+				tamper(t, o, all...) // each can be run again at any time
+				reopen(t, o)
+			})
+		})
+	}
+}
+
+func TestMigrate_NodesTakeTurns(t *testing.T) {
+	t.Parallel()
+	o := Options{MySQLDSN: testserver.MariaDB(t), Logger: slog.New(slog.DiscardHandler)}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { // ends with the test
+			s, err := Open(t.Context(), o)
+			if err != nil {
+				t.Errorf("Open: %v", err)
+				return
+			}
+			var n int
+			if err := s.read.GetContext(t.Context(), &n, `SELECT COUNT(*) FROM schema_migrations`); err != nil || n == 0 {
+				t.Errorf("%d migrations are recorded, %v", n, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestMigrate_SplitsStatementsAtTheEndOfLines(t *testing.T) {
+	t.Parallel()
+	got := statements("-- a comment; with a semicolon\nCREATE a (\n  b,\n-- inside\n  c);\n\nINSERT ';' x;\n")
+	want := []string{"CREATE a (\n  b,\n  c)", "INSERT ';' x"}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
