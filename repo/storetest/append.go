@@ -45,7 +45,7 @@ func appendSingle(w *world) {
 	w.same("number of the answer", answer.ConversationSeq, int64(2))
 	w.same("names", answer.ConversationID, "user:alice")
 
-	deliveries := w.published.of(w.app.Num)
+	deliveries := w.deliveries()
 	if len(deliveries) != 2 {
 		w.Fatalf("%d messages were published, want 2", len(deliveries))
 	}
@@ -126,7 +126,7 @@ func appendUnknown(w *world) {
 		w.refused(err, c.want)
 	}
 	w.same("nothing was stored", w.texts(alice), []string{})
-	w.same("nothing was published", len(w.published.of(w.app.Num)), 0)
+	w.same("nothing was published", len(w.deliveries()), 0)
 }
 
 // appendFailsAlone mixes what is refused by a rule and what the database itself
@@ -153,7 +153,7 @@ func appendFailsAlone(w *world) {
 	}
 	wg.Wait()
 	w.same("stored", len(w.log(bob.Num)), n*3/5)
-	w.same("published", len(w.published.of(w.app.Num)), n*3/5)
+	w.same("published", len(w.deliveries()), n*3/5)
 }
 
 func appendEndedContext(w *world) {
@@ -211,7 +211,7 @@ func recipients(w *world) {
 	} {
 		got, err := w.store.Recipients(w.ctx, out)
 		w.ok(err)
-		w.same("nothing is stored", len(w.published.of(w.app.Num)), 0)
+		w.same("nothing is stored", len(w.deliveries()), 0)
 		want := []domain.Recipient{}
 		switch {
 		case out.Message.To.Group != "":

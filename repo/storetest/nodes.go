@@ -51,8 +51,8 @@ func nodesOrder(w *world, b Store) {
 		wg.Go(func() { t.send(w, store, writer, 25) }) // ends with the test
 	}
 	wg.Wait()
-	t.check(w)
-	t.check(w.on(b))
+	t.check(w, b)
+	t.check(w.on(b), w.store)
 }
 
 func nodesTwins(w *world, b Store) {
@@ -63,7 +63,7 @@ func nodesTwins(w *world, b Store) {
 		wantOneOf(w, w.store, b, w.outgoing(users[0], toUser(users[1]), want[round], fmt.Sprint("c", round)))
 	}
 	w.same("stored", w.texts(users[1]), want)
-	w.same("published", len(w.published.of(w.app.Num)), len(want))
+	w.same("published", len(w.deliveries(b)), len(want))
 }
 
 // nodesNewConversations has both nodes open the same conversations at once.

@@ -51,8 +51,9 @@ func (t *traffic) send(w *world, store Store, writer, n int) {
 }
 
 // check compares logs, conversations and what was published with the receipts.
+// others are stores that were sent through, besides that of w.
 // Logs are read contiguous; see [world.log].
-func (t *traffic) check(w *world) {
+func (t *traffic) check(w *world, others ...Store) {
 	w.Helper()
 	seen := make(map[domain.UserNum]map[string]int64) // user, text: seq
 	for _, u := range t.users {
@@ -82,7 +83,7 @@ func (t *traffic) check(w *world) {
 		}
 	}
 	t.checkReceivers(w, seen)
-	t.checkPublished(w, seen)
+	t.checkPublished(w, seen, others)
 }
 
 // checkReceivers makes sure that everyone has what was acknowledged.
@@ -118,10 +119,10 @@ func (t *traffic) idOf(num domain.UserNum) domain.UserID {
 }
 
 // checkPublished makes sure that every entry was told once.
-func (t *traffic) checkPublished(w *world, seen map[domain.UserNum]map[string]int64) {
+func (t *traffic) checkPublished(w *world, seen map[domain.UserNum]map[string]int64, others []Store) {
 	w.Helper()
 	told := 0
-	for _, d := range w.published.of(w.app.Num) {
+	for _, d := range w.deliveries(others...) {
 		for _, to := range d.To {
 			told++
 			if seq := seen[to.User][textOf(d.Message)]; seq != to.Seq {

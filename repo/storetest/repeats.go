@@ -29,14 +29,14 @@ func repeatFirstAnswer(w *world) {
 		first, err := w.store.Append(w.ctx, out)
 		w.ok(err)
 		w.same("repeated", first.Repeated, false)
-		published := len(w.published.of(w.app.Num))
+		published := len(w.deliveries())
 		out.Message.SentAt = epoch.Add(time.Hour) // of the second attempt
 		out.Message.Sender.Device = "other"
 		again, err := w.store.Append(w.ctx, out)
 		w.ok(err)
 		first.Repeated = true
 		w.same("the first answer", again, first)
-		w.same("a repeat is not published", len(w.published.of(w.app.Num)), published)
+		w.same("a repeat is not published", len(w.deliveries()), published)
 	}
 	w.same("stored once", len(w.log(users[0].Num)), 3)
 
@@ -130,7 +130,7 @@ func repeatTwins(w *world) {
 		wantOneOf(w, w.store, w.store, out)
 	}
 	w.same("stored", w.texts(users[1]), []string{"0", "1", "2", "3", "4"})
-	w.same("published", len(w.published.of(w.app.Num)), 5)
+	w.same("published", len(w.deliveries()), 5)
 }
 
 // wantOneOf sends out many times at once, through a and b, and checks that it

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +170,26 @@ func (w *world) send(from domain.UserRef, to domain.Target, text string) domain.
 	r, err := w.store.Append(w.ctx, w.outgoing(from, to, text, ""))
 	w.ok(err)
 	return r
+}
+
+// deliveries returns what was published of w's app. Publishing follows the
+// answer to a send, in order: so one more send through each store, which is left
+// out, is waited for first.
+func (w *world) deliveries(others ...Store) []domain.Delivery {
+	w.Helper()
+	const barrier = "barrier"
+	user := w.user(barrier)
+	for _, store := range append(others, w.store) {
+		r, err := store.Append(w.ctx, w.outgoing(domain.UserRef{}, toUser(user), barrier, ""))
+		w.ok(err)
+		isPublished := func(d domain.Delivery) bool { return d.Message.ID == r.MessageID }
+		for deadline := time.Now().Add(20 * time.Second); !slices.ContainsFunc(w.published.of(w.app.Num), isPublished); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				w.Fatal("a message that was stored is not published")
+			}
+		}
+	}
+	return slices.DeleteFunc(w.published.of(w.app.Num), func(d domain.Delivery) bool { return d.Message.To.User == barrier })
 }
 
 // textOf returns the text of a message.
