@@ -11,18 +11,23 @@ export async function signInAs(user) {
   const key = `gim.device.${user}`;
   const device_id = recall(key);
   let answer = await post({ user, device_id });
-  if (device_id && answer.status >= 400 && answer.status < 500) {
+  if (device_id && isRefused(answer)) {
     remember(key, undefined); // the server has lost or removed it
     answer = await post({ user });
   }
   if (answer.status === 404) throw new SignInImpossible('There are no demo users here: start gim with --demo.');
-  if (answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+  if (isRefused(answer)) {
     throw new SignInImpossible(`The server refused the sign-in: ${await problemOf(answer)}`);
   }
   if (!answer.ok) throw new Error(`sign-in answered ${answer.status}`);
   const { token, device_id: device } = await answer.json();
   remember(key, device);
   return token;
+}
+
+/** Whether asking the same again cannot help. */
+function isRefused({ status }) {
+  return status >= 400 && status < 500 && status !== 429;
 }
 
 async function problemOf(answer) {
