@@ -91,7 +91,7 @@ func NewUsers(store UserStore, clock Clock) *Users { return &Users{store: store,
 // Put creates a user or replaces its profile, and reports whether it is new.
 // bad_request, forbidden.
 func (s *Users) Put(ctx context.Context, by Principal, u User) (User, bool, error) {
-	if err := by.RequireSelf(u.ID); err != nil {
+	if err := s.allow(by, u.ID); err != nil {
 		return User{}, false, err
 	}
 	users, created, err := s.upsert(ctx, by.App.Num, []User{u}, func(int) string { return "" })
