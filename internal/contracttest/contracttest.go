@@ -50,6 +50,7 @@ func (c *Checker) Check(r *http.Request, answer *http.Response, body []byte) err
 	asked := r.Clone(r.Context())
 	asked.Body = http.NoBody
 	asked.RequestURI = r.URL.RequestURI()
+	asked.URL.Path, asked.URL.RawPath = r.URL.EscapedPath(), "" // a slash in an id is no slash of the path
 	route, path, err := c.router.FindRoute(asked)
 	if err != nil {
 		return c.checkUnknown(r, answer, body)

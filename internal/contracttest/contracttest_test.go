@@ -29,6 +29,7 @@ func TestCheck_FindsWhatBreaksTheContract(t *testing.T) {
 		{"as it should be", "POST", "/v1/messages", 201, asJSON, sent, ""},
 		{"a problem", "POST", "/v1/messages", 404, asProblem, problem, ""},
 		{"an id that needs escaping", "DELETE", "/v1/users/a%40b", 204, "", "", ""},
+		{"an id with a slash, refused", "DELETE", "/v1/users/a%2Fb", 400, asProblem, problem, ""},
 		{"null where it may be", "GET", "/v1/users?limit=1", 200, asJSON, `{"items":[],"next_cursor":null}`, ""},
 		{"a page", "GET", "/docs", 200, "text/html; charset=utf-8", "<p>", ""},
 		{"a file of the browser app", "GET", "/app.js", 200, "text/javascript", "1", ""},
