@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,9 +152,20 @@ func (f *fake) options() Options {
 	}
 }
 
+// operationsOnce reads the contract once for all tests; doing it is most of the
+// time that New takes.
+var operationsOnce = sync.OnceValues(func() (map[string]map[string]*operation, error) {
+	return loadOperations(gim.OpenAPI)
+})
+
+// newAPI is New with o complete.
 func newAPI(tb testing.TB, o Options) http.Handler {
 	tb.Helper()
-	h, err := New(o)
+	operations, err := operationsOnce()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h, err := (&server{Options: o, log: o.Logger, operations: operations}).routes()
 	if err != nil {
 		tb.Fatal(err)
 	}

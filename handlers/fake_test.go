@@ -62,7 +62,7 @@ func (f *fake) NewID() string  { return "made-by-gim" }
 func (f *fake) Allow(domain.LimitKey) (bool, time.Duration) { return f.limited == 0, f.limited }
 
 // Bearer knows one credential of each kind.
-func (f *fake) Bearer(_ context.Context, authorization, gimUser string) (domain.Principal, error) {
+func (f *fake) Bearer(ctx context.Context, authorization, gimUser string) (domain.Principal, error) {
 	var p domain.Principal
 	switch authorization {
 	case "Bearer admin":
@@ -77,9 +77,9 @@ func (f *fake) Bearer(_ context.Context, authorization, gimUser string) (domain.
 		return p, domain.Failure(domain.CodeUnauthorized, "The token ran out at noon.")
 	}
 	if gimUser != "" && p.Kind == domain.PrincipalApp {
-		u, ok := f.users[domain.UserID(gimUser)]
-		if !ok {
-			return p, domain.ErrUserNotFound
+		u, err := f.User(ctx, demo.Num, domain.UserID(gimUser))
+		if err != nil {
+			return p, err
 		}
 		p.User = u.Ref()
 	}
@@ -150,6 +150,8 @@ func (f *fake) User(_ context.Context, _ domain.AppNum, id domain.UserID) (domai
 }
 
 func (f *fake) Users(_ context.Context, _ domain.AppNum, _ domain.Page) (domain.List[domain.User], error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return domain.List[domain.User]{Items: []domain.User{f.users["alice"]}, NextCursor: "alice"}, nil
 }
 
