@@ -139,7 +139,7 @@ func (a *App) serve(ctx context.Context, n *node) error {
 	case <-failed.Done():
 	}
 	a.health.set(phaseDraining)
-	a.Logger.InfoContext(ctx, "draining", slog.Duration("at_most", a.Config.DrainTimeout))
+	a.Logger.InfoContext(ctx, "draining", slog.String("at_most", a.Config.DrainTimeout.String()))
 	deadline := time.After(a.Config.DrainTimeout)
 	startDraining()
 	finished := a.drain(ctx, n, rest)

@@ -1,14 +1,18 @@
 package app_test
 
 import (
+	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/gim-im/gim/client"
 	"github.com/gim-im/gim/internal/app"
 	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/gimtest"
@@ -76,6 +80,41 @@ func TestApp_RolesSayWhatIsServed(t *testing.T) {
 			if got := get(t, g.URL+path).StatusCode; got != want {
 				t.Errorf("roles %v: GET %s is %d, want %d", tt.roles, path, got, want)
 			}
+		}
+	}
+}
+
+// still is a clock that stands.
+type still struct{}
+
+func (still) Now() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+func TestApp_LimitsSendsAndCountsThem(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{Clock: still{}, Configure: func(c *config.Config) { c.RateLimitSends = 1 }})
+	shop := g.NewApp(t, "shop")
+	shop.NewUsers(t, "alice", "bob")
+	bob := "bob"
+	for i, want := range []int{201, 202, 429} { // bursts of twice the rate
+		persist := want != 202
+		got, err := shop.For(t, "alice").SendMessageWithResponse(t.Context(), nil, client.SendMessageRequest{
+			To: client.Target{UserId: &bob}, Type: "text", Content: json.RawMessage(`{"text":"hi"}`), Persist: &persist,
+		})
+		if err != nil || got.StatusCode() != want {
+			t.Errorf("send %d: %v %s, want %d", i, err, got.Body, want)
+		}
+	}
+	page, err := io.ReadAll(get(t, g.AdminURL+"/metrics").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"gim_messages_total 1", "gim_ephemeral_messages_total 1", "gim_rate_limited_total 1",
+		"gim_batch_messages_count 1", "gim_commit_seconds_count 1", "gim_bus_up 1",
+		`gim_http_request_seconds_count{method="POST",route="/v1/messages",status="429"} 1`,
+	} {
+		if !strings.Contains(string(page), want+"\n") {
+			t.Errorf("the metrics lack %s", want)
 		}
 	}
 }

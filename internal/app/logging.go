@@ -25,7 +25,7 @@ func NewLogger(w io.Writer, c config.Logging) *slog.Logger {
 	if c.LogFormat == "json" || (c.LogFormat != "text" && !terminal) {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal}))
 }
 
 // SetLibraryLogger sends what libraries would print by themselves to log. It

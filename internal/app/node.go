@@ -91,12 +91,14 @@ func (a *App) warnReduced(ctx context.Context, store *repo.Store) {
 func (a *App) openBus(n *node) error {
 	handle := func(e *wire.Event) { n.hub.Handle(e) }
 	n.bus, n.busKind = bus.NewMemory(handle), "memory"
+	a.metrics.BusUp.Set(1) // there is nothing that could fail
 	if url := a.Config.RedisURL.Reveal(); url != "" {
 		redis, err := bus.NewRedis(bus.Options{URL: url, Handler: handle, Logger: a.Logger, Metrics: a.busMetrics()})
 		if err != nil {
 			return fmt.Errorf("--redis-url: %w", err)
 		}
 		n.bus, n.busKind = redis, "redis"
+		a.metrics.BusUp.Set(0) // until it is connected
 	}
 	n.hub = gateway.NewHub(n.bus)
 	return nil
