@@ -194,8 +194,10 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 	if !a.Config.Demo {
 		return nil
 	}
-	n.demo = &demo{apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger,
-		keyFile: filepath.Join(a.Config.DataDir, demoKeyFile)}
+	n.demo = &demo{
+		apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger,
+		keyFile: filepath.Join(a.Config.DataDir, demoKeyFile),
+	}
 	n.handler = n.demo.before(rest)
 	return storageError("prepare the demo", n.demo.prepare(ctx))
 }
