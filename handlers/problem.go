@@ -57,6 +57,12 @@ var statusOf = map[domain.Code]int{
 // is understood after the first hundred.
 const maxFieldErrors = 100
 
+// Refuser returns what answers a request with an error exactly as the REST API
+// does, for handlers that stand beside it. It may be used concurrently.
+func Refuser(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, err error) {
+	return (&server{log: log}).fail
+}
+
 // fail answers r with err. Expected errors are shown and not logged; anything
 // else is logged once, with its stack, and shown only as a request id.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -42,7 +41,7 @@ type demo struct {
 	apps        *domain.Apps
 	users       *domain.Users
 	credentials *domain.Credentials
-	log         *slog.Logger
+	refuse      func(w http.ResponseWriter, r *http.Request, err error)
 	by          domain.Principal // the demo app's back end
 	key         string
 	keyFile     string // where a shell finds the key
@@ -168,7 +167,7 @@ func (d *demo) before(next http.Handler) http.Handler {
 		// The second check stops pages of other sites that point their own name
 		// at this machine: to the browser they are the same origin.
 		case crossOrigin.Check(r) != nil || !isLoopbackHost(r.Host):
-			refuse(w, r, d.log, domain.Failure(domain.CodeForbidden, "Only gim's own page on this machine may sign in like this."))
+			d.refuse(w, r, domain.Failure(domain.CodeForbidden, "Only gim's own page on this machine may sign in like this."))
 		default:
 			d.serve(w, r)
 		}
@@ -181,15 +180,17 @@ func (d *demo) serve(w http.ResponseWriter, r *http.Request) {
 		DeviceID domain.DeviceID `json:"device_id"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, demoBody)).Decode(&body); err != nil {
-		refuse(w, r, d.log, domain.Failure(domain.CodeBadRequest, `The body must be like {"user":"alice"}.`))
+		d.refuse(w, r, domain.Failure(domain.CodeBadRequest, `The body must be like {"user":"alice"}.`))
 		return
 	}
 	session, err := d.signIn(r.Context(), body.User, body.DeviceID)
 	if err != nil {
-		refuse(w, r, d.log, err)
+		d.refuse(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, "application/json", session)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(session) // the caller is gone; nothing left to tell it
 }
 
 // isLoopbackHost reports whether a Host header names this machine by itself.

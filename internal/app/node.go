@@ -170,9 +170,10 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 // wireHandlers makes the handler of the REST listener.
 func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Authenticator) error {
 	var ws http.Handler
+	refuse := handlers.Refuser(a.Logger)
 	if a.Config.Has(config.RoleWS) {
 		var err error
-		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins}); err != nil {
+		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins, Refuse: refuse}); err != nil {
 			return fmt.Errorf("--allowed-origins: %w", err)
 		}
 	}
@@ -195,7 +196,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		return nil
 	}
 	n.demo = &demo{
-		apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, log: a.Logger,
+		apps: n.uses.apps, users: n.uses.users, credentials: n.uses.credentials, refuse: refuse,
 		keyFile: filepath.Join(a.Config.DataDir, demoKeyFile),
 	}
 	n.handler = n.demo.before(rest)
