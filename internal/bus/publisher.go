@@ -173,8 +173,10 @@ func (p *publisher) next(ctx context.Context) *batch {
 }
 
 func (p *publisher) add(ctx context.Context, b *batch, t wire.Topic, payload []byte) {
-	channel := p.channels.control(p.partition)
-	if t != (wire.Topic{}) {
+	channel := ""
+	if t == (wire.Topic{}) {
+		channel = p.channels.control(p.partition)
+	} else {
 		channel = p.channels.topic(t)
 	}
 	if p.channels.sharded {

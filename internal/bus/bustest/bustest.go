@@ -61,18 +61,23 @@ func (p *pair) subscribe(b bus.Bus, topics ...wire.Topic) {
 }
 
 // settle returns when everything that a published before has reached b, or
-// nobody. One message is not enough for that: on a cluster, others of its batch
-// may still be on their way over another server.
+// nobody. On a cluster, topics travel on several paths, so the message that
+// sweeps them has enough recipients to take every one.
 func (p *pair) settle() {
 	p.Helper()
-	barrier := wire.Topic{App: 99, User: 1}
-	p.subscribe(p.b, barrier)
-	before := len(p.hearB.Of(barrier))
-	for i := range 2 {
-		p.a.Publish([]domain.Delivery{Delivery(barrier, 1)})
-		p.hearB.Wait(p, barrier, before+i+1)
+	sweep := Delivery(wire.Topic{App: 99, User: 1}, 1)
+	before := len(p.hearB.Of(wire.Topic{App: 99, User: 1}))
+	for user := range domain.UserNum(64) {
+		p.subscribe(p.b, wire.Topic{App: 99, User: user + 1})
+		if user > 0 {
+			sweep.To = append(sweep.To, domain.Recipient{User: user + 1})
+		}
 	}
-	p.b.Unsubscribe(barrier)
+	p.a.Publish([]domain.Delivery{sweep})
+	for _, to := range sweep.To {
+		p.hearB.Wait(p, wire.Topic{App: 99, User: to.User}, before+1)
+		p.b.Unsubscribe(wire.Topic{App: 99, User: to.User})
+	}
 }
 
 // Delivery returns one of a small message to a single topic.
