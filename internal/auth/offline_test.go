@@ -79,6 +79,20 @@ func TestMintOffline_TokensOfEveryKeyFileAreAccepted(t *testing.T) {
 	}
 }
 
+func TestMintOffline_TokensWithoutDeviceAndIDAreAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, err := auth.ParsePrivateKey(pemOf(t, businessKeys()["ed"]))
+	noError(t, err)
+	m, err := auth.MintOffline(key, auth.OfflineToken{App: "demo", KID: "ed", User: "alice", Now: start})
+	noError(t, err)
+	p, err := w.auth.User(t.Context(), m.Token)
+	noError(t, err)
+	if p.User.ID != "alice" || p.Device != "" || p.TokenID != "" {
+		t.Errorf("got %+v", p)
+	}
+}
+
 func TestMintOffline_WhatGimWouldRefuseIsBadRequest(t *testing.T) {
 	t.Parallel()
 	key, err := auth.ParsePrivateKey(pemOf(t, businessKeys()["ed"]))

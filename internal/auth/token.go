@@ -187,8 +187,11 @@ type tokenContent struct {
 // signToken makes a token.
 func signToken(alg string, private crypto.Signer, kid string, c tokenContent) (domain.MintedToken, error) {
 	content := jwt.MapClaims{
-		"iss": string(c.app), "sub": string(c.user), "jti": c.id,
+		"iss": string(c.app), "sub": string(c.user),
 		"iat": seconds(c.issued), "exp": seconds(c.expires),
+	}
+	if c.id != "" {
+		content["jti"] = c.id
 	}
 	if c.device != "" {
 		content["did"] = string(c.device)
