@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,10 +21,7 @@ func contentOf(n int) object {
 // padded returns a body of exactly n bytes.
 func padded(t *testing.T, body any, n int) string {
 	t.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := marshal(t, body)
 	return string(raw) + strings.Repeat(" ", n-len(raw))
 }
 

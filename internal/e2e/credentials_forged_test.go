@@ -123,10 +123,7 @@ func retold(t *testing.T, token, claim string, value any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err = json.Marshal(with(read[object](t, answer{body: raw}), claim, value))
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw = marshal(t, with(read[object](t, answer{body: raw}), claim, value))
 	return parts[0] + "." + base64.RawURLEncoding.EncodeToString(raw) + "." + parts[2]
 }
 
@@ -140,13 +137,9 @@ func publicForms(t *testing.T, keys ...testKey) map[string][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		jwk, err := json.Marshal(k.jwk)
-		if err != nil {
-			t.Fatal(err)
-		}
 		forms["the DER of "+k.kid] = der
 		forms["the PEM of "+k.kid] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-		forms["the JWK of "+k.kid] = jwk
+		forms["the JWK of "+k.kid] = marshal(t, k.jwk)
 		if public, ok := k.signer.Public().(ed25519.PublicKey); ok {
 			forms["the bytes of "+k.kid] = public
 		}

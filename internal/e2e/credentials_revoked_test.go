@@ -16,19 +16,19 @@ const revocationTime = 5 * time.Second
 // as the contract allows. Then it must stay refused.
 func refusedSoon(t *testing.T, c caller) {
 	t.Helper()
-	deadline := time.Now().Add(revocationTime)
-	for got := c.get(t, "/v1/errors"); ; {
-		if got = c.ping(t); got.status == 401 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("still accepted after %s: %d %s", revocationTime, got.status, got.body)
-			return
-		}
-		time.Sleep(20 * time.Millisecond) // between looks
-	}
+	eventually(t, "the credential is refused", func() bool { return c.ping(t).status == 401 })
 	for range 3 {
-		c.ping(t).refused(t, 401, c.ping(t).code())
+		c.ping(t).want(t, 401)
+	}
+}
+
+// eventually waits for what must be so within the time of a revocation.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(revocationTime); !holds(); time.Sleep(20 * time.Millisecond) { // between looks
+		if time.Now().After(deadline) {
+			t.Fatalf("after %s it is not so that %s", revocationTime, what)
+		}
 	}
 }
 

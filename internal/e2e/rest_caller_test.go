@@ -93,11 +93,7 @@ func encode(t *testing.T, body any) io.Reader {
 	case string:
 		return strings.NewReader(body)
 	}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.NewReader(raw)
+	return bytes.NewReader(marshal(t, body))
 }
 
 // logged returns the lines of gim's log about a request.
@@ -164,4 +160,14 @@ func read[T any](t *testing.T, a answer) T {
 		t.Fatalf("%v: %s", err, a.body)
 	}
 	return v
+}
+
+// marshal writes JSON.
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
