@@ -124,6 +124,18 @@ func TestSession_GapOfItsTopicMakesItReadTheStore(t *testing.T) {
 	})
 }
 
+func TestSession_GapDuringAReplayIsNotForgotten(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		w.instant = false
+		w.onRead = func() { // stored after the snapshot, its event lost, and the bus says so
+			w.onRead = nil
+			w.receive("alice", "lost")
+			w.hub.Handle(&wire.Event{Kind: wire.EventGap})
+		}
+		n.signIn(t, "alice", `,"after":0`).wantSeqs("1")
+	})
+}
+
 func TestSession_EventBeyondTheLogDoesNoHarm(t *testing.T) {
 	run(t, func(t *testing.T, w *world, n *node) {
 		c := n.signIn(t, "alice", "")

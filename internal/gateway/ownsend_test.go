@@ -99,8 +99,12 @@ func TestOwnSend_OutcomeUnknownIsPushedLikeAnyOther(t *testing.T) {
 		w.afterCommit = nil
 		w.receive("alice", "two")
 		synctest.Wait()
+		before := w.reads
 		c.send(`{"id":6,"send":{"to":{"user_id":"bob"},"type":"text","content":{"text":"hi"},"client_msg_id":"c1"}}`)
 		c.wantSeqs("1 2 s1") // the first answer again, at once
+		if w.reads != before {
+			t.Error("reads the store for an answer whose place is in the past")
+		}
 	})
 }
 

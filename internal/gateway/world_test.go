@@ -108,6 +108,13 @@ func (w *world) deliver(i int, keep bool) {
 	w.hub.Handle(e)
 }
 
+// setOnRead is for while sessions read.
+func (w *world) setOnRead(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onRead = f
+}
+
 func (w *world) Subscribe(ctx context.Context, t wire.Topic) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"testing"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
+
+func benchEvent() *wire.Event {
+	return &wire.Event{
+		Kind: wire.EventMessage, Topic: wire.Topic{App: 1, User: 1}, Seq: 1,
+		Body: wire.NewBody(&domain.Message{
+			ID: "0000000000000000000000000000000a", Sender: domain.Sender{Type: domain.SenderUser, User: "alice", Device: "phone"},
+			To: domain.Target{User: "bob"}, Type: domain.ContentText, Content: []byte(`{"text":"hello there"}`), Status: domain.StatusNormal,
+		}),
+	}
+}
+
+// BenchmarkHub_Deliver gives one event to one session, whose pump takes it.
+func BenchmarkHub_Deliver(b *testing.B) {
+	h, e := NewHub(nil), benchEvent()
+	s := &Session{box: newMailbox(1 << 20)}
+	s.box.live = true
+	h.shard(e.Topic).receivers[e.Topic] = []receiver{s}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Handle(e)
+		s.box.take(e.Body.Size())
+	}
+}
+
+func BenchmarkPush_EncodeForOneMoreSession(b *testing.B) {
+	for _, enc := range []wire.Encoding{wire.JSON, wire.Proto} {
+		b.Run(enc.String(), func(b *testing.B) {
+			e := benchEvent()
+			items := []wire.Item{{Seq: 1, Body: e.Body}}
+			buf := make([]byte, 0, 4096)
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = wire.AppendPush(buf[:0], enc, items)
+			}
+		})
+	}
+}
