@@ -112,6 +112,9 @@ func TestApps_HaveSeveralKeysWhoseSecretIsShownOnce(t *testing.T) {
 		}
 		// One is taken out, the others stay.
 		gone := keys[len(keys)-1].KeyId
+		if secrets[gone] == "" { // the app's first key, which the rest of the test stands on
+			gone = keys[0].KeyId
+		}
 		a.admin().delete(t, path+"/"+gone).want(t, 204)
 		for _, key := range everything[client.AppKey](t, a.admin(), path) {
 			if key.KeyId == gone {
