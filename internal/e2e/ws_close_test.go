@@ -124,10 +124,16 @@ func TestWS_ClosesWhatIsRevoked(t *testing.T) {
 
 func TestWS_AnnouncesThatATokenRunsOutAndCloses(t *testing.T) {
 	onWires(t, func(t *testing.T, app gimtest.App, enc wire.Encoding) {
-		k := newTalk(t, app, enc, newBusiness(t, app, "k1").mint(2*time.Second))
-		frames := k.wantClosed(4502)
-		if len(frames) != 1 || frames[0].GetClosing().GetCode() != 4502 || frames[0].GetClosing().GetReason() != "token_expired" {
-			t.Errorf("before the close: %v, want the announcement", frames)
+		keys := newBusiness(t, app, "k1")
+		var all []*talk
+		for range 20 { // the announcement is due at once, and must not come before the answer
+			all = append(all, newTalk(t, app, enc, keys.mint(3*time.Second)))
+		}
+		for _, k := range all {
+			frames := k.wantClosed(4502)
+			if len(frames) != 1 || len(k.aside) > 0 || frames[0].GetClosing().GetCode() != 4502 || frames[0].GetClosing().GetReason() != "token_expired" {
+				t.Errorf("before the answer: %v, before the close: %v; want the announcement once, after the answer", k.aside, frames)
+			}
 		}
 	})
 }
