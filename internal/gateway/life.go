@@ -60,9 +60,10 @@ func (l *life) note(handling bool) {
 	l.last, l.handling = time.Now(), handling
 }
 
-// signIn reports false when it comes too late. expires is how long the token is
-// still good for; 0 and below are over at once.
-func (l *life) signIn(s *Session, expires time.Duration, limited bool) bool {
+// signIn calls open, which must not block, or reports false when it comes too
+// late. expires is how long the token is still good for; 0 and below are over at
+// once. That it runs out is told after what open queues.
+func (l *life) signIn(s *Session, expires time.Duration, limited bool, open func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -73,6 +74,7 @@ func (l *life) signIn(s *Session, expires time.Duration, limited bool) bool {
 	if limited {
 		l.expires = now.Add(expires)
 	}
+	open()
 	l.timer.Reset(0) // to find out when it is needed next
 	return true
 }

@@ -66,15 +66,17 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 		open.next = in.GetAfter() + 1
 	}
 	left := who.ExpiresAt.Sub(s.gw.opts.Clock.Now())
-	if !s.life.signIn(s, left, !who.ExpiresAt.IsZero()) {
-		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
-	}
-	s.cursor.Store(open.next)
-	s.box.open(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
+	answer := s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
 		UserId: string(who.User.ID), DeviceId: string(who.Device), SessionId: s.id,
 		FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch,
 		HeartbeatMs: s.gw.opts.Heartbeat.Milliseconds(), MaxFrameBytes: wire.MaxFrameBytes,
-	}}}), open)
+	}}})
+	if !s.life.signIn(s, left, !who.ExpiresAt.IsZero(), func() {
+		s.cursor.Store(open.next)
+		s.box.open(answer, open)
+	}) {
+		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
+	}
 	return nil
 }
 
