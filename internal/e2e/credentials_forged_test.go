@@ -23,13 +23,13 @@ func TestCredentials_OfflineTokensOfEveryAlgorithmAreAccepted(t *testing.T) {
 		for _, alg := range []string{"EdDSA", "ES256", "RS256"} {
 			key := a.newKey(t, alg)
 			for name, claims := range map[string]object{
-				"plain":                           a.claims("alice"),
-				"with fractions":                  with(a.claims("alice"), "iat", float64(now.UnixMilli())/1000),
-				"for gim":                         with(a.claims("alice"), "aud", "gim"),
-				"for gim and others":              with(a.claims("alice"), "aud", []string{"x", "gim"}),
-				"over, within the tolerance":      with(with(a.claims("alice"), "iat", now.Add(-time.Hour).Unix()), "exp", now.Add(-50*time.Second).Unix()),
-				"not begun, within the tolerance": with(with(a.claims("alice"), "iat", now.Add(50*time.Second).Unix()), "nbf", now.Add(50*time.Second).Unix()),
-				"of 30 days":                      with(a.claims("alice"), "exp", now.Unix()+30*24*3600),
+				"plain":                           a.claims(),
+				"with fractions":                  with(a.claims(), "iat", float64(now.UnixMilli())/1000),
+				"for gim":                         with(a.claims(), "aud", "gim"),
+				"for gim and others":              with(a.claims(), "aud", []string{"x", "gim"}),
+				"over, within the tolerance":      with(with(a.claims(), "iat", now.Add(-time.Hour).Unix()), "exp", now.Add(-50*time.Second).Unix()),
+				"not begun, within the tolerance": with(with(a.claims(), "iat", now.Add(50*time.Second).Unix()), "nbf", now.Add(50*time.Second).Unix()),
+				"of 30 days":                      with(a.claims(), "exp", now.Unix()+30*24*3600),
 			} {
 				if got := a.with(key.sign(t, claims)).get(t, "/v1/users/me"); got.status != 200 {
 					t.Errorf("%s, %s: %d %s", alg, name, got.status, got.body)
@@ -49,7 +49,7 @@ func TestCredentials_ForgedAndExpiredTokensAreRefused(t *testing.T) {
 		a, other := newApp(t, g, "alice", "bob"), newApp(t, g, "alice", "bob")
 		key, theirs, stranger := a.newKey(t, "EdDSA"), other.newKey(t, "ES256"), newTestKey(t, "EdDSA")
 		ec, rsa := a.newKey(t, "ES256"), a.newKey(t, "RS256")
-		now, claims := time.Now(), a.claims("alice")
+		now, claims := time.Now(), a.claims()
 		good := key.sign(t, claims)
 		parts := strings.Split(good, ".")
 		minted := a.token(t, "alice", object{}).Token
@@ -100,7 +100,7 @@ func TestCredentials_ForgedAndExpiredTokensAreRefused(t *testing.T) {
 			}
 		})
 		alice.get(t, "/v1/users/me").want(t, 200)
-		other.with(theirs.sign(t, other.claims("alice"))).get(t, "/v1/users/me").want(t, 200)
+		other.with(theirs.sign(t, other.claims())).get(t, "/v1/users/me").want(t, 200)
 	})
 }
 
@@ -171,13 +171,13 @@ func TestCredentials_SigningKeysAreHeldToTheirRules(t *testing.T) {
 		a.back().delete(t, path).refused(t, 404, "signing_key_not_found")
 
 		a.back().put(t, path, key.registration()).want(t, 200)
-		old := a.with(key.sign(t, a.claims("alice")))
+		old := a.with(key.sign(t, a.claims()))
 		old.get(t, "/v1/users/me").want(t, 200)
 		// Replaced, what it verified ends.
 		successor := newTestKey(t, "EdDSA")
 		a.back().put(t, path, successor.registration()).want(t, 200)
 		refusedSoon(t, old)
-		a.with(successor.sign(t, a.claims("alice"))).get(t, "/v1/users/me").want(t, 200)
+		a.with(successor.sign(t, a.claims())).get(t, "/v1/users/me").want(t, 200)
 		// Deleted, it cannot come back.
 		a.back().delete(t, path).want(t, 204)
 		a.back().put(t, path, successor.registration()).refused(t, 409, "signing_key_exists")

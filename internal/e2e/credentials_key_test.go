@@ -72,10 +72,10 @@ func (a app) newKey(t *testing.T, alg string) testKey {
 
 func (k testKey) registration() object { return object{"alg": k.method.Alg(), "jwk": k.jwk} }
 
-// claims are those of a good token.
-func (a app) claims(user string) object {
+// claims are those of a good token of alice.
+func (a app) claims() object {
 	now := time.Now()
-	return object{"iss": a.id, "sub": user, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	return object{"iss": a.id, "sub": "alice", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
 }
 
 // sign makes a token with the key's own algorithm.

@@ -95,7 +95,7 @@ func TestCredentials_RevokedKeysStopWithinSeconds(t *testing.T) {
 		a := newApp(t, g, "alice")
 		second := read[client.NewAppKey](t, a.admin().post(t, "/v1/apps/"+a.id+"/keys", object{"name": "second"}).want(t, 201))
 		signing := a.newKey(t, "ES256")
-		offline, minted := a.with(signing.sign(t, a.claims("alice"))), a.with(a.token(t, "alice", object{}).Token)
+		offline, minted := a.with(signing.sign(t, a.claims())), a.with(a.token(t, "alice", object{}).Token)
 		forAlice := caller{g, second.Secret, "alice"}
 		for _, c := range []caller{a.with(second.Secret), forAlice, offline, minted} {
 			c.ping(t).want(t, 200)
@@ -138,7 +138,7 @@ func TestCredentials_DoNotComeBackWithTheIDOfADeletedUser(t *testing.T) {
 		signing := a.newKey(t, "EdDSA")
 		bound, _ := a.onDevice(t, "alice")
 		callers := map[string]caller{
-			"bound": bound, "minted": a.with(a.token(t, "alice", object{}).Token), "offline": a.with(signing.sign(t, a.claims("alice"))),
+			"bound": bound, "minted": a.with(a.token(t, "alice", object{}).Token), "offline": a.with(signing.sign(t, a.claims())),
 		}
 		for _, c := range callers {
 			c.ping(t).want(t, 200)
@@ -158,7 +158,7 @@ func TestCredentials_DoNotComeBackWithTheIDOfADeletedApp(t *testing.T) {
 		a := newApp(t, g, "alice")
 		token := a.with(a.token(t, "alice", object{}).Token)
 		signing := a.newKey(t, "EdDSA")
-		offline := a.with(signing.sign(t, a.claims("alice")))
+		offline := a.with(signing.sign(t, a.claims()))
 		for _, c := range []caller{a.back(), token, offline} {
 			c.ping(t).want(t, 200)
 		}

@@ -99,7 +99,7 @@ func TestCredentials_ATokenStandsOnItsDevice(t *testing.T) {
 		_, mine := a.onDevice(t, "alice")
 		_, ofBob := a.onDevice(t, "bob")
 		_, elsewhere := other.onDevice(t, "alice")
-		claims := a.claims("alice")
+		claims := a.claims()
 
 		a.with(key.sign(t, claims)).get(t, "/v1/sync").want(t, 200)
 		a.with(key.sign(t, with(claims, "did", mine))).get(t, "/v1/devices/me").want(t, 200)

@@ -34,7 +34,7 @@ func (c *stoppedClock) advance() {
 // on returns the same caller at another node.
 func (c caller) on(g *gimtest.Gim) caller { c.gim = g; return c }
 
-func TestPair_TwoNodesAreOneService(t *testing.T) {
+func TestPair_TwoNodesAreOneService(t *testing.T) { //nolint:tparallel // one step follows the other
 	t.Parallel()
 	g1, g2 := gimtest.StartPair(t, gimtest.Options{Configure: unlimited})
 	a := newApp(t, g1, "alice", "bob")

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,8 +88,8 @@ func complain(format string, args ...any) {
 
 func (w withShared) Run() int {
 	code := w.m.Run()
-	for i := len(shared.ends) - 1; i >= 0; i-- {
-		shared.ends[i]()
+	for _, end := range slices.Backward(shared.ends) {
+		end()
 	}
 	for backend, g := range shared.gims {
 		for line := range strings.SplitSeq(g.Log(), "\n") {
