@@ -116,7 +116,6 @@ func TestWS_ClosesWhatIsRevoked(t *testing.T) {
 			if err != nil || resp.StatusCode != http.StatusNoContent {
 				t.Fatalf("revoke the %s: %v, %v", step.what, err, resp)
 			}
-			t.Log(step.what)
 			step.closes.wantClosed(4503)
 		}
 	})
