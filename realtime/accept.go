@@ -11,6 +11,7 @@ import (
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/internal/metrics"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -20,6 +21,8 @@ type Options struct {
 	// AllowedOrigins are the web pages besides the server's own that may connect,
 	// as browsers name them: "https://chat.example.com".
 	AllowedOrigins []string
+	// Metrics counts the open connections; nil counts nothing.
+	Metrics *metrics.Metrics
 	// Refuse answers a request that is not accepted. Nil answers with the status
 	// and the sentence alone.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -42,7 +45,9 @@ func New(o Options) (http.Handler, error) {
 		o.AllowedOrigins[i] = strings.ToLower(u.Scheme + "://" + u.Host)
 	}
 	if o.Refuse == nil {
-		o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), http.StatusForbidden) }
+		o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, err.Error(), http.StatusForbidden)
+		}
 	}
 	return &server{o}, nil
 }
@@ -68,6 +73,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.open(ws)
 	defer c.Close(0, "")
+	if s.Metrics != nil {
+		open := s.Metrics.Connections.WithLabelValues("websocket", strings.TrimPrefix(c.enc.String(), "gim.v1."))
+		open.Inc()
+		defer open.Dec()
+	}
 	// The connection outlives the request as net/http sees it: its context has
 	// values only.
 	s.Gateway.Serve(withoutCancel(r), c)

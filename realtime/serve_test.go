@@ -38,6 +38,11 @@ func (nobody) User(context.Context, string) (domain.Principal, error) {
 // that every connection has ended.
 func serve(t *testing.T, allowed []string, change ...func(*gateway.Options)) (url string) {
 	t.Helper()
+	return serveWith(t, Options{AllowedOrigins: allowed}, change...)
+}
+
+func noGateway(t *testing.T, change ...func(*gateway.Options)) *gateway.Gateway {
+	t.Helper()
 	o := gateway.Options{
 		Hub: gateway.NewHub(nobody{}), Auth: nobody{}, Messages: nobody{}, Devices: nobody{}, Store: nobody{}, IDs: nobody{},
 		Logger: slog.New(slog.DiscardHandler),
@@ -49,9 +54,17 @@ func serve(t *testing.T, allowed []string, change ...func(*gateway.Options)) (ur
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := New(Options{Gateway: g, AllowedOrigins: allowed, Refuse: func(w http.ResponseWriter, _ *http.Request, err error) {
+	return g
+}
+
+func serveWith(t *testing.T, o Options, change ...func(*gateway.Options)) (url string) {
+	t.Helper()
+	g := noGateway(t, change...)
+	o.Gateway = g
+	o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, string(domain.CodeOf(err)), http.StatusForbidden)
-	}})
+	}
+	handler, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

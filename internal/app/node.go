@@ -173,7 +173,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 	refuse := handlers.Refuser(a.Logger)
 	if a.Config.Has(config.RoleWS) {
 		var err error
-		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins, Refuse: refuse}); err != nil {
+		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins, Refuse: refuse, Metrics: a.metrics}); err != nil {
 			return fmt.Errorf("--allowed-origins: %w", err)
 		}
 	}

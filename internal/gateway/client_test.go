@@ -228,14 +228,6 @@ func (c *client) wantSeqs(want string) {
 	}
 }
 
-func (c *client) wantError(code domain.Code) {
-	c.t.Helper()
-	synctest.Wait()
-	if f := c.frame(-1); f.Error == nil || f.Error.Code != string(code) {
-		c.t.Errorf("received %s, want error %s", c, code)
-	}
-}
-
 // wantClosed waits until the connection is closed.
 func (c *client) wantClosed(code wire.CloseCode) {
 	c.t.Helper()
