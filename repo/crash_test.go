@@ -227,7 +227,7 @@ func (c *crashed) check(t *testing.T, s *repo.Store) {
 
 func TestSQLite_KilledLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
-	cycles := 60
+	cycles := 52
 	if testing.Short() {
 		cycles = 5
 	}

@@ -138,7 +138,8 @@ func statements(body string) []string {
 func (s *Store) migrationStatus(ctx context.Context, db interface {
 	sqlx.QueryerContext
 	sqlx.ExecerContext
-}) ([]Migration, error) {
+},
+) ([]Migration, error) {
 	const table = `CREATE TABLE IF NOT EXISTS schema_migrations (
 		version INTEGER NOT NULL, name VARCHAR(255) NOT NULL, checksum VARCHAR(64) NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (version))`
 	if _, err := db.ExecContext(ctx, table); err != nil {

@@ -37,7 +37,7 @@ func TestSQLite_KeepsTheStoresPromises(t *testing.T) {
 
 func TestSQLite_IsAsTheModel(t *testing.T) {
 	t.Parallel()
-	storetest.ExerciseModel(t, openSQLite(t.TempDir()), modelTime(20*time.Second))
+	storetest.ExerciseModel(t, openSQLite(t.TempDir()), modelTime(15*time.Second))
 }
 
 // modelTime keeps -short runs short.

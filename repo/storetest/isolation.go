@@ -35,7 +35,9 @@ func fill(w *world, mark string) []domain.UserRef {
 	w.ok(err)
 	w.same("first of its app", []any{r.Repeated, r.Seq, r.ConversationSeq}, []any{false, int64(1), int64(1)})
 	w.same("group message", w.send(users[0], toGroup("g"), mark).ConversationSeq, int64(1))
-	w.same("business message", w.send(domain.UserRef{}, toUser(users[0]), mark).ConversationSeq, int64(1))
+	r, err = w.store.Append(w.ctx, w.outgoing(domain.UserRef{}, toUser(users[0]), mark, "c")) // every business has the number 0
+	w.ok(err)
+	w.same("business message", []any{r.Repeated, r.ConversationSeq}, []any{false, int64(1)})
 	_, isNew := w.begin(request("k", mark, epoch), never, never)
 	w.same("request is new", isNew, true)
 	return users
