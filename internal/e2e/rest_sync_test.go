@@ -57,6 +57,7 @@ func TestSync_PagesAreExactWhileMessagesArrive(t *testing.T) {
 				return nil
 			})
 		}()
+		defer func() { <-written }() // also where a page ends the test
 		for done := false; !done; {
 			select {
 			case <-written:
