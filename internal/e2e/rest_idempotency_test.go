@@ -23,7 +23,7 @@ func TestIdempotencyKey_MakesACallHappenOnce(t *testing.T) {
 			path        string
 			body, other object
 			status      int
-			same        []string // members that must differ where the call is made twice
+			fresh       []string // members that differ where the call is made with another key
 		}{
 			{"app", a.admin(), "/v1/apps", object{"app_id": fmt.Sprint("app-", n)}, object{"app_id": fmt.Sprint("app-", n, "-x")}, 201, []string{"key"}},
 			{"app key", a.admin(), "/v1/apps/" + a.id + "/keys", object{"name": "ci"}, object{"name": "cd"}, 201, []string{"key_id", "secret"}},
@@ -34,7 +34,7 @@ func TestIdempotencyKey_MakesACallHappenOnce(t *testing.T) {
 			{"members", a.back(), "/v1/groups/team/members", object{"user_ids": []string{"bob"}}, object{"user_ids": []string{"carol"}}, 200, []string{"added"}},
 			{"users", a.back(), "/v1/users/batch", object{"users": []object{{"user_id": "dave"}}}, object{"users": []object{{"user_id": "erin"}}}, 200, nil},
 		} {
-			key := "Idempotency-Key: key of " + tt.name
+			key := fmt.Sprintf("Idempotency-Key: %s %d", tt.name, n) // the operator is one for all tests
 			first := tt.by.post(t, tt.path, tt.body, key).want(t, tt.status)
 			a.changesNothing(t, []string{"alice", "bob", "carol"}, []string{"team"}, func() {
 				again := tt.by.post(t, tt.path, tt.body, key).want(t, tt.status)
@@ -46,9 +46,9 @@ func TestIdempotencyKey_MakesACallHappenOnce(t *testing.T) {
 				}
 				tt.by.post(t, tt.path, tt.other, key).refused(t, 422, "idempotency_conflict")
 			})
-			if len(tt.same) > 0 && tt.name != "app" {
+			if len(tt.fresh) > 0 && tt.name != "app" {
 				third := tt.by.post(t, tt.path, tt.body, key+" again").want(t, tt.status)
-				for _, name := range tt.same {
+				for _, name := range tt.fresh {
 					if x, y := read[object](t, first)[name], read[object](t, third)[name]; cmp.Equal(x, y) {
 						t.Errorf("%s: another key makes the same %s: %v", tt.name, name, x)
 					}
