@@ -62,7 +62,7 @@ func (s *Store) knownUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, 
 		if id == owner {
 			at = "/owner"
 		}
-		unknown.Fields = append(unknown.Fields, domain.FieldError{Pointer: at, Detail: fmt.Sprintf("names no user: %q", id)})
+		unknown.Fields = append(unknown.Fields, domain.FieldError{Pointer: at, Detail: "names no user"})
 	}
 	if len(unknown.Fields) > 0 {
 		return nil, unknown

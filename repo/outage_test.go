@@ -178,6 +178,11 @@ func TestMySQL_DeadlockIsRunAgain(t *testing.T) {
 		if n > 0 {
 			break
 		}
+		select {
+		case err := <-answered:
+			t.Fatalf("the send was answered with %v after %d retries, without waiting", err, p.retries.Load())
+		default:
+		}
 		if time.Now().After(deadline) {
 			t.Fatal("the send never waited")
 		}
