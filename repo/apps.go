@@ -121,7 +121,7 @@ func (s *Store) UpdateApp(ctx context.Context, id domain.AppID, change func(*dom
 
 // DeleteApp implements [domain.AppStore].
 func (s *Store) DeleteApp(ctx context.Context, id domain.AppID, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		a, err := appByID(ctx, tx, id, s.dialect.forUpdate)
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (s *Store) DeleteApp(ctx context.Context, id domain.AppID, at time.Time) er
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedApp, App: a.Num, At: at})
-	})
+	}))
 }
 
 func insertAppKey(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, key domain.AppKey, hash []byte) error {
@@ -162,7 +162,7 @@ func (s *Store) AppKeys(ctx context.Context, app domain.AppNum, p domain.Page) (
 
 // RevokeAppKey implements [domain.AppStore].
 func (s *Store) RevokeAppKey(ctx context.Context, app domain.AppNum, keyID string, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE app_keys SET revoked_at = ? WHERE app_id = ? AND key_id = ? AND revoked_at = 0`, at.UnixMilli(), app, keyID)
 		if err != nil {
 			return err
@@ -171,5 +171,5 @@ func (s *Store) RevokeAppKey(ctx context.Context, app domain.AppNum, keyID strin
 			return errors.Join(err, domain.ErrKeyNotFound)
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedAppKey, App: app, Name: keyID, At: at})
-	})
+	}))
 }

@@ -101,7 +101,7 @@ func (s *Store) SigningKeyOf(ctx context.Context, id domain.AppID, kid string) (
 // PutSigningKey implements [domain.CredentialStore].
 func (s *Store) PutSigningKey(ctx context.Context, app domain.AppNum, key domain.SigningKey) (domain.SigningKey, error) {
 	at := key.CreatedAt // the moment of the replacement, if it is one
-	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+	err := s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		key.CreatedAt = at
 		old, err := signingKey(ctx, tx, app, key.KID, s.dialect.forUpdate)
 		switch {
@@ -118,7 +118,7 @@ func (s *Store) PutSigningKey(ctx context.Context, app domain.AppNum, key domain
 		}
 		key.CreatedAt = old.CreatedAt
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedSigningKey, App: app, Name: key.KID, At: at})
-	})
+	}))
 	return key, err
 }
 
@@ -147,7 +147,7 @@ func insertSigningKey(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, key d
 
 // RevokeSigningKey implements [domain.CredentialStore].
 func (s *Store) RevokeSigningKey(ctx context.Context, app domain.AppNum, kid string, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE signing_keys SET revoked_at = ? WHERE app_id = ? AND kid = ? AND revoked_at = 0`, at.UnixMilli(), app, kid)
 		if err != nil {
 			return err
@@ -156,7 +156,7 @@ func (s *Store) RevokeSigningKey(ctx context.Context, app domain.AppNum, kid str
 			return errors.Join(err, domain.ErrSigningKeyNotFound)
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedSigningKey, App: app, Name: kid, At: at})
-	})
+	}))
 }
 
 // Subject implements [domain.CredentialStore].
@@ -182,7 +182,7 @@ func (s *Store) Subject(ctx context.Context, app domain.AppNum, user domain.User
 
 // RevokeTokens implements [domain.CredentialStore].
 func (s *Store) RevokeTokens(ctx context.Context, app domain.AppNum, user domain.UserID, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		u, err := userByID(ctx, tx, app, user, s.dialect.forUpdate)
 		if err != nil {
 			return err
@@ -192,12 +192,12 @@ func (s *Store) RevokeTokens(ctx context.Context, app domain.AppNum, user domain
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedTokens, App: app, User: u.Num, At: at})
-	})
+	}))
 }
 
 // RevokeToken implements [domain.CredentialStore].
 func (s *Store) RevokeToken(ctx context.Context, app domain.AppNum, user domain.UserID, tokenID string, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		u, err := userByID(ctx, tx, app, user, s.dialect.forUpdate)
 		if err != nil {
 			return err
@@ -211,5 +211,5 @@ func (s *Store) RevokeToken(ctx context.Context, app domain.AppNum, user domain.
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedToken, App: app, User: u.Num, Name: tokenID, At: at})
-	})
+	}))
 }

@@ -74,9 +74,9 @@ func (s *Store) Devices(ctx context.Context, app domain.AppNum, user domain.User
 
 // DeleteDevice implements [domain.DeviceStore].
 func (s *Store) DeleteDevice(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) error {
-	return s.changeDevice(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.changeDevice(ctx, func(tx *sqlx.Tx) error {
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedDevice, App: app, User: user, Name: string(id), At: at})
-	}, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user)
+	}, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user))
 }
 
 // changeDevice runs a statement that concerns one device, and then more in the

@@ -19,6 +19,15 @@ func (s *Store) revoke(ctx context.Context, tx *sqlx.Tx, r domain.Revocation) er
 	return err
 }
 
+// revoking passes on the error of a transaction that revokes, and tells of its
+// success.
+func (s *Store) revoking(err error) error {
+	if err == nil && s.onRevoked != nil {
+		s.onRevoked()
+	}
+	return err
+}
+
 // Revocations implements [domain.CredentialStore].
 func (s *Store) Revocations(ctx context.Context, after int64, limit int) ([]domain.Revocation, error) {
 	var all []domain.Revocation

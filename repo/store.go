@@ -24,6 +24,10 @@ type Options struct {
 	Clock     domain.Clock     // nil is the system's
 	Logger    *slog.Logger     // required
 	Metrics   Metrics          // the zero value measures nothing
+	// Revoked is called after credentials were revoked here, so that this node need
+	// not wait until it looks for revocations by itself. It must not block and may
+	// be nil.
+	Revoked func()
 }
 
 // Metrics are told what the store does. Any of them may be nil.
@@ -44,6 +48,7 @@ type Store struct {
 	metrics   Metrics
 	nums      numbers
 	appends   appendQueue
+	onRevoked func()
 	lock      *os.File // of the data directory; nil with MySQL
 }
 
@@ -62,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func connect(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{publisher: o.Publisher, clock: o.Clock, log: o.Logger, metrics: o.Metrics}
+	s := &Store{publisher: o.Publisher, clock: o.Clock, log: o.Logger, metrics: o.Metrics, onRevoked: o.Revoked}
 	s.appends.init()
 	if s.clock == nil {
 		s.clock = domain.SystemClock{}

@@ -184,7 +184,7 @@ func (s *Store) UpdateUser(ctx context.Context, app domain.AppNum, id domain.Use
 // that nobody adds the user to a group meanwhile; a transaction that adds it to
 // one and waits for the row the other way round runs again.
 func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.UserID, at time.Time) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
 		u, err := userByID(ctx, tx, app, id, s.dialect.forUpdate)
 		if err != nil {
 			return err
@@ -203,7 +203,7 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedUser, App: app, User: u.Num, At: at})
-	})
+	}))
 }
 
 // freeMoment returns at in milliseconds or, where query finds that something of

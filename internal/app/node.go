@@ -58,6 +58,7 @@ func (a *App) open(ctx context.Context) (*node, error) {
 	var err error
 	options := storeOptions(a.Config.Storage, a.Logger)
 	options.Publisher, options.Clock, options.Metrics = n.bus, a.Clock, a.storeMetrics()
+	options.Revoked = func() { n.watcher.Wake() } // it is made before anything can be revoked
 	if n.store, err = repo.Open(ctx, options); err != nil {
 		return nil, storageError("open the store", err)
 	}
