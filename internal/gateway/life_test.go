@@ -197,6 +197,28 @@ func TestSlowConsumer_WhoReadsNoAnswersIsClosed(t *testing.T) {
 	})
 }
 
+// A page of sync may be larger than the whole queue, and a slow line needs a
+// while for it: that is a client that reads.
+func TestSlowConsumer_WhoIsReadingALargePageIsNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		n := start(t, w, func(o *gateway.Options) { o.QueueBytes = 10_000 })
+		defer n.stop()
+		w.receive("alice", strings.Repeat("a", 20_000))
+		c := n.signIn(t, "alice", "")
+		resume := c.pause()
+		w.receive("alice", "taken before the pause")
+		synctest.Wait()
+		c.send(`{"id":7,"sync":{"after":0}}`)
+		time.Sleep(2 * time.Second)
+		w.receive("alice", "while the page is on its way")
+		resume()
+		c.wantSeqs("2 3")
+		c.wantOpen()
+	})
+}
+
 func TestDrain_SaysGoodbyeAndReturnsWhenAllAreGone(t *testing.T) {
 	run(t, func(t *testing.T, w *world, n *node) {
 		var clients []*client

@@ -29,7 +29,7 @@ type mailbox struct {
 	replies  []reply
 	settled  []settled
 	events   []*wire.Event
-	bytes    int    // of replies and events, until the pump is done with them
+	bytes    int    // of replies that count and events, until the pump is done with them
 	live     bool   // entries are queued
 	missed   uint64 // entries and gaps that were not
 	seen     int64  // highest entry that was told of; bogus if the bus was
@@ -43,7 +43,18 @@ type mailbox struct {
 // reply is a frame whose place among the pushes does not matter.
 type reply struct {
 	payload []byte
-	written chan<- struct{} // closed when written; may be nil
+	// written is closed when the frame is; may be nil. Whoever gives one waits for
+	// it, so there is one such frame at a time. It may be larger than the whole
+	// queue and does not count: a client is not slow because of what it asked for.
+	written chan<- struct{}
+}
+
+// counts is how much of the queue r takes.
+func (r reply) counts() int {
+	if r.written != nil {
+		return 0
+	}
+	return len(r.payload)
 }
 
 // settled is the answer to a send. seq is its place among the pushes, 0 for none.
@@ -126,11 +137,11 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 func (m *mailbox) reply(r reply) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.bytes+len(r.payload) > m.limit && r.written == nil {
+	if r.written == nil && m.bytes+r.counts() > m.limit {
 		return m.ending != nil
 	}
 	m.replies = append(m.replies, r)
-	m.bytes += len(r.payload)
+	m.bytes += r.counts()
 	m.wakeUp()
 	return true
 }

@@ -281,7 +281,7 @@ func (p *pump) flush() {
 
 func (p *pump) answer(r reply) {
 	p.write(r.payload)
-	p.done += len(r.payload)
+	p.done += r.counts()
 	if r.written != nil {
 		close(r.written)
 	}
