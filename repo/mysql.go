@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,11 +15,16 @@ import (
 // mysqlConns bounds the connections of this process to MySQL.
 const mysqlConns = 32
 
-// newMySQLConnector reads dsn and adds what gim depends on.
+// errDSN stands for all that the driver says about a DSN: it may quote any part
+// of one that is malformed, and so the password.
+var errDSN = errors.New("the MySQL DSN is not valid; it is like user:password@tcp(host:3306)/database")
+
+// newMySQLConnector reads dsn and adds what gim depends on. Its errors do not
+// repeat it.
 func newMySQLConnector(dsn string) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("read the MySQL DSN: %w", err)
+		return nil, errDSN
 	}
 	cfg.Loc = time.UTC
 	cfg.InterpolateParams = true // statements vary in length: preparing each would triple the round trips
@@ -37,7 +43,7 @@ func newMySQLConnector(dsn string) (driver.Connector, error) {
 	}
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("read the MySQL DSN: %w", err)
+		return nil, errDSN
 	}
 	return &sessionConnector{c}, nil
 }

@@ -1,6 +1,8 @@
 package repo_test
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,4 +33,17 @@ func TestMySQL_NodesWorkTogether(t *testing.T) {
 func TestMySQL_IsAsTheModel(t *testing.T) {
 	t.Parallel()
 	storetest.ExerciseModel(t, openMySQL(testserver.MariaDB(t)), modelTime(12*time.Second))
+}
+
+func TestMySQL_MalformedDSNIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{"gim:secret/gim", "gim:secret@tcp(db:3306)/gim?timeout=secret", "gim@tcp(db:3306)/gim?x=%secret"} {
+		s, err := repo.Open(t.Context(), repo.Options{MySQLDSN: dsn, Logger: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			_ = s.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", dsn, err)
+		}
+	}
 }
