@@ -88,11 +88,16 @@ type Users struct {
 // NewUsers returns the use case; all arguments are needed.
 func NewUsers(store UserStore, clock Clock) *Users { return &Users{store: store, clock: clock} }
 
-// Put creates a user or replaces its profile, and reports whether it is new.
-// bad_request, forbidden.
+// Put creates a user or replaces its profile, and reports whether it is new. A
+// user token only replaces: one that outlives its user by a moment must not
+// bring the user back. bad_request, forbidden, unauthorized.
 func (s *Users) Put(ctx context.Context, by Principal, u User) (User, bool, error) {
 	if err := s.allow(by, u.ID); err != nil {
 		return User{}, false, err
+	}
+	if by.Kind == PrincipalUser {
+		u, err := s.replace(ctx, by, u)
+		return u, false, err
 	}
 	users, created, err := s.upsert(ctx, by.App.Num, []User{u}, func(int) string { return "" })
 	if err != nil {
@@ -126,18 +131,41 @@ func (s *Users) upsert(ctx context.Context, app AppNum, users []User, prefix fun
 	for i := range users {
 		u := &users[i]
 		u.CreatedAt, u.UpdatedAt = now, now
-		if u.Sex == "" {
-			u.Sex = SexUnknown
-		}
-		if len(u.Extra) == 0 {
-			u.Extra = json.RawMessage("{}")
-		}
+		u.complete()
 		fails[i] = u.validate(prefix(i))
 	}
 	if err := join(fails...); err != nil {
 		return nil, nil, err
 	}
 	return s.store.UpsertUsers(ctx, app, users)
+}
+
+// complete fills in what a new profile may leave out.
+func (u *User) complete() {
+	if u.Sex == "" {
+		u.Sex = SexUnknown
+	}
+	if len(u.Extra) == 0 {
+		u.Extra = json.RawMessage("{}")
+	}
+}
+
+// replace gives the user that by is a new profile, or ErrUnauthorized when that
+// user is gone, also where another one has its id by now.
+func (s *Users) replace(ctx context.Context, by Principal, u User) (User, error) {
+	u.complete()
+	u, err := s.store.UpdateUser(ctx, by.App.Num, u.ID, func(old *User) error {
+		if old.Num != by.User.Num {
+			return ErrUnauthorized
+		}
+		old.Nickname, old.Sex, old.AvatarURL, old.Extra = u.Nickname, u.Sex, u.AvatarURL, u.Extra
+		old.UpdatedAt = Millis(s.clock.Now())
+		return join(old.validate(""))
+	})
+	if CodeOf(err) == CodeUserNotFound {
+		err = ErrUnauthorized
+	}
+	return u, err
 }
 
 // Get returns a user. bad_request, forbidden, user_not_found.
