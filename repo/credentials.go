@@ -188,7 +188,9 @@ func (s *Store) RevokeTokens(ctx context.Context, app domain.AppNum, user domain
 			return err
 		}
 		at := domain.Millis(at)
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET tokens_revoked_at = ? WHERE app_id = ? AND id = ?`, at.UnixMilli(), app, u.Num); err != nil {
+		// Never back: a node whose clock is behind must not make tokens good again.
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET tokens_revoked_at = ? WHERE app_id = ? AND id = ? AND tokens_revoked_at < ?`,
+			at.UnixMilli(), app, u.Num, at.UnixMilli()); err != nil {
 			return err
 		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedTokens, App: app, User: u.Num, At: at})

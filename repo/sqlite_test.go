@@ -40,6 +40,28 @@ func TestSQLite_IsAsTheModel(t *testing.T) {
 	storetest.ExerciseModel(t, openSQLite(t.TempDir()), modelTime(15*time.Second))
 }
 
+func TestRevokeTokens_ClockThatIsBehindMakesNoTokenGoodAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, repo.Options{DataDir: t.TempDir()})
+	t.Cleanup(func() { _ = s.Close() })
+	app, err := s.CreateApp(t.Context(), domain.App{ID: "shop"}, domain.AppKey{ID: "key"}, []byte("hash"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.UpsertUsers(t.Context(), app.Num, []domain.User{{ID: "alice", Sex: domain.SexUnknown, Extra: []byte("{}")}}); err != nil {
+		t.Fatal(err)
+	}
+	late := time.UnixMilli(1_800_000_002_000).UTC()
+	for _, at := range []time.Time{late, late.Add(-time.Second)} {
+		if err := s.RevokeTokens(t.Context(), app.Num, "alice", at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.Subject(t.Context(), app.Num, "alice", "", ""); err != nil || !got.TokensRevokedAt.Equal(late) {
+		t.Errorf("revoked up to %s, want %s; %v", got.TokensRevokedAt, late, err)
+	}
+}
+
 // modelTime keeps -short runs short.
 func modelTime(atMost time.Duration) time.Duration {
 	if testing.Short() {

@@ -55,7 +55,7 @@ func exactTexts(w *world) {
 
 func exactTimes(w *world) {
 	users := w.users("alice", "bob")
-	for _, at := range []time.Time{epoch, epoch.Add(time.Millisecond), time.UnixMilli(1).UTC(), time.Date(2199, 12, 31, 23, 59, 59, 999_000_000, time.UTC)} {
+	for _, at := range []time.Time{time.UnixMilli(1).UTC(), epoch, epoch.Add(time.Millisecond), time.Date(2199, 12, 31, 23, 59, 59, 999_000_000, time.UTC)} {
 		out := w.outgoing(users[0], toUser(users[1]), "x", "c"+at.String())
 		out.Message.SentAt = at
 		first, err := w.store.Append(w.ctx, out)
