@@ -9,10 +9,24 @@ import (
 
 const headerGimUser = "Gim-User"
 
-type principalKey struct{}
+type (
+	principalKey struct{}
+	againKey     struct{}
+)
 
-func withPrincipal(ctx context.Context, p domain.Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+// withPrincipal notes the caller, and how to look again whether its credentials
+// are still good.
+func withPrincipal(ctx context.Context, p domain.Principal, again func(context.Context) error) context.Context {
+	return context.WithValue(context.WithValue(ctx, principalKey{}, p), againKey{}, again)
+}
+
+// stillGood checks the caller's credentials once more, for an answer that was
+// long in coming: they may have been revoked meanwhile.
+func stillGood(ctx context.Context) error {
+	if again, ok := ctx.Value(againKey{}).(func(context.Context) error); ok {
+		return again(ctx)
+	}
+	return domain.ErrUnauthorized
 }
 
 // principalOf returns the caller, the zero value where the operation needs none.

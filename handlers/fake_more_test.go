@@ -81,6 +81,11 @@ func (f *fake) ReadLog(_ context.Context, _ domain.AppNum, _ domain.UserNum, aft
 	return page, nil
 }
 
+// Watch never tells of anything.
+func (f *fake) Watch(domain.AppNum, domain.UserNum) (changed <-chan struct{}, stop func()) {
+	return nil, func() {}
+}
+
 func (f *fake) Heads(context.Context, domain.AppNum, []domain.UserNum) (map[domain.UserNum]int64, error) {
 	return map[domain.UserNum]int64{}, nil
 }

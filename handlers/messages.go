@@ -37,6 +37,9 @@ func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncR
 		Limit: limit,
 		Wait:  time.Duration(orZero(req.Params.Wait)) * time.Second,
 	})
+	if err == nil && orZero(req.Params.Wait) > 0 {
+		err = stillGood(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

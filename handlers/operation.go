@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -112,7 +113,11 @@ func (s *server) operate(next http.Handler) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		r = r.WithContext(withPrincipal(r.Context(), c.by))
+		again := func(ctx context.Context) error {
+			_, _, err := s.authenticate(r.WithContext(ctx))
+			return err
+		}
+		r = r.WithContext(withPrincipal(r.Context(), c.by, again))
 		r.Body = io.NopCloser(bytes.NewReader(c.body))
 		if c.idempotencyKey != "" {
 			s.once(w, r, c, next)
