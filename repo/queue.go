@@ -28,7 +28,10 @@ type outcome struct {
 	err     error
 }
 
-func (s *send) size() int { return 512 + len(s.out.Message.Content) }
+// size estimates the memory that s holds, in bytes.
+func (s *send) size() int {
+	return 512 + len(s.out.Message.Content) + len(s.out.Message.Mentions)*(16+domain.MaxIDLength)
+}
 
 // appendQueue holds sends in the order of their arrival.
 type appendQueue struct {
