@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -46,7 +47,11 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Refuse == nil {
 		o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusForbidden)
+			status := http.StatusBadRequest
+			if domain.CodeOf(err) == domain.CodeForbidden {
+				status = http.StatusForbidden
+			}
+			http.Error(w, err.Error(), status)
 		}
 	}
 	return &server{o}, nil
@@ -56,6 +61,12 @@ func New(o Options) (http.Handler, error) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.isAllowed(r) {
 		s.Refuse(w, r, domain.Failure(domain.CodeForbidden, "Pages of this origin may not connect."))
+		return
+	}
+	if !isHandshake(r) {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		s.Refuse(w, r, domain.Failure(domain.CodeBadRequest, "This address takes WebSocket handshakes of version 13 only."))
 		return
 	}
 	c := &conn{enc: wire.JSON}
@@ -81,6 +92,30 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The connection outlives the request as net/http sees it: its context has
 	// values only.
 	s.Gateway.Serve(withoutCancel(r), c)
+}
+
+// isHandshake reports whether a request opens a WebSocket. The library checks the
+// same, but answers what is none in plain text, unlike every other error here.
+func isHandshake(r *http.Request) bool {
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0]))
+	return err == nil && len(key) == 16 && r.Header.Get("Sec-WebSocket-Version") == "13" &&
+		hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket")
+}
+
+// hasToken reports whether a header that is a list holds a token, in any case.
+func hasToken(h http.Header, name, token string) bool {
+	for _, value := range h.Values(name) {
+		for item := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(item), token) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isAllowed reports whether the page behind a request may connect. Programs send

@@ -73,7 +73,7 @@ func TestApp_RolesSayWhatIsServed(t *testing.T) {
 		rest, sock int
 	}{
 		{[]string{config.RoleREST}, 200, 404},
-		{[]string{config.RoleWS}, 404, 426},
+		{[]string{config.RoleWS}, 404, 400},
 	} {
 		g := gimtest.Start(t, gimtest.Options{Configure: func(c *config.Config) { c.Roles = tt.roles }})
 		for path, want := range map[string]int{"/v1/errors": tt.rest, "/v1/ws": tt.sock} {
