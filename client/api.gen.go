@@ -573,7 +573,7 @@ type RegisterDeviceRequest struct {
 
 // SendMessageRequest defines model for SendMessageRequest.
 type SendMessageRequest struct {
-	// ClientMsgId Makes the send idempotent for this sender.
+	// ClientMsgId Makes the send idempotent for this sender; without effect when persist is false.
 	ClientMsgId *string `json:"client_msg_id,omitempty"`
 
 	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
@@ -1468,7 +1468,7 @@ type ClientInterface interface {
 
 	// RevokeToken Revoke one token
 	//
-	// By its `jti`. Live connections end within 5 seconds.
+	// By its `jti`, whether gim minted it or not. Live connections end within 5 seconds.
 	//
 	// Corresponds with DELETE /v1/users/{user_id}/tokens/{token_id} (the `RevokeToken` operationId).
 	RevokeToken(ctx context.Context, userId UserID, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2320,7 +2320,7 @@ func (c *Client) CreateToken(ctx context.Context, userId UserID, params *CreateT
 
 // RevokeToken Revoke one token
 //
-// By its `jti`. Live connections end within 5 seconds.
+// By its `jti`, whether gim minted it or not. Live connections end within 5 seconds.
 //
 // Corresponds with DELETE /v1/users/{user_id}/tokens/{token_id} (the `RevokeToken` operationId).
 func (c *Client) RevokeToken(ctx context.Context, userId UserID, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4776,7 +4776,7 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeTokenWithResponse Revoke one token
 	//
-	// By its `jti`. Live connections end within 5 seconds.
+	// By its `jti`, whether gim minted it or not. Live connections end within 5 seconds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7168,7 +7168,7 @@ func (c *ClientWithResponses) CreateTokenWithResponse(ctx context.Context, userI
 
 // RevokeTokenWithResponse Revoke one token
 //
-// By its `jti`. Live connections end within 5 seconds.
+// By its `jti`, whether gim minted it or not. Live connections end within 5 seconds.
 //
 // Returns a wrapper object for the known response body format(s).
 //

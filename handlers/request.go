@@ -26,6 +26,9 @@ func (s *server) identify(next http.Handler) http.Handler {
 		}
 		h := w.Header()
 		h.Set(headerRequestID, info.ID)
+		if info.TraceParent != "" {
+			h.Set(headerTraceParent, info.TraceParent)
+		}
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store") // answers are private; files that are not say so themselves
 		next.ServeHTTP(w, r.WithContext(domain.WithRequest(r.Context(), info)))

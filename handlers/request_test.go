@@ -27,6 +27,9 @@ func TestRequestID_IsTakenOrMadeAndGoesWithTheMessage(t *testing.T) {
 		if got := w.Header().Get("X-Request-Id"); got != want {
 			t.Errorf("%q is answered with %q, want %q", given, got, want)
 		}
+		if got := w.Header().Get("Traceparent"); got != traceParent {
+			t.Errorf("the trace is answered with %q", got)
+		}
 		if want := (domain.RequestInfo{ID: want, TraceParent: traceParent}); f.outgoing.Request != want {
 			t.Errorf("the message goes with %+v, want %+v", f.outgoing.Request, want)
 		}

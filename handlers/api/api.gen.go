@@ -569,7 +569,7 @@ type RegisterDeviceRequest struct {
 
 // SendMessageRequest defines model for SendMessageRequest.
 type SendMessageRequest struct {
-	// ClientMsgId Makes the send idempotent for this sender.
+	// ClientMsgId Makes the send idempotent for this sender; without effect when persist is false.
 	ClientMsgId *string `json:"client_msg_id,omitempty"`
 
 	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
