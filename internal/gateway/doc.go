@@ -19,7 +19,8 @@
 // one frame after another, and the session's pump, which alone moves the cursor
 // and alone writes. They and the bus meet in the session's mailbox, which is
 // bounded in bytes and never blocks the bus. Locks are taken in the order
-// Gateway.mu, shard.mu, mailbox.mu, and nothing waits while it holds one.
+// shard.mu, life.mu, mailbox.mu; Gateway.mu is held alone. Nothing waits while it
+// holds one.
 //
 // All exported methods may be called concurrently.
 package gateway
