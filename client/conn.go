@@ -4,25 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"io"
+	"net/url"
 	"strings"
-	"time"
 
-	"github.com/coder/websocket"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gim-im/gim/wire"
 )
 
 // Conn is one long connection at the level of frames: it neither reconnects nor
-// keeps a cursor. One goroutine may read while others write.
+// keeps a cursor; [Stream] does. One goroutine may read while others write.
 type Conn struct {
-	ws *websocket.Conn
+	link    link
+	closing *wire.Closing // the last frame read, if it was one; the reader's
+}
+
+// link is one transport. When the server has closed the connection, read fails
+// with a *ClosedError where the transport tells why, else with io.EOF.
+type link interface {
+	// write sends one frame. It may be called concurrently.
+	write(ctx context.Context, payload []byte) error
+	// read returns the next frame, which is the caller's until the next call.
+	read(ctx context.Context) ([]byte, error)
+	// close says goodbye where the transport has a word for it.
+	close() error
 }
 
 // ClosedError says that the server ended the connection, and why.
 type ClosedError struct {
-	Code   int // of the WebSocket; 4000 and up are gim's, see docs/protocol.md
+	Code   int // 4000 and up are gim's, see docs/protocol.md; others are WebSocket's own
 	Reason string
 }
 
@@ -31,26 +42,36 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("connection closed: %d %s", e.Code, e.Reason)
 }
 
-// maxServerFrame bounds what Read accepts: a page of a log is the largest frame.
+// maxServerFrame bounds what Read accepts, in bytes: a page of a log is the
+// largest frame.
 const maxServerFrame = 8 << 20
 
-// Dial opens a WebSocket to the gim at server, the address of its REST API
-// ("http://127.0.0.1:8080"), speaking protobuf. The first frame has to be a
-// sign-in. Close the connection when done.
-func Dial(ctx context.Context, server string) (*Conn, error) {
-	address := strings.TrimSuffix(server, "/") + "/v1/ws"
-	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
-		HTTPClient:   &http.Client{Timeout: 30 * time.Second},
-		Subprotocols: []string{wire.SubprotocolProto},
-	})
-	if resp != nil && resp.Body != nil {
-		defer resp.Body.Close() //nolint:errcheck // a handshake has no body worth an error
+// Dial opens a long connection, speaking protobuf. The scheme of address chooses
+// the transport:
+//
+//	http://127.0.0.1:8080, https://…   WebSocket, at the address of the REST API
+//	tcp://127.0.0.1:7272               TCP
+//	tls://chat.example.com:7272        TCP with TLS
+//
+// The first frame has to be a sign-in. Close the connection when done.
+func Dial(ctx context.Context, address string) (*Conn, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("dial %q: want an address like https://host or tcp://host:port", address)
+	}
+	var l link
+	switch u.Scheme {
+	case "http", "https":
+		l, err = dialWebSocket(ctx, strings.TrimSuffix(address, "/")+"/v1/ws")
+	case "tcp", "tls":
+		l, err = dialTCP(ctx, u.Scheme, u.Host)
+	default:
+		return nil, fmt.Errorf("dial %q: the scheme is none of http, https, tcp, tls", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", address, err)
 	}
-	ws.SetReadLimit(maxServerFrame)
-	return &Conn{ws: ws}, nil
+	return &Conn{link: l}, nil
 }
 
 // Write sends one frame.
@@ -59,21 +80,31 @@ func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
 	if err != nil {
 		return fmt.Errorf("encode frame: %w", err)
 	}
-	return closed(c.ws.Write(ctx, websocket.MessageBinary, payload))
+	return c.link.write(ctx, payload)
 }
 
 // Read returns the next frame. When the server has closed the connection the
 // error is a *ClosedError. After ctx has ended the connection is of no more use.
 func (c *Conn) Read(ctx context.Context) (*wire.ServerFrame, error) {
-	_, payload, err := c.ws.Read(ctx)
+	payload, err := c.link.read(ctx)
 	if err != nil {
-		return nil, closed(err)
+		return nil, c.closed(err)
 	}
 	f := new(wire.ServerFrame)
 	if err := proto.Unmarshal(payload, f); err != nil {
 		return nil, fmt.Errorf("decode frame: %w", err)
 	}
+	c.closing = f.GetClosing()
 	return f, nil
+}
+
+// closed says why the stream is over where the transport has no code of its own:
+// then the last frame has it.
+func (c *Conn) closed(err error) error {
+	if errors.Is(err, io.EOF) && c.closing != nil {
+		return &ClosedError{Code: int(c.closing.GetCode()), Reason: c.closing.GetReason()}
+	}
+	return err
 }
 
 // SignIn sends the first frame and returns the answer to it. Without after only
@@ -96,15 +127,5 @@ func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.Si
 	return nil, errors.New("sign in: the server answered with another frame")
 }
 
-// Close ends the connection with the code for a client that leaves.
-func (c *Conn) Close() error {
-	return c.ws.Close(websocket.StatusNormalClosure, "")
-}
-
-// closed makes the server's close frame readable.
-func closed(err error) error {
-	if e, ok := errors.AsType[websocket.CloseError](err); ok {
-		return &ClosedError{Code: int(e.Code), Reason: e.Reason}
-	}
-	return err
-}
+// Close ends the connection.
+func (c *Conn) Close() error { return c.link.close() }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type Options struct {
 	// and the sentence alone.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }
+
+// transport is the name of this one in metrics and presence.
+const transport = "websocket"
 
 type server struct{ Options }
 
@@ -83,15 +87,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.enc = wire.Proto
 	}
 	c.open(ws)
-	defer c.Close(0, "")
+	defer c.Close(0, 0)
 	if s.Metrics != nil {
-		open := s.Metrics.Connections.WithLabelValues("websocket", strings.TrimPrefix(c.enc.String(), "gim.v1."))
+		open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(c.enc.String(), "gim.v1."))
 		open.Inc()
 		defer open.Dec()
 	}
 	// The connection outlives the request as net/http sees it: its context has
 	// values only.
-	s.Gateway.Serve(withoutCancel(r), c)
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // unknown where the listener is none of TCP
+	s.Gateway.Serve(withoutCancel(r), c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()})
 }
 
 // isHandshake reports whether a request opens a WebSocket. The library checks the

@@ -83,27 +83,39 @@ func (c *conn) closeAfter(err error) {
 	_ = c.ws.Close(websocket.StatusProtocolError, "protocol error") // gone either way
 }
 
-// WriteFrame implements gateway.Conn.
-func (c *conn) WriteFrame(payload []byte, deadline time.Time) error {
+// WriteFrames implements gateway.Conn.
+func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(c.ctx, deadline)
 	defer cancel()
 	kind := websocket.MessageText
 	if c.enc == wire.Proto {
 		kind = websocket.MessageBinary
 	}
-	err := c.ws.Write(ctx, kind, payload)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return os.ErrDeadlineExceeded
+	for _, payload := range frames {
+		if err := c.ws.Write(ctx, kind, payload); err != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return os.ErrDeadlineExceeded
+			}
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
-// Close implements gateway.Conn.
-func (c *conn) Close(code wire.CloseCode, reason string) {
+// goodbyeTimeout bounds what is written before a close.
+const goodbyeTimeout = 2 * time.Second
+
+// Close implements gateway.Conn. A close frame has no place for reconnectAfter,
+// so a frame of gim's goes before it.
+func (c *conn) Close(code wire.CloseCode, reconnectAfter time.Duration) {
 	defer c.cancel()
 	if code == 0 {
 		_ = c.ws.CloseNow() // nobody is told
 		return
 	}
-	_ = c.ws.Close(websocket.StatusCode(code), reason) // the peer may be gone already
+	if reconnectAfter > 0 {
+		closing := wire.AppendClosing(nil, c.enc, code, reconnectAfter)
+		_ = c.WriteFrames([][]byte{closing}, time.Now().Add(goodbyeTimeout)) // the peer may be gone already
+	}
+	_ = c.ws.Close(websocket.StatusCode(code), code.String()) // the same
 }

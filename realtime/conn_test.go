@@ -41,7 +41,7 @@ func connect(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 	ws.SetReadLimit(-1)
 	c := <-accepted
 	t.Cleanup(func() {
-		c.Close(0, "")
+		c.Close(0, 0)
 		_ = ws.CloseNow()
 		close(over)
 		web.Close()

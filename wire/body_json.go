@@ -27,13 +27,11 @@ func (b *Body) appendCommonJSON(dst []byte) []byte {
 	dst = appendField(dst, `,"message_id":`, string(m.ID))
 	dst = append(dst, `,"conversation_seq":`...)
 	dst = strconv.AppendInt(dst, m.ConversationSeq, 10)
-	dst = appendField(dst, `,"sender":{"type":`, string(m.Sender.Type))
-	dst = appendOptional(dst, `,"user_id":`, string(m.Sender.User))
-	dst = appendOptional(dst, `,"device_id":`, string(m.Sender.Device))
+	dst = appendSender(dst, string(m.Sender.Type), string(m.Sender.User), string(m.Sender.Device))
 	if m.To.Group != "" {
-		dst = appendField(dst, `},"to":{"group_id":`, string(m.To.Group))
+		dst = appendField(dst, `,"to":{"group_id":`, string(m.To.Group))
 	} else {
-		dst = appendField(dst, `},"to":{"user_id":`, string(m.To.User))
+		dst = appendField(dst, `,"to":{"user_id":`, string(m.To.User))
 	}
 	dst = appendField(dst, `},"type":`, string(m.Type))
 	dst = append(dst, `,"content":`...)
@@ -50,6 +48,14 @@ func (b *Body) appendCommonJSON(dst []byte) []byte {
 	dst = append(dst, `,"sent_at":"`...)
 	dst = appendTime(dst, m.SentAt)
 	dst = appendField(dst, `","status":`, string(m.Status))
+	return append(dst, '}')
+}
+
+// appendSender writes a member of an object that has others before it.
+func appendSender(dst []byte, kind, user, device string) []byte {
+	dst = appendField(dst, `,"sender":{"type":`, kind)
+	dst = appendOptional(dst, `,"user_id":`, user)
+	dst = appendOptional(dst, `,"device_id":`, device)
 	return append(dst, '}')
 }
 

@@ -32,13 +32,19 @@ func decodeClientProto(payload []byte) (*ClientFrame, error) {
 	case f.GetBody() == nil:
 		return f, domain.Failure(domain.CodeBadRequest, "The frame has no body.")
 	}
-	// JSON frames have been checked as a whole.
+	return f, checkEmbedded(f)
+}
+
+// checkEmbedded checks the JSON inside a protobuf frame. JSON frames have been
+// checked as a whole.
+func checkEmbedded(f *ClientFrame) error {
 	if content := f.GetSend().GetContent(); len(content) > 0 {
-		if err := checkJSON("/content", content); err != nil {
-			return f, err
-		}
+		return checkJSON("/content", content)
 	}
-	return f, nil
+	if data := f.GetSignal().GetData(); len(data) > 0 {
+		return checkJSON("/data", data)
+	}
+	return nil
 }
 
 var errUnsupported = domain.Failure(domain.CodeUnsupported, "")

@@ -38,6 +38,18 @@ type (
 		Mentions    []string       `json:"mentions"`
 		Persist     *bool          `json:"persist"`
 	}
+	jsonSignal struct {
+		To   jsonTarget     `json:"to"`
+		Kind string         `json:"kind"`
+		Data jsontext.Value `json:"data"`
+	}
+	jsonPresenceWatch struct {
+		Watch   []string `json:"watch"`
+		Unwatch []string `json:"unwatch"`
+	}
+	jsonRefresh struct {
+		Token string `json:"token"`
+	}
 	jsonTarget struct {
 		UserID  string `json:"user_id"`
 		GroupID string `json:"group_id"`
@@ -111,14 +123,28 @@ func (f *ClientFrame) setJSON(name string, value jsontext.Value) (known bool, er
 		var b jsonSend
 		err = unmarshalBody("/send", value, &b)
 		f.Body = &ClientFrame_Send{&Send{
-			To:   &Target{UserId: b.To.UserID, GroupId: b.To.GroupID},
+			To:   b.To.target(),
 			Type: b.Type, Content: bytes.Clone(b.Content), ClientMsgId: b.ClientMsgID, Mentions: b.Mentions, Persist: b.Persist,
 		}}
+	case "signal":
+		var b jsonSignal
+		err = unmarshalBody("/signal", value, &b)
+		f.Body = &ClientFrame_Signal{&Signal{To: b.To.target(), Kind: b.Kind, Data: bytes.Clone(b.Data)}}
+	case "presence":
+		var b jsonPresenceWatch
+		err = unmarshalBody("/presence", value, &b)
+		f.Body = &ClientFrame_Presence{&PresenceWatch{Watch: b.Watch, Unwatch: b.Unwatch}}
+	case "refresh":
+		var b jsonRefresh
+		err = unmarshalBody("/refresh", value, &b)
+		f.Body = &ClientFrame_Refresh{&Refresh{Token: b.Token}}
 	default:
 		return false, nil
 	}
 	return true, err
 }
+
+func (t jsonTarget) target() *Target { return &Target{UserId: t.UserID, GroupId: t.GroupID} }
 
 func unmarshalBody(pointer string, value jsontext.Value, body any) error {
 	if value.Kind() != jsontext.KindBeginObject {

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -34,6 +36,14 @@ func AppendFrame(dst []byte, enc Encoding, f *ServerFrame) []byte {
 		return dst
 	}
 	return out
+}
+
+// AppendClosing appends the frame that says why the connection ends, or is about
+// to. reconnectAfter is how long the client should stay away; 0 says nothing.
+func AppendClosing(dst []byte, enc Encoding, code CloseCode, reconnectAfter time.Duration) []byte {
+	return AppendFrame(dst, enc, &ServerFrame{Body: &ServerFrame_Closing{&Closing{
+		Code: int32(code), Reason: code.String(), ReconnectAfterMs: reconnectAfter.Milliseconds(),
+	}}})
 }
 
 // AppendPush appends a push of items, which are in the order of their seq.

@@ -46,6 +46,15 @@ func appendFrameJSON(dst []byte, f *ServerFrame) []byte {
 		dst = appendInt(dst, `"closing":{"code":`, int64(b.Closing.GetCode()))
 		dst = appendField(dst, `,"reason":`, b.Closing.GetReason())
 		dst = appendInt(dst, `,"reconnect_after_ms":`, b.Closing.GetReconnectAfterMs())
+	case *ServerFrame_Signal:
+		dst = appendSignalJSON(dst, b.Signal)
+	case *ServerFrame_Signaled:
+		dst = append(dst, `"signaled":{`...)
+	case *ServerFrame_Presence:
+		dst = appendPresence(dst, b.Presence)
+	case *ServerFrame_Refreshed:
+		dst = append(dst, `"refreshed":{"expires_at":`...)
+		dst = appendMillis(dst, b.Refreshed.GetExpiresAt())
 	case *ServerFrame_Push:
 		dst = append(dst, `"push":{"messages":[]`...)
 	case *ServerFrame_SyncPage:
@@ -73,9 +82,8 @@ func appendSent(dst []byte, b *Sent) []byte {
 		dst = appendInt(dst, `,"conversation_seq":`, b.GetConversationSeq())
 		dst = appendInt(dst, `,"seq":`, b.GetSeq())
 	}
-	dst = append(dst, `,"sent_at":"`...)
-	dst = appendTime(dst, time.UnixMilli(b.GetSentAt()))
-	dst = append(dst, '"')
+	dst = append(dst, `,"sent_at":`...)
+	dst = appendMillis(dst, b.GetSentAt())
 	if !b.GetDurable() {
 		dst = append(dst, `,"durable":false`...)
 	}
@@ -90,6 +98,53 @@ func appendError(dst []byte, b *Error) []byte {
 		dst = appendInt(dst, `,"retry_after_ms":`, b.GetRetryAfterMs())
 	}
 	return dst
+}
+
+func appendSignalJSON(dst []byte, b *PushedSignal) []byte {
+	dst = appendField(dst, `"signal":{"conversation_id":`, b.GetConversationId())
+	dst = appendSender(dst, b.GetSender().GetType(), b.GetSender().GetUserId(), b.GetSender().GetDeviceId())
+	dst = appendField(dst, `,"kind":`, b.GetKind())
+	dst = append(dst, `,"data":`...)
+	dst = append(dst, b.GetData()...)
+	dst = append(dst, `,"sent_at":`...)
+	return appendMillis(dst, b.GetSentAt())
+}
+
+func appendPresence(dst []byte, b *Presence) []byte {
+	dst = append(dst, `"presence":{"items":[`...)
+	for i, u := range b.GetItems() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendField(dst, `{"user_id":`, u.GetUserId())
+		switch {
+		case u.Online == nil:
+			dst = append(dst, `,"online":null`...)
+		default:
+			dst = appendBool(dst, `,"online":`, u.GetOnline())
+		}
+		dst = append(dst, `,"devices":[`...)
+		for j, d := range u.GetDevices() {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendField(dst, `{"device_id":`, d.GetDeviceId())
+			dst = appendField(dst, `,"type":`, d.GetType())
+			dst = append(appendField(dst, `,"transport":`, d.GetTransport()), '}')
+		}
+		dst = append(dst, `],"last_seen_at":`...)
+		if u.GetLastSeenAt() == 0 {
+			dst = append(dst, `null}`...)
+			continue
+		}
+		dst = append(appendMillis(dst, u.GetLastSeenAt()), '}')
+	}
+	return append(dst, ']')
+}
+
+// appendMillis writes a time of a frame as JSON has it.
+func appendMillis(dst []byte, millis int64) []byte {
+	return append(appendTime(append(dst, '"'), time.UnixMilli(millis)), '"')
 }
 
 // appendID begins a frame; one that nobody asked for has no id.

@@ -2,12 +2,25 @@ package wire
 
 import "github.com/gim-im/gim/domain"
 
-// Topic is what a node listens to on the bus: one user of one app. Its nodes
-// are those that hold a connection, or a waiting request, of that user.
+// Topic is what a node listens to on the bus: one user of one app, in one
+// respect. Its nodes are those where somebody wants to know.
 type Topic struct {
 	App  domain.AppNum
 	User domain.UserNum
+	Kind TopicKind
 }
+
+// TopicKind says in what respect.
+type TopicKind uint8
+
+// The kinds of topics.
+const (
+	// TopicUser is what concerns the user itself: for nodes that hold a connection,
+	// or a waiting request, of that user.
+	TopicUser TopicKind = iota
+	// TopicPresence tells others that the user may have come or gone.
+	TopicPresence
+)
 
 // EventKind says what an Event tells.
 type EventKind uint8
@@ -19,6 +32,9 @@ const (
 	// EventGap is made by the bus itself: events of the topic may have been
 	// lost, so whoever depends on them reads the store. The zero Topic means all.
 	EventGap
+	EventSignal   // something for those online, never stored
+	EventPresence // the user's presence may have changed: look it up
+	EventEvict    // a device of the user has to make room for a newer one
 )
 
 // Event is what the bus carries from a node to those that listen to a topic.
@@ -34,7 +50,11 @@ type Event struct {
 	Origin   string // session that sent it, or ""
 	Request  domain.RequestInfo
 
-	// Of EventSession: sessions of Device with a lower number are replaced.
+	// Of EventSession: sessions of Device with a lower number are replaced. Of
+	// EventEvict: those up to and with this number are over the app's limit.
 	Device  domain.DeviceID
 	Session int64
+
+	// Of EventSignal, as its receiver sees it.
+	Signal *PushedSignal
 }

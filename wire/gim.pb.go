@@ -35,6 +35,9 @@ type ClientFrame struct {
 	//	*ClientFrame_Sync
 	//	*ClientFrame_Ack
 	//	*ClientFrame_Send
+	//	*ClientFrame_Signal
+	//	*ClientFrame_Presence
+	//	*ClientFrame_Refresh
 	Body          isClientFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -129,6 +132,33 @@ func (x *ClientFrame) GetSend() *Send {
 	return nil
 }
 
+func (x *ClientFrame) GetSignal() *Signal {
+	if x != nil {
+		if x, ok := x.Body.(*ClientFrame_Signal); ok {
+			return x.Signal
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetPresence() *PresenceWatch {
+	if x != nil {
+		if x, ok := x.Body.(*ClientFrame_Presence); ok {
+			return x.Presence
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetRefresh() *Refresh {
+	if x != nil {
+		if x, ok := x.Body.(*ClientFrame_Refresh); ok {
+			return x.Refresh
+		}
+	}
+	return nil
+}
+
 type isClientFrame_Body interface {
 	isClientFrame_Body()
 }
@@ -153,6 +183,18 @@ type ClientFrame_Send struct {
 	Send *Send `protobuf:"bytes,6,opt,name=send,proto3,oneof"`
 }
 
+type ClientFrame_Signal struct {
+	Signal *Signal `protobuf:"bytes,7,opt,name=signal,proto3,oneof"`
+}
+
+type ClientFrame_Presence struct {
+	Presence *PresenceWatch `protobuf:"bytes,8,opt,name=presence,proto3,oneof"`
+}
+
+type ClientFrame_Refresh struct {
+	Refresh *Refresh `protobuf:"bytes,9,opt,name=refresh,proto3,oneof"`
+}
+
 func (*ClientFrame_SignIn) isClientFrame_Body() {}
 
 func (*ClientFrame_Ping) isClientFrame_Body() {}
@@ -162,6 +204,12 @@ func (*ClientFrame_Sync) isClientFrame_Body() {}
 func (*ClientFrame_Ack) isClientFrame_Body() {}
 
 func (*ClientFrame_Send) isClientFrame_Body() {}
+
+func (*ClientFrame_Signal) isClientFrame_Body() {}
+
+func (*ClientFrame_Presence) isClientFrame_Body() {}
+
+func (*ClientFrame_Refresh) isClientFrame_Body() {}
 
 // ServerFrame is what the server sends; id is 0 when nobody asked.
 type ServerFrame struct {
@@ -177,6 +225,10 @@ type ServerFrame struct {
 	//	*ServerFrame_Error
 	//	*ServerFrame_Push
 	//	*ServerFrame_Closing
+	//	*ServerFrame_Signal
+	//	*ServerFrame_Presence
+	//	*ServerFrame_Refreshed
+	//	*ServerFrame_Signaled
 	Body          isServerFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -298,6 +350,42 @@ func (x *ServerFrame) GetClosing() *Closing {
 	return nil
 }
 
+func (x *ServerFrame) GetSignal() *PushedSignal {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Signal); ok {
+			return x.Signal
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetPresence() *Presence {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Presence); ok {
+			return x.Presence
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetRefreshed() *Refreshed {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Refreshed); ok {
+			return x.Refreshed
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetSignaled() *Signaled {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Signaled); ok {
+			return x.Signaled
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Body interface {
 	isServerFrame_Body()
 }
@@ -334,6 +422,22 @@ type ServerFrame_Closing struct {
 	Closing *Closing `protobuf:"bytes,9,opt,name=closing,proto3,oneof"`
 }
 
+type ServerFrame_Signal struct {
+	Signal *PushedSignal `protobuf:"bytes,10,opt,name=signal,proto3,oneof"`
+}
+
+type ServerFrame_Presence struct {
+	Presence *Presence `protobuf:"bytes,11,opt,name=presence,proto3,oneof"`
+}
+
+type ServerFrame_Refreshed struct {
+	Refreshed *Refreshed `protobuf:"bytes,12,opt,name=refreshed,proto3,oneof"`
+}
+
+type ServerFrame_Signaled struct {
+	Signaled *Signaled `protobuf:"bytes,13,opt,name=signaled,proto3,oneof"`
+}
+
 func (*ServerFrame_SignedIn) isServerFrame_Body() {}
 
 func (*ServerFrame_Pong) isServerFrame_Body() {}
@@ -349,6 +453,14 @@ func (*ServerFrame_Error) isServerFrame_Body() {}
 func (*ServerFrame_Push) isServerFrame_Body() {}
 
 func (*ServerFrame_Closing) isServerFrame_Body() {}
+
+func (*ServerFrame_Signal) isServerFrame_Body() {}
+
+func (*ServerFrame_Presence) isServerFrame_Body() {}
+
+func (*ServerFrame_Refreshed) isServerFrame_Body() {}
+
+func (*ServerFrame_Signaled) isServerFrame_Body() {}
 
 // SignIn is the first frame of a connection.
 type SignIn struct {
@@ -1126,6 +1238,509 @@ func (x *Push) GetMessages() []*Message {
 	return nil
 }
 
+// Signal tells those of a conversation who are online something that is never
+// stored, such as that somebody types.
+type Signal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	To    *Target                `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// typing, or a kind of one's own: 1 to 32 of a-z 0-9 _ . and -.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A JSON object; empty means {}.
+	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signal) Reset() {
+	*x = Signal{}
+	mi := &file_wire_gim_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signal) ProtoMessage() {}
+
+func (x *Signal) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signal.ProtoReflect.Descriptor instead.
+func (*Signal) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Signal) GetTo() *Target {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Signal) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Signal) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// Signaled answers a Signal; who was reached is not told.
+type Signaled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signaled) Reset() {
+	*x = Signaled{}
+	mi := &file_wire_gim_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signaled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signaled) ProtoMessage() {}
+
+func (x *Signaled) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signaled.ProtoReflect.Descriptor instead.
+func (*Signaled) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{15}
+}
+
+// PushedSignal is a signal as those see it whom it reaches.
+type PushedSignal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the reader names the conversation.
+	ConversationId string  `protobuf:"bytes,1,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
+	Sender         *Sender `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"`
+	Kind           string  `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A JSON object.
+	Data []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	// Milliseconds since 1970, UTC.
+	SentAt        int64 `protobuf:"varint,5,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushedSignal) Reset() {
+	*x = PushedSignal{}
+	mi := &file_wire_gim_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushedSignal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushedSignal) ProtoMessage() {}
+
+func (x *PushedSignal) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushedSignal.ProtoReflect.Descriptor instead.
+func (*PushedSignal) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PushedSignal) GetConversationId() string {
+	if x != nil {
+		return x.ConversationId
+	}
+	return ""
+}
+
+func (x *PushedSignal) GetSender() *Sender {
+	if x != nil {
+		return x.Sender
+	}
+	return nil
+}
+
+func (x *PushedSignal) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PushedSignal) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *PushedSignal) GetSentAt() int64 {
+	if x != nil {
+		return x.SentAt
+	}
+	return 0
+}
+
+// PresenceWatch begins and ends being told of changes. The answer holds those
+// that are watched from now on.
+type PresenceWatch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Watch         []string               `protobuf:"bytes,1,rep,name=watch,proto3" json:"watch,omitempty"`
+	Unwatch       []string               `protobuf:"bytes,2,rep,name=unwatch,proto3" json:"unwatch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceWatch) Reset() {
+	*x = PresenceWatch{}
+	mi := &file_wire_gim_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceWatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceWatch) ProtoMessage() {}
+
+func (x *PresenceWatch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceWatch.ProtoReflect.Descriptor instead.
+func (*PresenceWatch) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PresenceWatch) GetWatch() []string {
+	if x != nil {
+		return x.Watch
+	}
+	return nil
+}
+
+func (x *PresenceWatch) GetUnwatch() []string {
+	if x != nil {
+		return x.Unwatch
+	}
+	return nil
+}
+
+// Presence tells how it stands with users: as the answer to PresenceWatch, and
+// unasked when it has changed.
+type Presence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*UserPresence        `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Presence) Reset() {
+	*x = Presence{}
+	mi := &file_wire_gim_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Presence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Presence) ProtoMessage() {}
+
+func (x *Presence) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Presence.ProtoReflect.Descriptor instead.
+func (*Presence) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Presence) GetItems() []*UserPresence {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type UserPresence struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Absent: not known right now.
+	Online  *bool           `protobuf:"varint,2,opt,name=online,proto3,oneof" json:"online,omitempty"`
+	Devices []*OnlineDevice `protobuf:"bytes,3,rep,name=devices,proto3" json:"devices,omitempty"`
+	// Milliseconds since 1970, UTC; 0 when never.
+	LastSeenAt    int64 `protobuf:"varint,4,opt,name=last_seen_at,json=lastSeenAt,proto3" json:"last_seen_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserPresence) Reset() {
+	*x = UserPresence{}
+	mi := &file_wire_gim_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserPresence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserPresence) ProtoMessage() {}
+
+func (x *UserPresence) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserPresence.ProtoReflect.Descriptor instead.
+func (*UserPresence) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *UserPresence) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserPresence) GetOnline() bool {
+	if x != nil && x.Online != nil {
+		return *x.Online
+	}
+	return false
+}
+
+func (x *UserPresence) GetDevices() []*OnlineDevice {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *UserPresence) GetLastSeenAt() int64 {
+	if x != nil {
+		return x.LastSeenAt
+	}
+	return 0
+}
+
+type OnlineDevice struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DeviceId string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Type     string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// websocket or tcp.
+	Transport     string `protobuf:"bytes,3,opt,name=transport,proto3" json:"transport,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnlineDevice) Reset() {
+	*x = OnlineDevice{}
+	mi := &file_wire_gim_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnlineDevice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnlineDevice) ProtoMessage() {}
+
+func (x *OnlineDevice) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnlineDevice.ProtoReflect.Descriptor instead.
+func (*OnlineDevice) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *OnlineDevice) GetDeviceId() string {
+	if x != nil {
+		return x.DeviceId
+	}
+	return ""
+}
+
+func (x *OnlineDevice) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *OnlineDevice) GetTransport() string {
+	if x != nil {
+		return x.Transport
+	}
+	return ""
+}
+
+// Refresh replaces the token of the connection by a newer one of the same user
+// and device.
+type Refresh struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refresh) Reset() {
+	*x = Refresh{}
+	mi := &file_wire_gim_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refresh) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refresh) ProtoMessage() {}
+
+func (x *Refresh) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
+func (*Refresh) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Refresh) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+type Refreshed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Milliseconds since 1970, UTC.
+	ExpiresAt     int64 `protobuf:"varint,1,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refreshed) Reset() {
+	*x = Refreshed{}
+	mi := &file_wire_gim_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refreshed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refreshed) ProtoMessage() {}
+
+func (x *Refreshed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refreshed.ProtoReflect.Descriptor instead.
+func (*Refreshed) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Refreshed) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
 type Closing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A code, see docs/protocol.md.
@@ -1138,7 +1753,7 @@ type Closing struct {
 
 func (x *Closing) Reset() {
 	*x = Closing{}
-	mi := &file_wire_gim_proto_msgTypes[14]
+	mi := &file_wire_gim_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1765,7 @@ func (x *Closing) String() string {
 func (*Closing) ProtoMessage() {}
 
 func (x *Closing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[14]
+	mi := &file_wire_gim_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1778,7 @@ func (x *Closing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closing.ProtoReflect.Descriptor instead.
 func (*Closing) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{14}
+	return file_wire_gim_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Closing) GetCode() int32 {
@@ -1197,7 +1812,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_wire_gim_proto_msgTypes[15]
+	mi := &file_wire_gim_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1824,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[15]
+	mi := &file_wire_gim_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1837,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{15}
+	return file_wire_gim_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Target) GetUserId() string {
@@ -1251,7 +1866,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_wire_gim_proto_msgTypes[16]
+	mi := &file_wire_gim_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1878,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[16]
+	mi := &file_wire_gim_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1891,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{16}
+	return file_wire_gim_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Sender) GetType() string {
@@ -1324,7 +1939,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_wire_gim_proto_msgTypes[17]
+	mi := &file_wire_gim_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1951,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[17]
+	mi := &file_wire_gim_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1964,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{17}
+	return file_wire_gim_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Message) GetSeq() int64 {
@@ -1440,15 +2055,18 @@ var File_wire_gim_proto protoreflect.FileDescriptor
 
 const file_wire_gim_proto_rawDesc = "" +
 	"\n" +
-	"\x0ewire/gim.proto\x12\x06gim.v1\"\xdd\x01\n" +
+	"\x0ewire/gim.proto\x12\x06gim.v1\"\xe9\x02\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
 	"\asign_in\x18\x02 \x01(\v2\x0e.gim.v1.SignInH\x00R\x06signIn\x12\"\n" +
 	"\x04ping\x18\x03 \x01(\v2\f.gim.v1.PingH\x00R\x04ping\x12\"\n" +
 	"\x04sync\x18\x04 \x01(\v2\f.gim.v1.SyncH\x00R\x04sync\x12\x1f\n" +
 	"\x03ack\x18\x05 \x01(\v2\v.gim.v1.AckH\x00R\x03ack\x12\"\n" +
-	"\x04send\x18\x06 \x01(\v2\f.gim.v1.SendH\x00R\x04sendB\x06\n" +
-	"\x04body\"\xee\x02\n" +
+	"\x04send\x18\x06 \x01(\v2\f.gim.v1.SendH\x00R\x04send\x12(\n" +
+	"\x06signal\x18\a \x01(\v2\x0e.gim.v1.SignalH\x00R\x06signal\x123\n" +
+	"\bpresence\x18\b \x01(\v2\x15.gim.v1.PresenceWatchH\x00R\bpresence\x12+\n" +
+	"\arefresh\x18\t \x01(\v2\x0f.gim.v1.RefreshH\x00R\arefreshB\x06\n" +
+	"\x04body\"\xb1\x04\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
 	"\tsigned_in\x18\x02 \x01(\v2\x10.gim.v1.SignedInH\x00R\bsignedIn\x12\"\n" +
@@ -1458,7 +2076,12 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x04sent\x18\x06 \x01(\v2\f.gim.v1.SentH\x00R\x04sent\x12%\n" +
 	"\x05error\x18\a \x01(\v2\r.gim.v1.ErrorH\x00R\x05error\x12\"\n" +
 	"\x04push\x18\b \x01(\v2\f.gim.v1.PushH\x00R\x04push\x12+\n" +
-	"\aclosing\x18\t \x01(\v2\x0f.gim.v1.ClosingH\x00R\aclosingB\x06\n" +
+	"\aclosing\x18\t \x01(\v2\x0f.gim.v1.ClosingH\x00R\aclosing\x12.\n" +
+	"\x06signal\x18\n" +
+	" \x01(\v2\x14.gim.v1.PushedSignalH\x00R\x06signal\x12.\n" +
+	"\bpresence\x18\v \x01(\v2\x10.gim.v1.PresenceH\x00R\bpresence\x121\n" +
+	"\trefreshed\x18\f \x01(\v2\x11.gim.v1.RefreshedH\x00R\trefreshed\x12.\n" +
+	"\bsignaled\x18\r \x01(\v2\x10.gim.v1.SignaledH\x00R\bsignaledB\x06\n" +
 	"\x04body\"\x8e\x01\n" +
 	"\x06SignIn\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
@@ -1519,7 +2142,40 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\tretryable\x18\x03 \x01(\bR\tretryable\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\"3\n" +
 	"\x04Push\x12+\n" +
-	"\bmessages\x18\x01 \x03(\v2\x0f.gim.v1.MessageR\bmessages\"c\n" +
+	"\bmessages\x18\x01 \x03(\v2\x0f.gim.v1.MessageR\bmessages\"P\n" +
+	"\x06Signal\x12\x1e\n" +
+	"\x02to\x18\x01 \x01(\v2\x0e.gim.v1.TargetR\x02to\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data\"\n" +
+	"\n" +
+	"\bSignaled\"\xa0\x01\n" +
+	"\fPushedSignal\x12'\n" +
+	"\x0fconversation_id\x18\x01 \x01(\tR\x0econversationId\x12&\n" +
+	"\x06sender\x18\x02 \x01(\v2\x0e.gim.v1.SenderR\x06sender\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12\x17\n" +
+	"\asent_at\x18\x05 \x01(\x03R\x06sentAt\"?\n" +
+	"\rPresenceWatch\x12\x14\n" +
+	"\x05watch\x18\x01 \x03(\tR\x05watch\x12\x18\n" +
+	"\aunwatch\x18\x02 \x03(\tR\aunwatch\"6\n" +
+	"\bPresence\x12*\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.gim.v1.UserPresenceR\x05items\"\xa1\x01\n" +
+	"\fUserPresence\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1b\n" +
+	"\x06online\x18\x02 \x01(\bH\x00R\x06online\x88\x01\x01\x12.\n" +
+	"\adevices\x18\x03 \x03(\v2\x14.gim.v1.OnlineDeviceR\adevices\x12 \n" +
+	"\flast_seen_at\x18\x04 \x01(\x03R\n" +
+	"lastSeenAtB\t\n" +
+	"\a_online\"]\n" +
+	"\fOnlineDevice\x12\x1b\n" +
+	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1c\n" +
+	"\ttransport\x18\x03 \x01(\tR\ttransport\"\x1f\n" +
+	"\aRefresh\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"*\n" +
+	"\tRefreshed\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x01 \x01(\x03R\texpiresAt\"c\n" +
 	"\aClosing\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12,\n" +
@@ -1559,26 +2215,35 @@ func file_wire_gim_proto_rawDescGZIP() []byte {
 	return file_wire_gim_proto_rawDescData
 }
 
-var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_wire_gim_proto_goTypes = []any{
-	(*ClientFrame)(nil), // 0: gim.v1.ClientFrame
-	(*ServerFrame)(nil), // 1: gim.v1.ServerFrame
-	(*SignIn)(nil),      // 2: gim.v1.SignIn
-	(*SignedIn)(nil),    // 3: gim.v1.SignedIn
-	(*Ping)(nil),        // 4: gim.v1.Ping
-	(*Pong)(nil),        // 5: gim.v1.Pong
-	(*Sync)(nil),        // 6: gim.v1.Sync
-	(*SyncPage)(nil),    // 7: gim.v1.SyncPage
-	(*Ack)(nil),         // 8: gim.v1.Ack
-	(*Acked)(nil),       // 9: gim.v1.Acked
-	(*Send)(nil),        // 10: gim.v1.Send
-	(*Sent)(nil),        // 11: gim.v1.Sent
-	(*Error)(nil),       // 12: gim.v1.Error
-	(*Push)(nil),        // 13: gim.v1.Push
-	(*Closing)(nil),     // 14: gim.v1.Closing
-	(*Target)(nil),      // 15: gim.v1.Target
-	(*Sender)(nil),      // 16: gim.v1.Sender
-	(*Message)(nil),     // 17: gim.v1.Message
+	(*ClientFrame)(nil),   // 0: gim.v1.ClientFrame
+	(*ServerFrame)(nil),   // 1: gim.v1.ServerFrame
+	(*SignIn)(nil),        // 2: gim.v1.SignIn
+	(*SignedIn)(nil),      // 3: gim.v1.SignedIn
+	(*Ping)(nil),          // 4: gim.v1.Ping
+	(*Pong)(nil),          // 5: gim.v1.Pong
+	(*Sync)(nil),          // 6: gim.v1.Sync
+	(*SyncPage)(nil),      // 7: gim.v1.SyncPage
+	(*Ack)(nil),           // 8: gim.v1.Ack
+	(*Acked)(nil),         // 9: gim.v1.Acked
+	(*Send)(nil),          // 10: gim.v1.Send
+	(*Sent)(nil),          // 11: gim.v1.Sent
+	(*Error)(nil),         // 12: gim.v1.Error
+	(*Push)(nil),          // 13: gim.v1.Push
+	(*Signal)(nil),        // 14: gim.v1.Signal
+	(*Signaled)(nil),      // 15: gim.v1.Signaled
+	(*PushedSignal)(nil),  // 16: gim.v1.PushedSignal
+	(*PresenceWatch)(nil), // 17: gim.v1.PresenceWatch
+	(*Presence)(nil),      // 18: gim.v1.Presence
+	(*UserPresence)(nil),  // 19: gim.v1.UserPresence
+	(*OnlineDevice)(nil),  // 20: gim.v1.OnlineDevice
+	(*Refresh)(nil),       // 21: gim.v1.Refresh
+	(*Refreshed)(nil),     // 22: gim.v1.Refreshed
+	(*Closing)(nil),       // 23: gim.v1.Closing
+	(*Target)(nil),        // 24: gim.v1.Target
+	(*Sender)(nil),        // 25: gim.v1.Sender
+	(*Message)(nil),       // 26: gim.v1.Message
 }
 var file_wire_gim_proto_depIdxs = []int32{
 	2,  // 0: gim.v1.ClientFrame.sign_in:type_name -> gim.v1.SignIn
@@ -1586,24 +2251,35 @@ var file_wire_gim_proto_depIdxs = []int32{
 	6,  // 2: gim.v1.ClientFrame.sync:type_name -> gim.v1.Sync
 	8,  // 3: gim.v1.ClientFrame.ack:type_name -> gim.v1.Ack
 	10, // 4: gim.v1.ClientFrame.send:type_name -> gim.v1.Send
-	3,  // 5: gim.v1.ServerFrame.signed_in:type_name -> gim.v1.SignedIn
-	5,  // 6: gim.v1.ServerFrame.pong:type_name -> gim.v1.Pong
-	7,  // 7: gim.v1.ServerFrame.sync_page:type_name -> gim.v1.SyncPage
-	9,  // 8: gim.v1.ServerFrame.acked:type_name -> gim.v1.Acked
-	11, // 9: gim.v1.ServerFrame.sent:type_name -> gim.v1.Sent
-	12, // 10: gim.v1.ServerFrame.error:type_name -> gim.v1.Error
-	13, // 11: gim.v1.ServerFrame.push:type_name -> gim.v1.Push
-	14, // 12: gim.v1.ServerFrame.closing:type_name -> gim.v1.Closing
-	17, // 13: gim.v1.SyncPage.items:type_name -> gim.v1.Message
-	15, // 14: gim.v1.Send.to:type_name -> gim.v1.Target
-	17, // 15: gim.v1.Push.messages:type_name -> gim.v1.Message
-	16, // 16: gim.v1.Message.sender:type_name -> gim.v1.Sender
-	15, // 17: gim.v1.Message.to:type_name -> gim.v1.Target
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	14, // 5: gim.v1.ClientFrame.signal:type_name -> gim.v1.Signal
+	17, // 6: gim.v1.ClientFrame.presence:type_name -> gim.v1.PresenceWatch
+	21, // 7: gim.v1.ClientFrame.refresh:type_name -> gim.v1.Refresh
+	3,  // 8: gim.v1.ServerFrame.signed_in:type_name -> gim.v1.SignedIn
+	5,  // 9: gim.v1.ServerFrame.pong:type_name -> gim.v1.Pong
+	7,  // 10: gim.v1.ServerFrame.sync_page:type_name -> gim.v1.SyncPage
+	9,  // 11: gim.v1.ServerFrame.acked:type_name -> gim.v1.Acked
+	11, // 12: gim.v1.ServerFrame.sent:type_name -> gim.v1.Sent
+	12, // 13: gim.v1.ServerFrame.error:type_name -> gim.v1.Error
+	13, // 14: gim.v1.ServerFrame.push:type_name -> gim.v1.Push
+	23, // 15: gim.v1.ServerFrame.closing:type_name -> gim.v1.Closing
+	16, // 16: gim.v1.ServerFrame.signal:type_name -> gim.v1.PushedSignal
+	18, // 17: gim.v1.ServerFrame.presence:type_name -> gim.v1.Presence
+	22, // 18: gim.v1.ServerFrame.refreshed:type_name -> gim.v1.Refreshed
+	15, // 19: gim.v1.ServerFrame.signaled:type_name -> gim.v1.Signaled
+	26, // 20: gim.v1.SyncPage.items:type_name -> gim.v1.Message
+	24, // 21: gim.v1.Send.to:type_name -> gim.v1.Target
+	26, // 22: gim.v1.Push.messages:type_name -> gim.v1.Message
+	24, // 23: gim.v1.Signal.to:type_name -> gim.v1.Target
+	25, // 24: gim.v1.PushedSignal.sender:type_name -> gim.v1.Sender
+	19, // 25: gim.v1.Presence.items:type_name -> gim.v1.UserPresence
+	20, // 26: gim.v1.UserPresence.devices:type_name -> gim.v1.OnlineDevice
+	25, // 27: gim.v1.Message.sender:type_name -> gim.v1.Sender
+	24, // 28: gim.v1.Message.to:type_name -> gim.v1.Target
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_wire_gim_proto_init() }
@@ -1617,6 +2293,9 @@ func file_wire_gim_proto_init() {
 		(*ClientFrame_Sync)(nil),
 		(*ClientFrame_Ack)(nil),
 		(*ClientFrame_Send)(nil),
+		(*ClientFrame_Signal)(nil),
+		(*ClientFrame_Presence)(nil),
+		(*ClientFrame_Refresh)(nil),
 	}
 	file_wire_gim_proto_msgTypes[1].OneofWrappers = []any{
 		(*ServerFrame_SignedIn)(nil),
@@ -1627,18 +2306,23 @@ func file_wire_gim_proto_init() {
 		(*ServerFrame_Error)(nil),
 		(*ServerFrame_Push)(nil),
 		(*ServerFrame_Closing)(nil),
+		(*ServerFrame_Signal)(nil),
+		(*ServerFrame_Presence)(nil),
+		(*ServerFrame_Refreshed)(nil),
+		(*ServerFrame_Signaled)(nil),
 	}
 	file_wire_gim_proto_msgTypes[2].OneofWrappers = []any{}
 	file_wire_gim_proto_msgTypes[4].OneofWrappers = []any{}
 	file_wire_gim_proto_msgTypes[6].OneofWrappers = []any{}
 	file_wire_gim_proto_msgTypes[10].OneofWrappers = []any{}
+	file_wire_gim_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_gim_proto_rawDesc), len(file_wire_gim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

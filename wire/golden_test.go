@@ -37,6 +37,12 @@ func clientFrames() map[string]*ClientFrame {
 		"send_ephemeral": {Id: 6, Body: &ClientFrame_Send{&Send{
 			To: &Target{GroupId: "team"}, Type: "custom", Content: []byte(`{"typing":true}`), Persist: new(false),
 		}}},
+		"signal": {Id: 7, Body: &ClientFrame_Signal{&Signal{To: &Target{UserId: "bob"}, Kind: "typing"}}},
+		"signal_data": {Id: 8, Body: &ClientFrame_Signal{&Signal{
+			To: &Target{GroupId: "team"}, Kind: "x.cursor", Data: []byte(`{"line":7}`),
+		}}},
+		"presence": {Id: 9, Body: &ClientFrame_Presence{&PresenceWatch{Watch: []string{"bob", "carol"}, Unwatch: []string{"dave"}}}},
+		"refresh":  {Id: 10, Body: &ClientFrame_Refresh{&Refresh{Token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"}}},
 	}
 }
 
@@ -65,7 +71,20 @@ func serverFrames() map[string]func(dst []byte, enc Encoding) []byte {
 		"error_retry": {Id: 8, Body: &ServerFrame_Error{&Error{
 			Code: "rate_limited", Message: "This user sends faster than allowed.", Retryable: true, RetryAfterMs: 250,
 		}}},
-		"closing": {Body: &ServerFrame_Closing{&Closing{Code: int32(CloseShutdown), Reason: "shutdown", ReconnectAfterMs: 1500}}},
+		"signaled": {Id: 7, Body: &ServerFrame_Signaled{&Signaled{}}},
+		"signal": {Body: &ServerFrame_Signal{&PushedSignal{
+			ConversationId: "user:alice", Sender: &Sender{Type: "user", UserId: "alice", DeviceId: "phone"},
+			Kind: "typing", Data: []byte(`{}`), SentAt: 1795435200070,
+		}}},
+		"presence": {Id: 9, Body: &ServerFrame_Presence{&Presence{Items: []*UserPresence{
+			{UserId: "bob", Online: new(true), Devices: []*OnlineDevice{
+				{DeviceId: "phone", Type: "ios", Transport: "tcp"}, {DeviceId: "desk", Type: "web", Transport: "websocket"},
+			}, LastSeenAt: 1795435200070},
+			{UserId: "carol", Online: new(false)},
+			{UserId: "dave", LastSeenAt: 1795435200070},
+		}}}},
+		"refreshed": {Id: 10, Body: &ServerFrame_Refreshed{&Refreshed{ExpiresAt: 1795435200070}}},
+		"closing":   {Body: &ServerFrame_Closing{&Closing{Code: int32(CloseShutdown), Reason: "shutdown", ReconnectAfterMs: 1500}}},
 	}
 	out := map[string]func([]byte, Encoding) []byte{
 		"push": func(dst []byte, enc Encoding) []byte { return AppendPush(dst, enc, items) },

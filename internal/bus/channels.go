@@ -38,10 +38,13 @@ func (c channels) partition(t wire.Topic) int {
 	return int(h >> 60)                                   //nolint:gosec // below partitions
 }
 
+// topicLetters stand for the kinds of topics in the names of channels.
+var topicLetters = [...]byte{wire.TopicUser: 'u', wire.TopicPresence: 'p'}
+
 // topic is the channel of t.
 func (c channels) topic(t wire.Topic) string {
 	buf := make([]byte, 0, 64)
-	buf = append(c.appendPrefix(buf, c.partition(t)), "u:"...)
+	buf = append(c.appendPrefix(buf, c.partition(t)), topicLetters[t.Kind], ':')
 	buf = strconv.AppendInt(buf, int64(t.App), 10)
 	buf = append(buf, ':')
 	return string(strconv.AppendInt(buf, int64(t.User), 10))

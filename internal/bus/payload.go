@@ -17,11 +17,15 @@ import (
 //
 //	seq | flags 1 | origin | request id | traceparent | gim.v1.Message
 //
-// a session has
+// a session and an eviction have
 //
 //	number | device
 //
-// and a gap has nothing. Numbers are unsigned varints, strings have their
+// a signal has
+//
+//	gim.v1.PushedSignal
+//
+// and a gap and presence have nothing. Numbers are unsigned varints, strings have their
 // length before them, and the protobuf message takes the rest. The topic is not
 // in it: the channel says it.
 const (
@@ -63,10 +67,12 @@ func appendPayload(buf []byte, node nodeID, e *wire.Event) []byte {
 		buf = appendString(buf, e.Request.ID)
 		buf = appendString(buf, e.Request.TraceParent)
 		buf = append(buf, e.Body.CommonProto()...)
-	case wire.EventSession:
+	case wire.EventSession, wire.EventEvict:
 		buf = binary.AppendUvarint(buf, uint64(e.Session)) //nolint:gosec // never negative
 		buf = appendString(buf, string(e.Device))
-	case wire.EventGap:
+	case wire.EventSignal:
+		buf = wire.AppendSignal(buf, e.Signal)
+	case wire.EventGap, wire.EventPresence:
 	}
 	return buf
 }
@@ -111,10 +117,14 @@ func (d *decoder) decode(payload string, t wire.Topic) (*wire.Event, error) {
 		var err error
 		e.Body, err = d.body(nodeID([]byte(payload[1:1+nodeIDLength])), r.rest)
 		return e, err
-	case wire.EventSession:
+	case wire.EventSession, wire.EventEvict:
 		e.Session = r.number()
 		e.Device = domain.DeviceID(r.string())
-	case wire.EventGap:
+	case wire.EventSignal:
+		var err error
+		e.Signal, err = wire.ParseSignal([]byte(r.rest))
+		return e, err
+	case wire.EventGap, wire.EventPresence:
 	default:
 		return nil, errGarbage
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/wire"
@@ -13,7 +12,7 @@ import (
 // reply queues an answer that has no place among the pushes.
 func (s *Session) reply(payload []byte) {
 	if !s.box.reply(reply{payload: payload}) {
-		s.end(wire.CloseSlowConsumer, nil)
+		s.end(ending{code: wire.CloseSlowConsumer})
 	}
 }
 
@@ -49,11 +48,9 @@ func sentence(e *domain.Error) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-// closing announces a close, or that one is near.
-func (s *Session) closing(code wire.CloseCode, reconnectAfter time.Duration) []byte {
-	return s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Closing{Closing: &wire.Closing{
-		Code: int32(code), Reason: code.String(), ReconnectAfterMs: reconnectAfter.Milliseconds(),
-	}}})
+// closing announces that a close is near.
+func (s *Session) closing(code wire.CloseCode) []byte {
+	return wire.AppendClosing(nil, s.conn.Encoding(), code, 0)
 }
 
 // encode makes a frame that is neither a push nor a page.

@@ -104,7 +104,7 @@ func (s *Session) checkHead(head int64, ok bool) {
 // that is absent was deleted.
 func (s *Session) checkNumber(newest int64, ok bool) {
 	if !ok {
-		s.end(wire.CloseRevoked, nil)
+		s.end(ending{code: wire.CloseRevoked})
 		return
 	}
 	s.replacedBy(s.who.Load(), newest)

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/gateway"
@@ -75,6 +77,7 @@ type client struct {
 	mu     sync.Mutex
 	frames []frame
 	code   wire.CloseCode
+	away   time.Duration // how long it was told to stay away
 	stall  chan struct{} // while not nil, nothing is read
 }
 
@@ -121,6 +124,9 @@ type message struct {
 	Content        json.RawMessage
 }
 
+// somebody is at the other end of every connection here.
+var somebody = gateway.Peer{Transport: "tcp", Addr: netip.MustParseAddr("192.0.2.1")}
+
 // dial connects without signing in.
 func (n *node) dial(t tester) *client {
 	conn, peer := conntest.NewPipe(wire.JSON)
@@ -129,7 +135,7 @@ func (n *node) dial(t tester) *client {
 
 func (n *node) serve(t tester, conn gateway.Conn, peer *conntest.PipePeer) *client {
 	c := &client{t: t, peer: peer, done: make(chan struct{})}
-	go n.Serve(context.Background(), conn)
+	go n.Serve(context.Background(), conn, somebody)
 	go c.read()
 	return c
 }
@@ -158,7 +164,8 @@ func (c *client) read() {
 		raw, err := c.peer.Receive()
 		c.mu.Lock()
 		if err != nil {
-			c.code = err.(*conntest.Closed).Code //nolint:errorlint,forcetypeassert // the only one
+			closed := err.(*conntest.Closed) //nolint:errorlint,forcetypeassert // the only one
+			c.code, c.away = closed.Code, closed.ReconnectAfter
 			c.mu.Unlock()
 			return
 		}

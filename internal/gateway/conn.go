@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/gim-im/gim/wire"
@@ -17,18 +18,20 @@ type Conn interface {
 	// ReadFrame returns the next frame, which stays valid until the next call. It
 	// waits until there is one or the connection is closed by either side. An
 	// error that is ErrBadFrame concerns one frame only; after any other the
-	// connection is of no more use. One goroutine reads.
+	// connection is of no more use. A *domain.Error says how the other side broke
+	// the framing: it is told so, and the connection closed. One goroutine reads.
 	ReadFrame() ([]byte, error)
 
-	// WriteFrame writes one frame and keeps nothing of it. An error after deadline
-	// is os.ErrDeadlineExceeded, and after any error the connection is of no more
-	// use. One goroutine writes.
-	WriteFrame(payload []byte, deadline time.Time) error
+	// WriteFrames writes frames, in as few system calls as the transport allows,
+	// and keeps nothing of them. An error after deadline is os.ErrDeadlineExceeded,
+	// and after any error the connection is of no more use. One goroutine writes.
+	WriteFrames(frames [][]byte, deadline time.Time) error
 
-	// Close says goodbye with code and reason, waits a few seconds at most for the
-	// other side to do the same, and ends ReadFrame and WriteFrame. Code 0 ends
-	// them at once and says nothing. It may be called at any time, and again.
-	Close(code wire.CloseCode, reason string)
+	// Close says goodbye with code, its name and how long the client should stay
+	// away at least (0 says nothing), waits a few seconds at most for the other
+	// side to do the same, and ends ReadFrame and WriteFrames. Code 0 ends them at
+	// once and says nothing. It may be called at any time, and again.
+	Close(code wire.CloseCode, reconnectAfter time.Duration)
 
 	// LastPing is the time of the last sign of life that is no frame; zero where
 	// the transport has none.
@@ -38,3 +41,13 @@ type Conn interface {
 // ErrBadFrame is returned by Conn.ReadFrame for a frame of a wrong kind, such as
 // text where protobuf is spoken. It is answered like any malformed frame.
 var ErrBadFrame = errors.New("frame of a wrong kind")
+
+// Peer is who is at the other end of a connection.
+type Peer struct {
+	// Transport names the kind of connection, as presence and metrics show it:
+	// "websocket" or "tcp".
+	Transport string
+	// Addr is the client's address, or that of the proxy in front of gim where
+	// that does not tell; the zero value is unknown.
+	Addr netip.Addr
+}

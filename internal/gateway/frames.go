@@ -25,7 +25,7 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 		s.handleSync(ctx, id, b.Sync)
 	case *wire.ClientFrame_SignIn:
 		err := domain.Failure(domain.CodeBadRequest, "This connection has signed in already.")
-		s.end(wire.CloseBadRequest, s.failure(ctx, id, err))
+		s.end(ending{code: wire.CloseBadRequest, final: s.failure(ctx, id, err)})
 	}
 }
 

@@ -37,20 +37,20 @@ func New(o Options) (*Gateway, error) {
 	return &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), empty: make(chan struct{})}, nil
 }
 
-// Serve handles a connection until it is closed, by either side. It returns
-// when all that was started for it is gone. ctx gives values, such as the id of
-// the request that opened the connection; ending it closes the connection at
-// once. Close the gateway's connections with Drain instead.
-func (g *Gateway) Serve(ctx context.Context, conn Conn) {
+// Serve handles the connection to a peer until it is closed, by either side. It
+// returns when all that was started for it is gone. ctx gives values, such as the
+// id of the request that opened the connection; ending it closes the connection
+// at once. Close the gateway's connections with Drain instead.
+func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := newSession(ctx, cancel, g, conn)
+	s := newSession(ctx, cancel, g, conn, peer)
 	if !g.add(s) {
-		conn.Close(wire.CloseShutdown, wire.CloseShutdown.String())
+		conn.Close(wire.CloseShutdown, g.spread())
 		return
 	}
 	defer g.remove(s)
-	stop := context.AfterFunc(ctx, func() { s.end(0, nil) })
+	stop := context.AfterFunc(ctx, func() { s.end(ending{}) })
 	defer stop()
 	s.serve()
 }
@@ -81,7 +81,7 @@ func (g *Gateway) Drain(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	for _, s := range g.snapshot() {
-		s.end(wire.CloseShutdown, s.closing(wire.CloseShutdown, g.spread()))
+		s.end(ending{code: wire.CloseShutdown, reconnectAfter: g.spread()})
 	}
 }
 
@@ -91,7 +91,7 @@ func (g *Gateway) Revoke(r domain.Revocation) {
 	g.revocations.Add(1)
 	for _, s := range g.snapshot() {
 		if who := s.who.Load(); who != nil && r.Covers(who.Principal) {
-			s.end(wire.CloseRevoked, nil)
+			s.end(ending{code: wire.CloseRevoked})
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (l *life) stop() {
 func (l *life) closeAfter(s *Session, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closing = time.AfterFunc(d, func() { s.conn.Close(0, "") })
+	l.closing = time.AfterFunc(d, func() { s.conn.Close(0, 0) })
 }
 
 // busy and sign stand around the handling of a frame.
@@ -84,10 +84,10 @@ func (l *life) tick(s *Session) {
 	announce, code, next := l.due(s)
 	switch {
 	case code != 0:
-		s.end(code, nil)
+		s.end(ending{code: code})
 		return
 	case announce:
-		s.reply(s.closing(wire.CloseTokenExpired, 0))
+		s.reply(s.closing(wire.CloseTokenExpired))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -65,8 +65,9 @@ type settled struct {
 
 // ending says why a session is over.
 type ending struct {
-	code  wire.CloseCode // 0: the other side is gone
-	final []byte         // a last frame, or nil
+	code           wire.CloseCode // 0: the other side is gone
+	final          []byte         // a last frame, or nil
+	reconnectAfter time.Duration  // how long the client should stay away; 0 says nothing
 }
 
 // opening is where delivery begins: the cursor, and what the store held there.

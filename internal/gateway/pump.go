@@ -66,7 +66,7 @@ func (p *pump) run() {
 		p.flush()
 		p.publishCursor()
 		if b.drained && len(p.claims) == 0 {
-			p.s.end(wire.CloseShutdown, p.s.closing(wire.CloseShutdown, p.s.gw.spread()))
+			p.s.end(ending{code: wire.CloseShutdown, reconnectAfter: p.s.gw.spread()})
 			continue
 		}
 		if !again {
@@ -302,16 +302,16 @@ func (p *pump) write(payload []byte) {
 	}
 	now := time.Now() // the deadline is one of the operating system's
 	p.s.box.setWriting(now)
-	err := p.s.conn.WriteFrame(payload, now.Add(p.s.gw.opts.WriteTimeout))
+	err := p.s.conn.WriteFrames([][]byte{payload}, now.Add(p.s.gw.opts.WriteTimeout))
 	p.s.box.setWriting(time.Time{})
 	if err == nil {
 		return
 	}
 	p.broken = true
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		p.s.end(wire.CloseSlowConsumer, nil)
+		p.s.end(ending{code: wire.CloseSlowConsumer})
 	} else {
-		p.s.end(0, nil)
+		p.s.end(ending{})
 	}
 }
 
@@ -333,5 +333,5 @@ func (p *pump) goodbye(b batch) {
 			p.write(b.ending.final)
 		}
 	}
-	p.s.conn.Close(code, code.String())
+	p.s.conn.Close(code, b.ending.reconnectAfter)
 }

@@ -113,9 +113,9 @@ func (p *pump) readFailed(err error) {
 	switch {
 	case p.s.ctx.Err() != nil: // the session is over
 	case errors.Is(err, domain.ErrUserNotFound):
-		p.s.end(wire.CloseRevoked, nil)
+		p.s.end(ending{code: wire.CloseRevoked})
 	case r.failures >= replayAttempts:
-		p.s.end(wire.CloseTryLater, nil)
+		p.s.end(ending{code: wire.CloseTryLater})
 	default:
 		if domain.CodeOf(err) == domain.CodeInternal && r.failures == 1 {
 			p.s.gw.logUnknown(p.s.ctx, "reading a log for a connection failed", p.s.id, err)

@@ -33,6 +33,7 @@ const (
 type Session struct {
 	gw   *Gateway
 	conn Conn
+	peer Peer
 	id   string
 	box  *mailbox
 	// ctx ends with the session. It is kept, against the rule, because the session
@@ -63,9 +64,9 @@ type identity struct {
 
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
 
-func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn) *Session {
+func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn, peer Peer) *Session {
 	return &Session{
-		gw: g, conn: conn, id: g.opts.IDs.NewID(), box: newMailbox(g.opts.QueueBytes),
+		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(), box: newMailbox(g.opts.QueueBytes),
 		ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxOwnSends),
 	}
 }
@@ -76,12 +77,12 @@ func (s *Session) serve() {
 	s.life.start(s)
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		defer s.conn.Close(0, "") // so that the reader ends in any case
+		defer s.conn.Close(0, 0) // so that the reader ends in any case
 		defer s.recover("pump")
 		(&pump{s: s}).run()
 	})
 	s.read()
-	s.end(0, nil)
+	s.end(ending{})
 	writer.Wait()
 	s.life.stop()
 	if s.attached {
@@ -96,6 +97,7 @@ func (s *Session) read() {
 		payload, err := s.conn.ReadFrame()
 		switch {
 		case err != nil && !errors.Is(err, ErrBadFrame):
+			s.endFraming(err)
 			return
 		case s.box.leaving():
 			continue // the other side has yet to notice
@@ -103,6 +105,14 @@ func (s *Session) read() {
 		s.life.busy()
 		s.handle(payload, err)
 		s.life.sign()
+	}
+}
+
+// endFraming tells the other side how it broke the framing, if that is what err
+// says.
+func (s *Session) endFraming(err error) {
+	if broken, ok := errors.AsType[*domain.Error](err); ok {
+		s.end(ending{code: wire.CloseBadRequest, final: s.failure(s.ctx, 0, broken)})
 	}
 }
 
@@ -136,7 +146,7 @@ func (s *Session) handle(payload []byte, bad error) {
 
 func (s *Session) countMalformed(ctx context.Context, id uint64, err error) {
 	if s.malformed++; s.malformed >= maxMalformed {
-		s.end(wire.CloseBadRequest, s.failure(ctx, id, err))
+		s.end(ending{code: wire.CloseBadRequest, final: s.failure(ctx, id, err)})
 		return
 	}
 	s.fail(ctx, id, err)
@@ -150,7 +160,7 @@ func (s *Session) receive(e *wire.Event) {
 			return // its answer is all that the sender gets
 		}
 		if !s.box.offer(e) {
-			s.end(wire.CloseSlowConsumer, nil)
+			s.end(ending{code: wire.CloseSlowConsumer})
 		}
 	case wire.EventGap:
 		s.box.markBehind()
@@ -171,21 +181,21 @@ func (s *Session) replacedBy(who *identity, number int64) {
 		}
 	}
 	if own := who.number.Load(); own != 0 && who.newest.Load() > own {
-		s.end(wire.CloseReplaced, nil)
+		s.end(ending{code: wire.CloseReplaced})
 	}
 }
 
 func (s *Session) device() domain.DeviceID { return s.who.Load().Device }
 
-// end ends the session; the first reason counts. final is a last frame or nil.
+// end ends the session; the first reason counts.
 // The pump does what is left to do.
-func (s *Session) end(code wire.CloseCode, final []byte) {
-	if !s.box.end(ending{code: code, final: final}) {
+func (s *Session) end(e ending) {
+	if !s.box.end(e) {
 		return
 	}
-	s.gw.countClose(code)
+	s.gw.countClose(e.code)
 	s.cancel()
-	switch code {
+	switch e.code {
 	case 0:
 		s.life.closeAfter(s, 0)
 	case wire.CloseSlowConsumer: // the write that is stuck may still get through
@@ -204,8 +214,8 @@ func (s *Session) recover(where string) {
 	s.gw.opts.Logger.LogAttrs(context.WithoutCancel(s.ctx), slog.LevelError, "panic on a connection",
 		slog.String("session_id", s.id), slog.String("where", where),
 		slog.String("reason", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack())))
-	s.end(wire.CloseInternal, nil)
+	s.end(ending{code: wire.CloseInternal})
 	if where == "pump" {
-		s.conn.Close(wire.CloseInternal, wire.CloseInternal.String())
+		s.conn.Close(wire.CloseInternal, 0)
 	}
 }

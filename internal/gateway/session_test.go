@@ -296,7 +296,7 @@ func TestConnections_LeaveNothingBehind(t *testing.T) {
 		var gone sync.WaitGroup
 		for range 5 {
 			conn, peer := conntest.NewPipe(wire.JSON)
-			gone.Go(func() { n.Serve(context.Background(), conn) })
+			gone.Go(func() { n.Serve(context.Background(), conn, somebody) })
 			_ = peer.Send([]byte(`{"id":1,"sign_in":{"token":"alice"}}`))
 			_, _ = peer.Receive()
 			peer.Drop()

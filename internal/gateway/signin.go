@@ -14,14 +14,14 @@ func (s *Session) handleFirst(ctx context.Context, frame *wire.ClientFrame) {
 	in := frame.GetSignIn()
 	if in == nil {
 		err := domain.Failure(domain.CodeUnauthorized, "The first frame has to be sign_in.")
-		s.end(wire.CloseUnauthenticated, s.failure(ctx, id, err))
+		s.end(ending{code: wire.CloseUnauthenticated, final: s.failure(ctx, id, err)})
 		return
 	}
 	err := s.signIn(ctx, id, in)
 	if err == nil || s.ctx.Err() != nil { // in the second case it has ended meanwhile
 		return
 	}
-	s.end(refusal(err), s.failure(ctx, id, err))
+	s.end(ending{code: refusal(err), final: s.failure(ctx, id, err)})
 }
 
 // refusal is the close code for a sign-in that failed with err.

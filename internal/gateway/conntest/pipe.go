@@ -17,12 +17,13 @@ import (
 // Pipe is a gateway.Conn in memory. It holds no frame: a write waits until the
 // peer takes it. All methods may be called concurrently.
 type Pipe struct {
-	enc      wire.Encoding
-	up, down chan []byte
-	closed   chan struct{}
-	once     sync.Once
-	code     wire.CloseCode
-	lastPing atomic.Int64 // nanoseconds since 1970
+	enc            wire.Encoding
+	up, down       chan []byte
+	closed         chan struct{}
+	once           sync.Once
+	code           wire.CloseCode
+	reconnectAfter time.Duration
+	lastPing       atomic.Int64 // nanoseconds since 1970
 }
 
 var (
@@ -52,8 +53,8 @@ func (p *Pipe) ReadFrame() ([]byte, error) {
 	}
 }
 
-// WriteFrame implements gateway.Conn.
-func (p *Pipe) WriteFrame(payload []byte, deadline time.Time) error {
+// WriteFrames implements gateway.Conn.
+func (p *Pipe) WriteFrames(frames [][]byte, deadline time.Time) error {
 	select {
 	case <-p.closed:
 		return net.ErrClosed
@@ -61,20 +62,22 @@ func (p *Pipe) WriteFrame(payload []byte, deadline time.Time) error {
 	}
 	late := time.NewTimer(time.Until(deadline))
 	defer late.Stop()
-	select {
-	case p.down <- bytes.Clone(payload):
-		return nil
-	case <-p.closed:
-		return net.ErrClosed
-	case <-late.C:
-		return os.ErrDeadlineExceeded
+	for _, payload := range frames {
+		select {
+		case p.down <- bytes.Clone(payload):
+		case <-p.closed:
+			return net.ErrClosed
+		case <-late.C:
+			return os.ErrDeadlineExceeded
+		}
 	}
+	return nil
 }
 
 // Close implements gateway.Conn. There is nobody to wait for.
-func (p *Pipe) Close(code wire.CloseCode, _ string) {
+func (p *Pipe) Close(code wire.CloseCode, reconnectAfter time.Duration) {
 	p.once.Do(func() {
-		p.code = code
+		p.code, p.reconnectAfter = code, reconnectAfter
 		close(p.closed)
 	})
 }
@@ -106,7 +109,7 @@ func (c *PipePeer) Receive() ([]byte, error) {
 	case frame := <-c.p.down:
 		return frame, nil
 	case <-c.p.closed:
-		return nil, &Closed{Code: c.p.code}
+		return nil, &Closed{Code: c.p.code, ReconnectAfter: c.p.reconnectAfter}
 	}
 }
 
@@ -117,4 +120,4 @@ func (c *PipePeer) Ping() error {
 }
 
 // Drop implements Peer.
-func (c *PipePeer) Drop() { c.p.Close(0, "") }
+func (c *PipePeer) Drop() { c.p.Close(0, 0) }

@@ -26,7 +26,10 @@ type Peer interface {
 }
 
 // Closed is how a connection ended; Code is 0 when the server said nothing.
-type Closed struct{ Code wire.CloseCode }
+type Closed struct {
+	Code           wire.CloseCode
+	ReconnectAfter time.Duration
+}
 
 // Error implements error.
 func (c *Closed) Error() string { return fmt.Sprintf("closed with %d %s", c.Code, c.Code) }
@@ -92,7 +95,7 @@ func framesArrive(t *testing.T, conn gateway.Conn, peer Peer) {
 	})
 	sides.Go(func() {
 		for _, n := range append(sizes, 2<<20) {
-			if err := conn.WriteFrame(bytes.Repeat([]byte{'b'}, n), time.Now().Add(patience)); err != nil {
+			if err := conn.WriteFrames([][]byte{bytes.Repeat([]byte{'b'}, n)}, time.Now().Add(patience)); err != nil {
 				t.Errorf("write %d bytes: %v", n, err)
 				return
 			}
@@ -121,7 +124,7 @@ func writeKeepsNothing(t *testing.T, conn gateway.Conn, peer Peer) {
 		payload := []byte("0")
 		for i := range 10 {
 			payload[0] = byte('0' + i)
-			if err := conn.WriteFrame(payload, time.Now().Add(patience)); err != nil {
+			if err := conn.WriteFrames([][]byte{payload}, time.Now().Add(patience)); err != nil {
 				t.Errorf("write %d: %v", i, err)
 			}
 		}
@@ -137,7 +140,7 @@ func writeEndsAtDeadline(t *testing.T, conn gateway.Conn, _ Peer) {
 	payload := bytes.Repeat([]byte{'a'}, 1<<20)
 	deadline := time.Now().Add(300 * time.Millisecond)
 	for range 1000 { // more than the network holds
-		if err := conn.WriteFrame(payload, deadline); err != nil {
+		if err := conn.WriteFrames([][]byte{payload}, deadline); err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("write: %v, want %v", err, os.ErrDeadlineExceeded)
 			}
@@ -151,10 +154,10 @@ func closeTellsReason(t *testing.T, conn gateway.Conn, peer Peer) {
 	var server sync.WaitGroup
 	defer server.Wait()
 	server.Go(func() {
-		if err := conn.WriteFrame([]byte("last words"), time.Now().Add(patience)); err != nil {
+		if err := conn.WriteFrames([][]byte{[]byte("last words")}, time.Now().Add(patience)); err != nil {
 			t.Errorf("write: %v", err)
 		}
-		conn.Close(wire.CloseReplaced, wire.CloseReplaced.String())
+		conn.Close(wire.CloseReplaced, 0)
 	})
 	server.Go(func() { _, _ = conn.ReadFrame() })
 	if frame, err := peer.Receive(); err != nil || string(frame) != "last words" {
@@ -175,10 +178,10 @@ func closeEndsRead(t *testing.T, conn gateway.Conn, peer Peer) {
 		}
 	})
 	sides.Go(func() { _, _ = peer.Receive() })
-	conn.Close(wire.CloseShutdown, "shutdown")
-	conn.Close(wire.CloseInternal, "internal")
-	conn.Close(0, "")
-	if err := conn.WriteFrame([]byte("late"), time.Now().Add(patience)); err == nil {
+	conn.Close(wire.CloseShutdown, time.Second)
+	conn.Close(wire.CloseInternal, 0)
+	conn.Close(0, 0)
+	if err := conn.WriteFrames([][]byte{[]byte("late")}, time.Now().Add(patience)); err == nil {
 		t.Error("wrote on a closed connection")
 	}
 }
@@ -188,10 +191,10 @@ func closeAtOnce(t *testing.T, conn gateway.Conn, _ Peer) {
 	defer writer.Wait()
 	writer.Go(func() {
 		payload := bytes.Repeat([]byte{'a'}, 1<<20)
-		for conn.WriteFrame(payload, time.Now().Add(10*patience)) == nil { //nolint:revive // until it fails
+		for conn.WriteFrames([][]byte{payload}, time.Now().Add(10*patience)) == nil { //nolint:revive // until it fails
 		}
 	})
-	conn.Close(0, "")
+	conn.Close(0, 0)
 }
 
 func readEndsWithPeer(t *testing.T, conn gateway.Conn, peer Peer) {

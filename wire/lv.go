@@ -1,0 +1,163 @@
+package wire
+
+import (
+	"encoding/binary"
+	"io"
+	"sync"
+
+	"github.com/gim-im/gim/domain"
+)
+
+// LV framing: each frame has its length in front, as an unsigned varint in its
+// shortest form. Protobuf calls this the delimited format and its libraries read
+// it, see https://protobuf.dev/programming-guides/techniques/#streaming.
+
+// AppendLength appends the length that stands in front of a frame of n bytes.
+func AppendLength(dst []byte, n int) []byte {
+	return binary.AppendUvarint(dst, uint64(n)) //nolint:gosec // a length is not negative
+}
+
+// maxLengthBytes is how long the length of a frame may be. Five bytes hold
+// anything below 2^35, which is far beyond every limit.
+const maxLengthBytes = 5
+
+// smallBuffer is what an idle Decoder holds, in bytes.
+const smallBuffer = 512
+
+// Decoder cuts frames out of a byte stream. It hands out slices of its buffer,
+// moves what is left to the front, and allocates nothing per frame: memory for
+// large frames is borrowed while they need it. The memory grows with what has
+// arrived, not with what a length announces. A Decoder is for one goroutine.
+type Decoder struct {
+	limit      int // of a frame, in bytes
+	buf        []byte
+	start, end int     // of what was read and not yet cut
+	own        []byte  // of smallBuffer bytes
+	lent       *[]byte // buf, when it is borrowed
+}
+
+// NewDecoder returns a decoder that refuses frames of more than limit bytes.
+func NewDecoder(limit int) *Decoder {
+	own := make([]byte, smallBuffer)
+	return &Decoder{limit: limit, buf: own, own: own}
+}
+
+// Next returns the next frame that was read as a whole; it stays valid until
+// Fill is called. ok is false when there is none yet. An error is a
+// *domain.Error: the stream cannot be read any further.
+func (d *Decoder) Next() (frame []byte, ok bool, err error) {
+	rest := d.buf[d.start:d.end]
+	length, n, err := parseLength(rest, d.limit)
+	if n == 0 || err != nil || len(rest)-n < length {
+		return nil, false, err
+	}
+	d.start += n + length
+	return rest[n : n+length], true, nil
+}
+
+// parseLength reads a frame's length; n is how many bytes it takes, 0 when it is
+// not there as a whole yet.
+func parseLength(data []byte, limit int) (length, n int, err error) {
+	var value uint64
+	for n < len(data) && n < maxLengthBytes {
+		b := data[n]
+		value |= uint64(b&0x7f) << (7 * n)
+		n++
+		if b >= 0x80 {
+			continue
+		}
+		switch {
+		case b == 0 && n > 1:
+			return 0, 0, domain.Failure(domain.CodeBadRequest, "The length of a frame is not in its shortest form.")
+		case value > uint64(limit): //nolint:gosec // a limit is not negative
+			return 0, 0, domain.Failure(domain.CodeTooLarge, "A frame may have at most %d bytes; this one announces %d.", limit, value)
+		}
+		return int(value), n, nil //nolint:gosec // within limit
+	}
+	if n == maxLengthBytes {
+		return 0, 0, domain.Failure(domain.CodeTooLarge, "A frame may have at most %d bytes; its length is longer than %d bytes.", limit, maxLengthBytes)
+	}
+	return 0, 0, nil
+}
+
+// Buffered is how many bytes were read and not yet handed out. Other than 0,
+// after Next found nothing, a frame has begun and not ended.
+func (d *Decoder) Buffered() int { return d.end - d.start }
+
+// Fill reads once from r. The frames handed out before are not valid any more.
+func (d *Decoder) Fill(r io.Reader) error {
+	d.makeRoom()
+	n, err := r.Read(d.buf[d.end:])
+	d.end += n
+	if n > 0 {
+		return nil // an error comes again with the next read
+	}
+	return err
+}
+
+// makeRoom moves what is left to the front, and changes to a larger buffer when
+// that is full or to the own one when nothing is left.
+func (d *Decoder) makeRoom() {
+	left := d.buf[d.start:d.end]
+	switch {
+	case len(left) == 0 && d.lent != nil:
+		d.giveBack()
+	case len(left) == len(d.buf):
+		d.grow(left)
+	default:
+		copy(d.buf, left)
+	}
+	d.start, d.end = 0, len(left)
+}
+
+func (d *Decoder) grow(left []byte) {
+	lent := borrow(len(left) + 1)
+	copy(*lent, left)
+	if d.lent != nil {
+		d.giveBack()
+	}
+	d.buf, d.lent = *lent, lent
+}
+
+// giveBack returns what is borrowed. The decoder has its own buffer then.
+func (d *Decoder) giveBack() {
+	for class, size := range bufferSizes {
+		if len(*d.lent) == size {
+			buffers[class].Put(d.lent)
+		}
+	}
+	d.buf, d.lent = d.own, nil
+}
+
+// Close gives back what is borrowed. The decoder is of no use afterwards.
+func (d *Decoder) Close() {
+	if d.lent != nil {
+		d.giveBack()
+	}
+	d.start, d.end = 0, 0
+}
+
+// bufferSizes are the sizes of what is lent. The last holds any frame of a
+// client with its length.
+var bufferSizes = [...]int{8 << 10, MaxFrameBytes + maxLengthBytes}
+
+// buffers are lent to decoders, one pool for each size. They hold no state.
+var buffers [len(bufferSizes)]sync.Pool
+
+// borrow returns a buffer of at least n bytes. What is larger than any frame of a
+// client, as frames of a server may be, is made anew, with room to spare.
+func borrow(n int) *[]byte {
+	size := 2 * n
+	for class, s := range bufferSizes {
+		if n > s {
+			continue
+		}
+		if lent, ok := buffers[class].Get().(*[]byte); ok {
+			return lent
+		}
+		size = s
+		break
+	}
+	fresh := make([]byte, size)
+	return &fresh
+}
