@@ -32,7 +32,7 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 	select {
 	case s.slots <- struct{}{}: // given back by the pump with the answer
-	case <-s.box.ended:
+	case <-s.ctx.Done():
 		return
 	}
 	// What has been read is sent, even if the connection ends now.
@@ -121,6 +121,6 @@ func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
 	s.box.reply(reply{payload: wire.AppendSyncPage(nil, s.conn.Encoding(), id, items, page), written: written})
 	select {
 	case <-written:
-	case <-s.box.ended:
+	case <-s.ctx.Done():
 	}
 }

@@ -19,6 +19,7 @@ type Gateway struct {
 	opts    Options
 	metrics *metrics.Metrics
 	buffers buffers
+	outs    outs
 
 	// revocations counts Revoke, so that a sign-in notices one that it overlaps.
 	revocations atomic.Int64
@@ -42,9 +43,9 @@ func New(o Options) (*Gateway, error) {
 // id of the request that opened the connection; ending it closes the connection
 // at once. Close the gateway's connections with Drain instead.
 func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
-	ctx, cancel := context.WithCancel(ctx)
+	own, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := newSession(ctx, cancel, g, conn, peer)
+	s := newSession(own, cancel, g, conn, peer)
 	if !g.add(s) {
 		conn.Close(wire.CloseShutdown, g.spread())
 		return
@@ -156,24 +157,5 @@ func (g *Gateway) logUnknown(ctx context.Context, message, session string, err e
 func (g *Gateway) countClose(code wire.CloseCode) {
 	if code != 0 {
 		g.metrics.ConnectionCloses.WithLabelValues(strconv.Itoa(int(code))).Inc()
-	}
-}
-
-// buffers lends the memory in which frames are put together.
-type buffers struct{ pool sync.Pool }
-
-// maxPooled keeps one large page from being held for ever.
-const maxPooled = 256 << 10
-
-func (b *buffers) get() *[]byte {
-	if buf, ok := b.pool.Get().(*[]byte); ok {
-		return buf
-	}
-	return new([]byte)
-}
-
-func (b *buffers) put(buf *[]byte) {
-	if cap(*buf) <= maxPooled {
-		b.pool.Put(buf)
 	}
 }

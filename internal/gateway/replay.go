@@ -31,7 +31,7 @@ type replay struct {
 	mark uint64         // from before page was read
 
 	failures int
-	retry    <-chan time.Time // the store failed: not before this
+	waiting  bool // the store failed: not before replayRetry is over
 }
 
 // start begins with a page that has been read.
@@ -64,7 +64,7 @@ func (p *pump) catchUp() (again bool) {
 	}
 	r.page = nil
 	switch {
-	case r.retry != nil:
+	case r.waiting:
 		return false
 	case !r.read, r.more:
 		return p.readPage()
@@ -90,7 +90,7 @@ func (p *pump) jump(to int64) {
 // readPage reads what follows the cursor.
 func (p *pump) readPage() (again bool) {
 	p.flush() // so that the client does not wait for the store
-	r, box := &p.replay, p.s.box
+	r, box := &p.replay, &p.s.box
 	r.mark = box.mark()
 	who := p.s.who.Load()
 	page, err := p.s.gw.opts.Store.ReadLog(p.s.ctx, who.App.Num, who.User.Num, p.next-1, replayPage)
@@ -120,7 +120,8 @@ func (p *pump) readFailed(err error) {
 		if domain.CodeOf(err) == domain.CodeInternal && r.failures == 1 {
 			p.s.gw.logUnknown(p.s.ctx, "reading a log for a connection failed", p.s.id, err)
 		}
-		r.retry = time.After(replayRetry)
+		r.waiting = true
+		time.AfterFunc(replayRetry, p.s.box.readAgain)
 	}
 }
 

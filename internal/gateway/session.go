@@ -35,7 +35,10 @@ type Session struct {
 	conn Conn
 	peer Peer
 	id   string
-	box  *mailbox
+	box  mailbox
+	pump pump
+	// pumped waits for the pump to be over, not only at rest.
+	pumped sync.WaitGroup
 	// ctx ends with the session. It is kept, against the rule, because the session
 	// is what the context of this connection is the context of.
 	ctx    context.Context //nolint:containedctx // as said
@@ -65,29 +68,41 @@ type identity struct {
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
 
 func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn, peer Peer) *Session {
-	return &Session{
-		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(), box: newMailbox(g.opts.QueueBytes),
+	s := &Session{
+		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(),
 		ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxOwnSends),
 	}
+	s.box.limit, s.box.run = g.opts.QueueBytes, s.runPump
+	s.pump.s = s
+	s.pumped.Add(1)
+	return s
 }
 
-// serve runs the reader here and the pump beside it; both end when the session
-// has ended and its connection is closed.
+// serve runs the reader here; the pump runs beside it when there is something to
+// write. Both end when the session has ended and its connection is closed.
 func (s *Session) serve() {
 	s.life.start(s)
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		defer s.conn.Close(0, 0) // so that the reader ends in any case
-		defer s.recover("pump")
-		(&pump{s: s}).run()
-	})
 	s.read()
 	s.end(ending{})
-	writer.Wait()
+	s.pumped.Wait()
 	s.life.stop()
 	if s.attached {
 		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
 	}
+}
+
+// runPump is the pump's goroutine. It may start again as long as the session has
+// not ended.
+func (s *Session) runPump() {
+	over := true // when it panics, too
+	defer func() {
+		if over {
+			s.conn.Close(0, 0) // so that the reader ends in any case
+			s.pumped.Done()
+		}
+	}()
+	defer s.recover("pump")
+	over = s.pump.run()
 }
 
 // read handles frames until the connection is closed.
