@@ -155,6 +155,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
 		Limiter: limitCounter{limiter, a.metrics}, IDs: ids, Clock: a.Clock,
+		Signals: n.bus, SignalLimiter: limitCounter{ratelimit.New(float64(sends), burstFactor*sends, a.Clock), a.metrics},
 	})
 	return nil
 }
@@ -164,6 +165,7 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 		Hub: n.hub, Auth: authenticator, Messages: n.uses.messenger, Devices: n.uses.devices, Store: n.store,
 		IDs: auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
 		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
+		MaxPerAddress: a.Config.MaxConnectionsPerAddress, MaxPerApp: a.Config.MaxConnectionsPerApp,
 	})
 	return err
 }

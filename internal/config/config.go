@@ -42,7 +42,10 @@ type Network struct {
 type Access struct {
 	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
 	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 random bytes in hex or base64, from which gim derives the keys that sign its tokens. Without it one is made in the data directory."`
-	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off."`
+	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off. Signals have the same limit of their own."`
+
+	MaxConnectionsPerAddress int `name:"max-connections-per-address" default:"0" placeholder:"N" help:"Long connections that one address may have on this process, signed in or not; 0 is no limit. Behind a proxy all clients may have one address."`
+	MaxConnectionsPerApp     int `name:"max-connections-per-app" default:"0" placeholder:"N" help:"Long connections that may be signed in for one app on this process; 0 is no limit."`
 }
 
 // Timers are durations such as 30s, 1m30s or 500ms; none may be under 100ms.

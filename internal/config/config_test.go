@@ -135,6 +135,8 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"origin with star", []string{"--allowed-origins=*"}, nil, "", []string{"--allowed-origins"}},
 		{"demo for all", []string{"--demo", "--rest-addr=:8080"}, nil, "", []string{"--demo", "loopback"}},
 		{"demo without pages", []string{"--demo", "--roles=ws"}, nil, "", []string{"--demo", "roles rest and ws"}},
+		{"negative limit of an address", []string{"--max-connections-per-address=-1"}, nil, "", []string{"--max-connections-per-address", "0 is no limit"}},
+		{"negative limit of an app", nil, []string{"GIM_MAX_CONNECTIONS_PER_APP=-1"}, "", []string{"--max-connections-per-app"}},
 		{"negative rate", []string{"--rate-limit-sends=-1"}, nil, "", []string{"--rate-limit-sends", "0 (no limit)"}},
 		{"short admin key", nil, []string{"GIM_ADMIN_KEY=short"}, "", []string{"--admin-key", "16"}},
 		{"admin key like an app key", nil, []string{"GIM_ADMIN_KEY=gim_0123456789abcdef"}, "", []string{"--admin-key", "gim_"}},

@@ -119,6 +119,13 @@ func (c *Config) validateAccess() error {
 	if c.RateLimitSends < 0 || c.RateLimitSends > maxRatePerUser {
 		problems = append(problems, wrong("rate-limit-sends", "must be between 0 (no limit) and %d, not %d", maxRatePerUser, c.RateLimitSends))
 	}
+	for name, n := range map[string]int{
+		"max-connections-per-address": c.MaxConnectionsPerAddress, "max-connections-per-app": c.MaxConnectionsPerApp,
+	} {
+		if n < 0 {
+			problems = append(problems, wrong(name, "must not be negative; 0 is no limit"))
+		}
+	}
 	return errors.Join(problems...)
 }
 

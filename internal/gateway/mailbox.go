@@ -27,6 +27,7 @@ type mailbox struct {
 	running  bool       // the pump
 	pending  bool       // there is something to take
 	retry    bool       // the time to read the store again has come
+	isOpened bool       // the sign-in was answered
 	opening  *opening
 	replies  []reply
 	settled  []settled
@@ -160,8 +161,20 @@ func (m *mailbox) open(answer []byte, o opening) {
 	defer m.mu.Unlock()
 	m.replies = append(m.replies, reply{payload: answer})
 	m.bytes += len(answer)
-	m.opening = &o
+	m.opening, m.isOpened = &o, true
 	m.wakeUp()
+}
+
+// isOpen reports whether something may be pushed.
+func (m *mailbox) isOpen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.isOpened
+}
+
+// pass queues what nobody misses: it is dropped when there is no room.
+func (m *mailbox) pass(payload []byte) {
+	_ = m.reply(reply{payload: payload})
 }
 
 // begin notes that an own send is under way, settle that it no longer is.

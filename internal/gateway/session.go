@@ -48,21 +48,24 @@ type Session struct {
 	cursor atomic.Int64             // of the pump
 	slots  chan struct{}            // one per own send that is not answered
 
+	// newest and number are about the device's sessions; number is this one, 0
+	// while it has none.
+	newest, number atomic.Int64
+
 	life life
 
 	// The reader's own.
-	frames    uint64 // read so far
-	malformed int    // in a row
-	attached  bool   // to the hub
+	frames    uint64        // read so far
+	malformed int           // in a row
+	attached  bool          // to the hub
+	admitted  domain.AppNum // the app that the session counts for; 0 before
 }
 
-// identity is who a session belongs to. It does not change.
+// identity is who a session belongs to, and the token that says so. User and
+// device never change; a refresh changes the token.
 type identity struct {
 	domain.Principal      // with the device, also where only the sign-in names it
 	registered       bool // the device is registered, so it has acks and a session number
-
-	// newest and number are about the device's sessions; number is this one.
-	newest, number atomic.Int64
 }
 
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
@@ -180,22 +183,36 @@ func (s *Session) receive(e *wire.Event) {
 	case wire.EventGap:
 		s.box.markBehind()
 	case wire.EventSession:
-		if who := s.who.Load(); who != nil && who.registered && who.Device == e.Device {
-			s.replacedBy(who, e.Session)
+		if s.isOf(e.Device) {
+			s.replacedBy(e.Session)
+		}
+	case wire.EventEvict:
+		if own := s.number.Load(); s.isOf(e.Device) && own != 0 && own <= e.Session {
+			s.end(ending{code: wire.CloseConnectionLimit})
+		}
+	case wire.EventSignal:
+		if s.box.isOpen() {
+			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
 		}
 	}
 }
 
+// isOf reports whether the session is one of that registered device.
+func (s *Session) isOf(device domain.DeviceID) bool {
+	who := s.who.Load()
+	return who != nil && who.registered && who.Device == device
+}
+
 // replacedBy notes that the device has a session of that number. It may be told
 // before the own number is known.
-func (s *Session) replacedBy(who *identity, number int64) {
+func (s *Session) replacedBy(number int64) {
 	for {
-		newest := who.newest.Load()
-		if number <= newest || who.newest.CompareAndSwap(newest, number) {
+		newest := s.newest.Load()
+		if number <= newest || s.newest.CompareAndSwap(newest, number) {
 			break
 		}
 	}
-	if own := who.number.Load(); own != 0 && who.newest.Load() > own {
+	if own := s.number.Load(); own != 0 && s.newest.Load() > own {
 		s.end(ending{code: wire.CloseReplaced})
 	}
 }
