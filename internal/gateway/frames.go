@@ -11,8 +11,6 @@ import (
 // are handled one after another, so the sends of a session are stored in the
 // order in which it sent them.
 func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
-	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
-	defer cancel()
 	id := frame.GetId()
 	switch b := frame.GetBody().(type) {
 	case *wire.ClientFrame_Send:
@@ -36,7 +34,7 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 	select {
 	case s.slots <- struct{}{}: // given back by the pump with the answer
-	case <-s.ctx.Done():
+	case <-ctx.Done():
 		return
 	}
 	// What has been read is sent, even if the connection ends now.
@@ -140,6 +138,6 @@ func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
 	s.box.reply(reply{payload: wire.AppendSyncPage(nil, s.conn.Encoding(), id, items, page), written: written})
 	select {
 	case <-written:
-	case <-s.ctx.Done():
+	case <-ctx.Done():
 	}
 }

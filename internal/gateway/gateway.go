@@ -44,9 +44,7 @@ func New(o Options) (*Gateway, error) {
 // id of the request that opened the connection; ending it closes the connection
 // at once. Close the gateway's connections with Drain instead.
 func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s := newSession(own, cancel, g, conn, peer)
+	s := newSession(ctx, g, conn, peer)
 	switch code := g.add(s); code {
 	case 0:
 	case wire.CloseShutdown:
@@ -58,8 +56,10 @@ func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
 		return
 	}
 	defer g.remove(s)
-	stop := context.AfterFunc(ctx, func() { s.end(ending{}) })
-	defer stop()
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { s.end(ending{}) })
+		defer stop()
+	}
 	s.serve()
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -40,8 +41,18 @@ type mailbox struct {
 	finished uint64 // own sends that are in settled, or were
 	draining bool
 	ending   *ending
-	writing  time.Time // when the write under way began; zero when there is none
+	working  [workers]context.CancelFunc // what is done ends with the session
+	writing  time.Time                   // when the write under way began; zero when there is none
 }
+
+// worker is one of those who do something for a session, one thing at a time.
+type worker int
+
+const (
+	reader worker = iota
+	writer
+	workers int = iota
+)
 
 // reply is a frame whose place among the pushes does not matter.
 type reply struct {
@@ -276,6 +287,24 @@ func (m *mailbox) setWriting(t time.Time) {
 	m.writing = t
 }
 
+// works notes what ends the work that is begun, nil when it is done. After the end
+// work ends at once.
+func (m *mailbox) works(by worker, cancel context.CancelFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.working[by] = cancel
+	if m.ending != nil && cancel != nil {
+		cancel()
+	}
+}
+
+// isOver reports whether the session has ended.
+func (m *mailbox) isOver() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ending != nil
+}
+
 // end is where every session ends; the first reason counts. It reports whether
 // this was the first.
 func (m *mailbox) end(e ending) (first bool) {
@@ -286,6 +315,11 @@ func (m *mailbox) end(e ending) (first bool) {
 	}
 	m.ending = &e
 	m.events = nil
+	for _, cancel := range m.working {
+		if cancel != nil {
+			cancel()
+		}
+	}
 	m.wakeUp()
 	return true
 }

@@ -39,10 +39,10 @@ type Session struct {
 	pump pump
 	// pumped waits for the pump to be over, not only at rest.
 	pumped sync.WaitGroup
-	// ctx ends with the session. It is kept, against the rule, because the session
-	// is what the context of this connection is the context of.
-	ctx    context.Context //nolint:containedctx // as said
-	cancel context.CancelFunc
+	// ctx has the values of the connection's context and does not end with the
+	// session: an idle one would pay for that. What a session does is done in a
+	// context of work.
+	ctx context.Context //nolint:containedctx // the session is what it is the context of
 
 	who    atomic.Pointer[identity] // nil until signed in
 	cursor atomic.Int64             // of the pump
@@ -70,10 +70,10 @@ type identity struct {
 
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
 
-func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn, peer Peer) *Session {
+func newSession(ctx context.Context, g *Gateway, conn Conn, peer Peer) *Session {
 	s := &Session{
 		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(),
-		ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxOwnSends),
+		ctx: context.WithoutCancel(ctx), slots: make(chan struct{}, maxOwnSends),
 	}
 	s.box.limit, s.box.run = g.opts.QueueBytes, s.runPump
 	s.pump.s = s
@@ -151,6 +151,8 @@ func (s *Session) handle(payload []byte, bad error) {
 		return
 	}
 	s.malformed = 0
+	ctx, done := s.work(ctx, reader)
+	defer done()
 	if s.who.Load() == nil {
 		s.handleFirst(ctx, frame)
 		return
@@ -226,7 +228,6 @@ func (s *Session) end(e ending) {
 		return
 	}
 	s.gw.countClose(e.code)
-	s.cancel()
 	switch e.code {
 	case 0:
 		s.life.closeAfter(s, 0)
@@ -237,13 +238,28 @@ func (s *Session) end(e ending) {
 	}
 }
 
+// work returns a context that ends with the session. done has to be called.
+func (s *Session) work(ctx context.Context, by worker) (working context.Context, done func()) {
+	var cancel context.CancelFunc
+	if by == reader {
+		working, cancel = context.WithTimeout(ctx, frameTimeout)
+	} else { // how long the store may take is the store's to say
+		working, cancel = context.WithCancel(ctx)
+	}
+	s.box.works(by, cancel)
+	return working, func() {
+		s.box.works(by, nil)
+		cancel()
+	}
+}
+
 // recover keeps a panic from costing more than this connection.
 func (s *Session) recover(where string) {
 	reason := recover()
 	if reason == nil {
 		return
 	}
-	s.gw.opts.Logger.LogAttrs(context.WithoutCancel(s.ctx), slog.LevelError, "panic on a connection",
+	s.gw.opts.Logger.LogAttrs(s.ctx, slog.LevelError, "panic on a connection",
 		slog.String("session_id", s.id), slog.String("where", where),
 		slog.String("reason", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack())))
 	s.end(ending{code: wire.CloseInternal})

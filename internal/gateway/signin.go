@@ -18,7 +18,7 @@ func (s *Session) handleFirst(ctx context.Context, frame *wire.ClientFrame) {
 		return
 	}
 	err := s.signIn(ctx, id, in)
-	if err == nil || s.ctx.Err() != nil { // in the second case it has ended meanwhile
+	if err == nil || s.box.isOver() { // in the second case it has ended meanwhile
 		return
 	}
 	s.end(ending{code: refusal(err), final: s.failure(ctx, id, err)})
