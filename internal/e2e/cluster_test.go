@@ -54,7 +54,7 @@ func newCluster(t *testing.T, dsn, redisURL string, args ...string) *cluster {
 }
 
 // addresses are all that a device can connect to.
-func (c *cluster) addresses() []string { return []string{c.a.URL, c.b.URL} }
+func (c *cluster) addresses() []string { return []string{c.a.URL, c.b.TCPURL, c.b.URL, c.a.TCPURL} }
 
 // phone is a device of user that connects to one node.
 func (c *cluster) phone(user string, node *gimtest.Process) *phone {

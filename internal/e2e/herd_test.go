@@ -103,7 +103,7 @@ func (h *herd) until(what string, holds func() bool) {
 		select {
 		case <-changed:
 		case <-late:
-			h.t.Fatalf("%s does not come about: %d connections are over, others failed with %v", what, over, strange)
+			h.t.Fatalf("%s does not come about: %d connections are over, %d others failed: %v", what, over, len(strange), strange[:min(3, len(strange))])
 		}
 	}
 }
@@ -137,7 +137,7 @@ func TestCluster_OneOfAHerdOfConnectionsOfADeviceStays(t *testing.T) {
 	}
 	h.until("that it is pushed", func() bool { return h.volatile[got.JSON202.MessageId] > 0 })
 	if len(h.codes) != size-1 || len(h.strange) > 0 {
-		t.Errorf("%d connections are over, others failed with %v", len(h.codes), h.strange)
+		t.Errorf("%d connections are over, %d others failed: %v", len(h.codes), len(h.strange), h.strange[:min(3, len(h.strange))])
 	}
 	for _, code := range h.codes {
 		if wire.CloseCode(code) != wire.CloseReplaced { //nolint:gosec // small
