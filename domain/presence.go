@@ -44,7 +44,7 @@ type OnlineSource interface {
 
 // UserPresence is how it stands with a user, as others see it.
 type UserPresence struct {
-	User UserRef // without a number when there is no such user
+	User UserRef // as Presences.Resolve returns it
 	// Known is false when nobody can tell right now.
 	Known bool
 	// Devices are those that are online, in the order in which they came, and at
@@ -123,8 +123,9 @@ func (s *Presences) Query(ctx context.Context, by Principal, ids []UserID) ([]Us
 }
 
 // Resolve checks the ids of users that the caller wants to watch and returns
-// them in their order, without a number where there is no such user. pointer is
-// where they stand in the request. bad_request, forbidden, unavailable.
+// them in their order. One that does not exist gets a number that nobody has, so
+// that it can be dealt with like all others. pointer is where the ids stand in the
+// request. bad_request, forbidden, unavailable.
 func (s *Presences) Resolve(ctx context.Context, by Principal, ids []UserID, pointer string) ([]UserRef, error) {
 	users, _, err := s.resolve(ctx, by, ids, pointer)
 	return users, err
@@ -142,13 +143,7 @@ func (s *Presences) Look(ctx context.Context, app AppNum, users []UserRef) ([]Us
 	if err != nil {
 		return nil, err
 	}
-	current := slices.Clone(users)
-	for i, u := range users {
-		if seen[u.ID].Num != u.Num {
-			current[i].Num = 0
-		}
-	}
-	return s.look(ctx, app, current, seen)
+	return s.look(ctx, app, users, seen)
 }
 
 // OfDevices tells how it stands with devices of the caller's user, in their order.
@@ -197,6 +192,9 @@ func (s *Presences) resolve(ctx context.Context, by Principal, ids []UserID, poi
 	users := make([]UserRef, len(ids))
 	for i, id := range ids {
 		users[i] = UserRef{Num: seen[id].Num, ID: id}
+		if users[i].Num == 0 {
+			users[i].Num = ghost(id)
+		}
 	}
 	return users, seen, nil
 }
@@ -204,7 +202,7 @@ func (s *Presences) resolve(ctx context.Context, by Principal, ids []UserID, poi
 func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen map[UserID]LastSeen) ([]UserPresence, error) {
 	nums := make([]UserNum, len(users))
 	for i, u := range users {
-		if nums[i] = u.Num; u.Num == 0 {
+		if nums[i] = u.Num; seen[u.ID].Num != u.Num {
 			nums[i] = ghost(u.ID)
 		}
 	}
@@ -228,8 +226,8 @@ func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen 
 	out := make([]UserPresence, len(users))
 	for i, u := range users {
 		out[i] = UserPresence{User: u, Known: found[i].Known || len(found[i].Sessions) > 0, Devices: onlineDevices(found[i].Sessions, types)}
-		if u.Num == 0 {
-			continue
+		if nums[i] != u.Num {
+			continue // gone since it was resolved
 		}
 		out[i].LastSeenAt = seen[u.ID].At
 		if found[i].LastSeenAt.After(out[i].LastSeenAt) {
@@ -239,8 +237,9 @@ func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen 
 	return out, nil
 }
 
-// ghost makes up a number that no user has. A user that does not exist is looked
-// for like any other, so that it is known or unknown as any other would be.
+// ghost makes up a number, below zero, that no user has. A user that does not
+// exist is looked for like any other, so that it is known or unknown as any other
+// would be.
 func ghost(id UserID) UserNum {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id))             // never fails

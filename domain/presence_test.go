@@ -81,7 +81,7 @@ func TestPresences_QueryAnswersInTheOrderAsked(t *testing.T) {
 		}
 		want := []UserPresence{
 			{User: UserRef{Num: 4, ID: "dave"}, Known: true, Devices: []OnlineDevice{}, LastSeenAt: later},
-			{User: UserRef{ID: "ghost"}, Known: true, Devices: []OnlineDevice{}},
+			{User: UserRef{Num: ghost("ghost"), ID: "ghost"}, Known: true, Devices: []OnlineDevice{}},
 			{User: UserRef{Num: 2, ID: "bob"}, Known: true, Devices: []OnlineDevice{}, LastSeenAt: later},
 			{
 				User: UserRef{Num: 1, ID: "alice"}, Known: true, LastSeenAt: presenceStart,

@@ -23,6 +23,8 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 		s.handleAck(ctx, id, b.Ack)
 	case *wire.ClientFrame_Sync:
 		s.handleSync(ctx, id, b.Sync)
+	case *wire.ClientFrame_Presence:
+		s.handlePresence(ctx, id, b.Presence)
 	case *wire.ClientFrame_SignIn:
 		err := domain.Failure(domain.CodeBadRequest, "This connection has signed in already.")
 		s.end(ending{code: wire.CloseBadRequest, final: s.failure(ctx, id, err)})

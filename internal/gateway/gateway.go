@@ -20,6 +20,7 @@ type Gateway struct {
 	metrics *metrics.Metrics
 	buffers buffers
 	outs    outs
+	board   *board // nil without presence
 
 	// revocations counts Revoke, so that a sign-in notices one that it overlaps.
 	revocations atomic.Int64
@@ -35,7 +36,11 @@ func New(o Options) (*Gateway, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), empty: make(chan struct{})}, nil
+	g := &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), empty: make(chan struct{})}
+	if o.Presence != nil {
+		g.board = newBoard(g)
+	}
+	return g, nil
 }
 
 // Serve handles the connection to a peer until it is closed, by either side. It
@@ -60,6 +65,8 @@ func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
 // missed something. When ctx ends it closes what Drain has left, and returns
 // when no connection is served any more.
 func (g *Gateway) Run(ctx context.Context) error {
+	stopBoard := g.runBoard(ctx)
+	defer stopBoard()
 	g.check(ctx)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

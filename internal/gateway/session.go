@@ -50,6 +50,11 @@ type Session struct {
 
 	life life
 
+	// since is when the session entered presence, zero if it did not; watching is
+	// whose presence it is told, guarded by the board.
+	since    time.Time
+	watching map[domain.UserID]*watched
+
 	// The reader's own.
 	frames    uint64 // read so far
 	malformed int    // in a row
@@ -84,6 +89,7 @@ func (s *Session) serve() {
 	s.life.start(s)
 	s.read()
 	s.end(ending{})
+	s.leave()
 	s.pumped.Wait()
 	s.life.stop()
 	if s.attached {

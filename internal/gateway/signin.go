@@ -77,6 +77,7 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	}) {
 		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
 	}
+	s.enter()
 	return nil
 }
 
