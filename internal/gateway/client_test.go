@@ -111,6 +111,9 @@ type frame struct {
 	Push *struct {
 		Messages []message
 	} `json:"push"`
+	Presence *struct {
+		Items []presenceItem
+	} `json:"presence"`
 	Closing *struct {
 		Code             int
 		Reason           string

@@ -71,7 +71,7 @@ func (s *Session) leave() {
 // long or this process slept, it is when something came last.
 func (s *Session) lastSeen() time.Time {
 	now := domain.Millis(s.gw.opts.Clock.Now())
-	if silence := s.life.silence(s.conn.LastPing()); silence > s.gw.opts.Heartbeat*5/2 {
+	if silence := s.life.silence(s.conn.LastPing()); silence >= s.gw.opts.Heartbeat*5/2 {
 		return domain.Millis(now.Add(-silence))
 	}
 	return now
