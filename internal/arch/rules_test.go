@@ -56,15 +56,16 @@ var mayImport = map[string][]string{
 // testOnly are the packages that exist for tests. Only test files, and packages
 // of this list, may import them; they themselves may import anything.
 var testOnly = map[string]bool{
-	"internal/arch":             true,
-	"internal/bus/bustest":      true,
-	"internal/contracttest":     true,
-	"internal/e2e":              true,
-	"internal/e2e/history":      true,
-	"internal/gateway/conntest": true,
-	"internal/gimtest":          true,
-	"internal/testserver":       true,
-	"repo/storetest":            true,
+	"internal/arch":                  true,
+	"internal/bus/bustest":           true,
+	"internal/contracttest":          true,
+	"internal/e2e":                   true,
+	"internal/e2e/history":           true,
+	"internal/gateway/conntest":      true,
+	"internal/gimtest":               true,
+	"internal/presence/presencetest": true,
+	"internal/testserver":            true,
+	"repo/storetest":                 true,
 }
 
 // testsMayImport is what the test files of every package may import besides
