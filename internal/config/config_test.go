@@ -27,7 +27,7 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 		Storage: Storage{DataDir: "gim-data"},
 		Network: Network{Roles: []string{"rest", "ws"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
 		Access:  Access{RateLimitSends: 100},
-		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, DrainTimeout: 15 * time.Second},
+		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, PresenceTTL: 20 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -126,6 +126,8 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"bad choice as flag", []string{"--log-format=xml"}, nil, "", []string{"--log-format", `"auto","text","json"`}},
 		{"several at once", nil, []string{"GIM_HEARTBEAT=soon", "GIM_DEMO=perhaps"}, "", []string{"GIM_HEARTBEAT", "GIM_DEMO"}},
 		{"short timer", []string{"--heartbeat=99ms"}, nil, "", []string{"--heartbeat", "at least 100ms"}},
+		{"short lease", []string{"--presence-ttl=99ms"}, nil, "", []string{"--presence-ttl", "at least 100ms"}},
+		{"long lease", []string{"--presence-ttl=61m"}, nil, "", []string{"--presence-ttl", "at most 1h0m0s"}},
 		{"no tcp yet", []string{"--roles=rest,tcp"}, nil, "", []string{"--roles", "no tcp", "rest, ws"}},
 		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws"}},
 		{"role twice", []string{"--roles=ws,ws"}, nil, "", []string{"names ws twice"}},
@@ -165,7 +167,7 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 func TestLoad_AcceptsTheShortestTimersAndFreePorts(t *testing.T) {
 	t.Parallel()
 	got, _, err := Load([]string{
-		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms",
+		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms", "--presence-ttl=100ms",
 		"--rest-addr=127.0.0.1:0", "--admin-addr=[::1]:0", "--rate-limit-sends=0", "--demo",
 	}, nil)
 	if err != nil {

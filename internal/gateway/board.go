@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -86,10 +85,18 @@ func (b *board) mark(users ...*watched) {
 	}
 }
 
-func (b *board) markAll() {
+func (b *board) markAll(concerns func(domain.AppNum, domain.UserNum) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mark(slices.Collect(maps.Values(b.users))...)
+	var all []*watched
+	for t, w := range b.users {
+		if concerns(t.App, t.User) {
+			all = append(all, w)
+		}
+	}
+	if len(all) > 0 {
+		b.mark(all...)
+	}
 }
 
 // take empties the set of dirty users and returns those that are still watched,
@@ -145,7 +152,7 @@ func (b *board) run(ctx context.Context) {
 // doubt marks those whose state may be wrong without any event telling so.
 func (b *board) doubt() {
 	if !b.gw.opts.Hub.bus.Healthy() {
-		b.markAll()
+		b.markAll(func(domain.AppNum, domain.UserNum) bool { return true })
 		return
 	}
 	b.mu.Lock()

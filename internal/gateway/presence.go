@@ -21,11 +21,11 @@ type Presence interface {
 	Look(ctx context.Context, app domain.AppNum, users []domain.UserRef) ([]domain.UserPresence, error)
 }
 
-// LookAgain is for when the presence of anybody may have changed without an event
-// that tells of it. It does not wait.
-func (g *Gateway) LookAgain() {
+// LookAgain is for when the presence of users may have changed without an event
+// that tells of it; concerns says of which. It does not wait.
+func (g *Gateway) LookAgain(concerns func(domain.AppNum, domain.UserNum) bool) {
 	if g.board != nil {
-		g.board.markAll()
+		g.board.markAll(concerns)
 	}
 }
 

@@ -114,7 +114,7 @@ func TestPresence_EndsWithTheSession(t *testing.T) {
 			t.Errorf("still subscribed: %v", c.w.subs)
 		}
 		_, before := c.counts()
-		n.LookAgain()
+		n.LookAgain(everybody)
 		time.Sleep(time.Second)
 		if _, after := c.counts(); after != before {
 			t.Errorf("%d users are looked at for nobody", after-before)
@@ -227,7 +227,7 @@ func TestPresence_ConcurrentWatchersEndUpRight(t *testing.T) {
 	clients.Wait()
 	close(stop)
 	wg.Wait()
-	n.LookAgain()
+	n.LookAgain(everybody)
 	for _, s := range final {
 		wantFinally(t, c, s, users)
 	}

@@ -31,6 +31,8 @@ type crowd struct {
 
 const crowdSize = 600
 
+func everybody(domain.AppNum, domain.UserNum) bool { return true }
+
 func newCrowd(w *world) *crowd {
 	return &crowd{w: w, online: make(map[domain.UserNum][]domain.OnlineSession), seen: make(map[domain.UserNum]time.Time)}
 }
@@ -360,7 +362,9 @@ func TestPresence_UnknownIsTold(t *testing.T) {
 		alice.send(`{"id":2,"presence":{"watch":["u1"]}}`)
 		alice.wantTold(1, "2: u1 offline")
 		c.set(func() { c.unknown = true })
-		n.LookAgain()
+		n.LookAgain(func(_ domain.AppNum, user domain.UserNum) bool { return user != 101 })
+		alice.wantTold(2, "")
+		n.LookAgain(everybody)
 		alice.wantTold(2, "0: u1 unknown")
 		c.set(func() { c.unknown = false })
 		time.Sleep(15 * time.Second) // nobody tells that it is known again
