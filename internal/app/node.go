@@ -223,7 +223,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 	}
 	rest, err := handlers.New(handlers.Options{
 		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Groups: n.uses.groups,
-		Credentials: n.uses.credentials, Messenger: n.uses.messenger,
+		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),
 		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
