@@ -33,11 +33,11 @@ var (
 	clusterTeam  = history.Group("team")
 )
 
-func newCluster(t *testing.T, dsn, redisURL string) *cluster {
+func newCluster(t *testing.T, dsn, redisURL string, flags ...string) *cluster {
 	t.Helper()
 	start := func() *gimtest.Process {
 		return gimtest.StartProcess(t, gimtest.ProcessOptions{
-			Args: []string{"--rate-limit-sends", "0", "--rest-addr", fixedAddress(t)},
+			Args: append([]string{"--rate-limit-sends", "0", "--rest-addr", fixedAddress(t)}, flags...),
 			Env: []string{
 				"GIM_MYSQL_DSN=" + dsn, "GIM_REDIS_URL=" + redisURL,
 				"GIM_SECRET_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
