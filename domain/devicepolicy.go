@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"context"
 	"slices"
 )
 
@@ -36,28 +37,46 @@ func (p DevicePolicy) validate(prefix string) *Error {
 	return nil
 }
 
-// Yielding returns those of a user's sessions that have to give way so that no
-// more devices of own's type are online than allowed, own among them. Whoever
-// asks, on whatever node, gets the same answer for the same sessions.
-func (p DevicePolicy) Yielding(sessions []OnlineSession, own OnlineSession) []OnlineSession {
-	if p.MaxOnlinePerType == 0 || own.Number == 0 {
+// yielding returns those of a user's sessions, all of devices of one type, that
+// have to give way. Whoever asks, on whatever node, gets the same answer for the
+// same sessions.
+func (p DevicePolicy) yielding(sessions []OnlineSession) []OnlineSession {
+	over := len(sessions) - p.MaxOnlinePerType
+	if p.MaxOnlinePerType == 0 || over <= 0 {
 		return nil
 	}
-	var same []OnlineSession
-	for _, s := range sessions {
-		if s.Type == own.Type && s.Number != 0 {
-			same = append(same, s)
-		}
-	}
-	over := len(same) - p.MaxOnlinePerType
-	if over <= 0 {
-		return nil
-	}
-	slices.SortFunc(same, func(a, b OnlineSession) int {
+	sessions = slices.SortedFunc(slices.Values(sessions), func(a, b OnlineSession) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
 	})
 	if p.OnlineYields == YieldNewest {
-		return same[p.MaxOnlinePerType:]
+		return sessions[p.MaxOnlinePerType:]
 	}
-	return same[:over]
+	return sessions[:over]
+}
+
+// HasToYield reports whether a session of a registered device has to give way to
+// others of its user, because more devices of its type are online than the app
+// allows. While nobody can tell who is online, none has to. unavailable.
+func (s *Presences) HasToYield(ctx context.Context, own OnlineSession, claim DeviceSession) (bool, error) {
+	if claim.Policy.MaxOnlinePerType == 0 {
+		return false, nil
+	}
+	found := s.online.Online(ctx, own.App, []UserNum{own.User})[0]
+	if !found.Known {
+		return false, nil
+	}
+	sessions := slices.DeleteFunc(newestOfEach(found.Sessions), func(s OnlineSession) bool { return s.Number == 0 })
+	if len(sessions) <= claim.Policy.MaxOnlinePerType {
+		return false, nil
+	}
+	devices := make([]DeviceID, len(sessions))
+	for i, session := range sessions {
+		devices[i] = session.Device
+	}
+	types, err := s.store.DeviceTypes(ctx, own.App, devices)
+	if err != nil {
+		return false, err
+	}
+	same := slices.DeleteFunc(sessions, func(s OnlineSession) bool { return types[s.Device] != claim.Type })
+	return slices.ContainsFunc(claim.Policy.yielding(same), func(s OnlineSession) bool { return s.ID == own.ID }), nil
 }

@@ -83,6 +83,7 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	}) {
 		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
 	}
+	s.enter()
 	return nil
 }
 
@@ -143,6 +144,9 @@ func (s *Session) openSession(ctx context.Context, who *identity) error {
 	case domain.CodeOf(err) == domain.CodeDeviceNotFound:
 		return domain.ErrDeviceNotBound
 	case err != nil:
+		return err
+	}
+	if err := s.beJudged(ctx, who, session); err != nil {
 		return err
 	}
 	s.number.Store(session.Number)
