@@ -31,17 +31,6 @@ type link interface {
 	close() error
 }
 
-// ClosedError says that the server ended the connection, and why.
-type ClosedError struct {
-	Code   int // 4000 and up are gim's, see docs/protocol.md; others are WebSocket's own
-	Reason string
-}
-
-// Error implements error.
-func (e *ClosedError) Error() string {
-	return fmt.Sprintf("connection closed: %d %s", e.Code, e.Reason)
-}
-
 // maxServerFrame bounds what Read accepts, in bytes: a page of a log is the
 // largest frame.
 const maxServerFrame = 8 << 20
