@@ -54,23 +54,6 @@ func (s *Store) LastSeen(ctx context.Context, app domain.AppNum, ids []domain.Us
 	return found, nil
 }
 
-// DeviceTypes implements [domain.PresenceStore].
-func (s *Store) DeviceTypes(ctx context.Context, app domain.AppNum, ids []domain.DeviceID) (map[domain.DeviceID]domain.DeviceType, error) {
-	types := make(map[domain.DeviceID]domain.DeviceType, len(ids))
-	const query = `SELECT device_id, type FROM devices WHERE app_id = ? AND device_id IN`
-	err := selectIn(ctx, s.read, query, "", []any{app}, ids, func(rows *sqlx.Rows) error {
-		var id domain.DeviceID
-		var kind domain.DeviceType
-		err := rows.Scan(&id, &kind)
-		types[id] = kind
-		return err
-	})
-	if err != nil {
-		return nil, s.readError("read types of devices", err)
-	}
-	return types, nil
-}
-
 // seenChunk is the most devices that one statement touches. It compares each with
 // each, so it stays well below chunk.
 const seenChunk = 100

@@ -27,6 +27,7 @@ type Gateway struct {
 
 	mu       sync.Mutex // guards what follows
 	sessions map[*Session]struct{}
+	limits   limits
 	draining bool
 	empty    chan struct{} // closed when draining and no session is left
 }
@@ -36,7 +37,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), empty: make(chan struct{})}
+	g := &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), limits: newLimits(), empty: make(chan struct{})}
 	if o.Presence != nil {
 		g.board = newBoard(g)
 	}
@@ -48,17 +49,36 @@ func New(o Options) (*Gateway, error) {
 // id of the request that opened the connection; ending it closes the connection
 // at once. Close the gateway's connections with Drain instead.
 func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s := newSession(own, cancel, g, conn, peer)
-	if !g.add(s) {
-		conn.Close(wire.CloseShutdown, g.spread())
+	over := make(chan struct{})
+	g.Start(ctx, conn, peer, func() { close(over) })
+	<-over
+}
+
+// Start is Serve for a transport that has nothing to do meanwhile: it returns at
+// once, and over is called where Serve would return.
+func (g *Gateway) Start(ctx context.Context, conn Conn, peer Peer, over func()) {
+	s := newSession(ctx, g, conn, peer, over)
+	if code := g.add(s); code != 0 {
+		go g.refuse(conn, code, over) // ends within seconds
 		return
 	}
-	defer g.remove(s)
-	stop := context.AfterFunc(ctx, func() { s.end(ending{}) })
-	defer stop()
-	s.serve()
+	if ctx.Done() != nil {
+		s.stop = context.AfterFunc(ctx, func() { s.end(ending{}) })
+	}
+	s.life.start(s)
+	go s.loop() // ends with the connection
+}
+
+// refuse says goodbye to a connection that is not served.
+func (g *Gateway) refuse(conn Conn, code wire.CloseCode, over func()) {
+	defer over()
+	var reconnectAfter time.Duration
+	if code == wire.CloseShutdown {
+		reconnectAfter = g.spread()
+	} else {
+		g.countClose(code)
+	}
+	conn.Close(code, reconnectAfter)
 }
 
 // Run looks at the logs' heads from time to time and wakes sessions that have
@@ -104,20 +124,35 @@ func (g *Gateway) Revoke(r domain.Revocation) {
 	}
 }
 
-func (g *Gateway) add(s *Session) bool {
+// add takes a session in, or returns the code with which it is refused.
+func (g *Gateway) add(s *Session) (refused wire.CloseCode) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.draining {
-		return false
+	switch {
+	case g.draining:
+		return wire.CloseShutdown
+	case !g.limits.enter(s.peer.Addr, g.opts.MaxPerAddress):
+		return wire.CloseConnectionLimit
 	}
 	g.sessions[s] = struct{}{}
-	return true
+	return 0
+}
+
+// admit counts a session that signs in for its app.
+func (g *Gateway) admit(app domain.AppNum) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.limits.admit(app, g.opts.MaxPerApp) {
+		return domain.Failure(domain.CodeConnectionLimit, "The app has as many connections as this server allows it.")
+	}
+	return nil
 }
 
 func (g *Gateway) remove(s *Session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.sessions, s)
+	g.limits.leave(s.peer.Addr, s.admitted)
 	if g.draining && len(g.sessions) == 0 {
 		close(g.empty)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -20,13 +21,13 @@ const slowAfter = time.Second
 // the pump reads them from the store, and events are merely counted as missed:
 // however long a replay takes, it cannot make the queue run over.
 type mailbox struct {
-	limit int    // bytes
-	run   func() // the pump; started when there is something to take and it rests
+	s *Session // whose pump is started when there is something to take and it rests
 
 	mu       sync.Mutex // guards everything below
 	running  bool       // the pump
 	pending  bool       // there is something to take
 	retry    bool       // the time to read the store again has come
+	isOpened bool       // the sign-in was answered
 	opening  *opening
 	replies  []reply
 	settled  []settled
@@ -39,8 +40,18 @@ type mailbox struct {
 	finished uint64 // own sends that are in settled, or were
 	draining bool
 	ending   *ending
-	writing  time.Time // when the write under way began; zero when there is none
+	working  [workers]context.CancelFunc // what is done ends with the session
+	writing  time.Time                   // when the write under way began; zero when there is none
 }
+
+// worker is one of those who do something for a session, one thing at a time.
+type worker int
+
+const (
+	reader worker = iota
+	writer
+	workers int = iota
+)
 
 // reply is a frame whose place among the pushes does not matter.
 type reply struct {
@@ -126,7 +137,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 	case e.Seq > 0 && !m.live:
 		m.missed++
 		return true // whoever made it so has woken the pump
-	case m.bytes+e.Body.Size() <= m.limit:
+	case m.bytes+e.Body.Size() <= m.s.gw.opts.QueueBytes:
 		m.events = append(m.events, e)
 		m.bytes += e.Body.Size()
 	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
@@ -145,7 +156,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 func (m *mailbox) reply(r reply) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r.written == nil && m.bytes+r.counts() > m.limit {
+	if r.written == nil && m.bytes+r.counts() > m.s.gw.opts.QueueBytes {
 		return m.ending != nil
 	}
 	m.replies = append(m.replies, r)
@@ -160,8 +171,20 @@ func (m *mailbox) open(answer []byte, o opening) {
 	defer m.mu.Unlock()
 	m.replies = append(m.replies, reply{payload: answer})
 	m.bytes += len(answer)
-	m.opening = &o
+	m.opening, m.isOpened = &o, true
 	m.wakeUp()
+}
+
+// isOpen reports whether something may be pushed.
+func (m *mailbox) isOpen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.isOpened
+}
+
+// pass queues what nobody misses: it is dropped when there is no room.
+func (m *mailbox) pass(payload []byte) {
+	_ = m.reply(reply{payload: payload})
 }
 
 // begin notes that an own send is under way, settle that it no longer is.
@@ -263,6 +286,24 @@ func (m *mailbox) setWriting(t time.Time) {
 	m.writing = t
 }
 
+// works notes what ends the work that is begun, nil when it is done. After the end
+// work ends at once.
+func (m *mailbox) works(by worker, cancel context.CancelFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.working[by] = cancel
+	if m.ending != nil && cancel != nil {
+		cancel()
+	}
+}
+
+// isOver reports whether the session has ended.
+func (m *mailbox) isOver() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ending != nil
+}
+
 // end is where every session ends; the first reason counts. It reports whether
 // this was the first.
 func (m *mailbox) end(e ending) (first bool) {
@@ -273,6 +314,11 @@ func (m *mailbox) end(e ending) (first bool) {
 	}
 	m.ending = &e
 	m.events = nil
+	for _, cancel := range m.working {
+		if cancel != nil {
+			cancel()
+		}
+	}
 	m.wakeUp()
 	return true
 }
@@ -282,6 +328,6 @@ func (m *mailbox) wakeUp() {
 	m.pending = true
 	if !m.running {
 		m.running = true
-		go m.run() // ends when there is nothing to take
+		go m.s.runPump() // ends when there is nothing to take
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -43,8 +44,8 @@ func (g *Gateway) runBoard(ctx context.Context) (stop func()) {
 // online is the session as presence knows it.
 func (s *Session) online(who *identity) domain.OnlineSession {
 	return domain.OnlineSession{
-		App: who.App.Num, User: who.User.Num, ID: s.id, Device: who.Device, Transport: s.peer.Transport,
-		Number: who.number.Load(), Since: s.since,
+		App: who.App.Num, User: who.User.Num, ID: s.id, Device: who.Device, Type: cmp.Or(s.deviceType, "other"),
+		Transport: s.peer.Transport, Number: s.number.Load(), Since: s.since,
 	}
 }
 

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -93,7 +92,9 @@ func (p *pump) readPage() (again bool) {
 	r, box := &p.replay, &p.s.box
 	r.mark = box.mark()
 	who := p.s.who.Load()
-	page, err := p.s.gw.opts.Store.ReadLog(p.s.ctx, who.App.Num, who.User.Num, p.next-1, replayPage)
+	ctx, done := p.s.work(p.s.ctx, writer)
+	defer done()
+	page, err := p.s.gw.opts.Store.ReadLog(ctx, who.App.Num, who.User.Num, p.next-1, replayPage)
 	if err != nil {
 		p.readFailed(err)
 		return false
@@ -111,7 +112,7 @@ func (p *pump) readFailed(err error) {
 	r := &p.replay
 	r.failures++
 	switch {
-	case p.s.ctx.Err() != nil: // the session is over
+	case p.s.box.isOver():
 	case errors.Is(err, domain.ErrUserNotFound):
 		p.s.end(ending{code: wire.CloseRevoked})
 	case r.failures >= replayAttempts:
@@ -137,7 +138,7 @@ func (p *pump) caughtUp() {
 		}
 		delete(p.claims, seq)
 		p.answerSend(c.payload)
-		p.s.gw.opts.Logger.LogAttrs(context.WithoutCancel(p.s.ctx), slog.LevelError, "the log lacks an entry that a receipt names",
+		p.s.gw.opts.Logger.LogAttrs(p.s.ctx, slog.LevelError, "the log lacks an entry that a receipt names",
 			slog.String("session_id", p.s.id), slog.Int64("seq", seq))
 	}
 }
