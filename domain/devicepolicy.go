@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"cmp"
 	"context"
 	"slices"
 )
@@ -37,18 +36,15 @@ func (p DevicePolicy) validate(prefix string) *Error {
 	return nil
 }
 
-// yielding returns those of a user's sessions, all of devices of one type, that
-// have to give way. Whoever asks, on whatever node, gets the same answer for the
-// same sessions.
+// yielding returns those of a user's sessions, all of devices of one type and in
+// the order in which they came, that have to give way. Whoever asks, on whatever
+// node, gets the same answer for the same sessions.
 func (p DevicePolicy) yielding(sessions []OnlineSession) []OnlineSession {
 	over := len(sessions) - p.MaxOnlinePerType
-	if p.MaxOnlinePerType == 0 || over <= 0 {
+	switch {
+	case p.MaxOnlinePerType == 0 || over <= 0:
 		return nil
-	}
-	sessions = slices.SortedFunc(slices.Values(sessions), func(a, b OnlineSession) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
-	})
-	if p.OnlineYields == YieldNewest {
+	case p.OnlineYields == YieldNewest:
 		return sessions[p.MaxOnlinePerType:]
 	}
 	return sessions[:over]
@@ -56,27 +52,12 @@ func (p DevicePolicy) yielding(sessions []OnlineSession) []OnlineSession {
 
 // HasToYield reports whether a session of a registered device has to give way to
 // others of its user, because more devices of its type are online than the app
-// allows. While nobody can tell who is online, none has to. unavailable.
-func (s *Presences) HasToYield(ctx context.Context, own OnlineSession, claim DeviceSession) (bool, error) {
-	if claim.Policy.MaxOnlinePerType == 0 {
-		return false, nil
-	}
+// allows. While nobody can tell who is online, none has to.
+func (s *Presences) HasToYield(ctx context.Context, own OnlineSession, policy DevicePolicy) bool {
 	found := s.online.Online(ctx, own.App, []UserNum{own.User})[0]
 	if !found.Known {
-		return false, nil
+		return false
 	}
-	sessions := slices.DeleteFunc(newestOfEach(found.Sessions), func(s OnlineSession) bool { return s.Number == 0 })
-	if len(sessions) <= claim.Policy.MaxOnlinePerType {
-		return false, nil
-	}
-	devices := make([]DeviceID, len(sessions))
-	for i, session := range sessions {
-		devices[i] = session.Device
-	}
-	types, err := s.store.DeviceTypes(ctx, own.App, devices)
-	if err != nil {
-		return false, err
-	}
-	same := slices.DeleteFunc(sessions, func(s OnlineSession) bool { return types[s.Device] != claim.Type })
-	return slices.ContainsFunc(claim.Policy.yielding(same), func(s OnlineSession) bool { return s.ID == own.ID }), nil
+	same := slices.DeleteFunc(newestOfEach(found.Sessions), func(s OnlineSession) bool { return s.Number == 0 || s.Type != own.Type })
+	return slices.ContainsFunc(policy.yielding(same), func(s OnlineSession) bool { return s.ID == own.ID })
 }

@@ -15,8 +15,10 @@ type OnlineSession struct {
 	User UserNum
 	// ID names the connection, on all nodes and for all time: what ends a session
 	// late can never end a newer one.
-	ID        string
-	Device    DeviceID
+	ID     string
+	Device DeviceID
+	// Type is that of the device; other where it is not registered.
+	Type      DeviceType
 	Transport string // websocket or tcp
 	// Number is that of the device's session: of two sessions of one device the
 	// one with the lower number is over. 0 where the device is not registered.
@@ -90,8 +92,6 @@ type PresenceStore interface {
 	// LastSeen returns the live users among ids, with the latest sign of life of
 	// theirs and of their devices; absent ones are left out.
 	LastSeen(ctx context.Context, app AppNum, ids []UserID) (map[UserID]LastSeen, error)
-	// DeviceTypes returns the types of devices; absent ones are left out.
-	DeviceTypes(ctx context.Context, app AppNum, ids []DeviceID) (map[DeviceID]DeviceType, error)
 	// SaveSeen keeps signs of life, all or none. A time never goes back, and a
 	// device that is no longer the user's is left alone. There may be many: the
 	// number of statements is a small part of theirs.
@@ -119,7 +119,7 @@ func (s *Presences) Query(ctx context.Context, by Principal, ids []UserID) ([]Us
 	if len(ids) == 0 {
 		return nil, Invalid("/user_ids", "must have between 1 and %d entries", MaxPresenceUsers)
 	}
-	return s.look(ctx, by.App.Num, users, seen)
+	return s.look(ctx, by.App.Num, users, seen), nil
 }
 
 // Resolve checks the ids of users that the caller wants to watch and returns
@@ -143,7 +143,7 @@ func (s *Presences) Look(ctx context.Context, app AppNum, users []UserRef) ([]Us
 	if err != nil {
 		return nil, err
 	}
-	return s.look(ctx, app, users, seen)
+	return s.look(ctx, app, users, seen), nil
 }
 
 // OfDevices tells how it stands with devices of the caller's user, in their order.
@@ -199,7 +199,7 @@ func (s *Presences) resolve(ctx context.Context, by Principal, ids []UserID, poi
 	return users, seen, nil
 }
 
-func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen map[UserID]LastSeen) ([]UserPresence, error) {
+func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen map[UserID]LastSeen) []UserPresence {
 	nums := make([]UserNum, len(users))
 	for i, u := range users {
 		if nums[i] = u.Num; seen[u.ID].Num != u.Num {
@@ -207,25 +207,10 @@ func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen 
 		}
 	}
 	found := s.online.Online(ctx, app, nums)
-	var registered []DeviceID
-	for i := range found {
-		found[i].Sessions = newestOfEach(found[i].Sessions)
-		for _, session := range found[i].Sessions {
-			if session.Number > 0 {
-				registered = append(registered, session.Device)
-			}
-		}
-	}
-	var types map[DeviceID]DeviceType
-	if len(registered) > 0 {
-		var err error
-		if types, err = s.store.DeviceTypes(ctx, app, registered); err != nil {
-			return nil, err
-		}
-	}
 	out := make([]UserPresence, len(users))
 	for i, u := range users {
-		out[i] = UserPresence{User: u, Known: found[i].Known || len(found[i].Sessions) > 0, Devices: onlineDevices(found[i].Sessions, types)}
+		devices := onlineDevices(found[i].Sessions)
+		out[i] = UserPresence{User: u, Known: found[i].Known || len(devices) > 0, Devices: devices}
 		if nums[i] != u.Num {
 			continue // gone since it was resolved
 		}
@@ -234,7 +219,7 @@ func (s *Presences) look(ctx context.Context, app AppNum, users []UserRef, seen 
 			out[i].LastSeenAt = found[i].LastSeenAt
 		}
 	}
-	return out, nil
+	return out
 }
 
 // ghost makes up a number, below zero, that no user has. A user that does not
@@ -260,17 +245,12 @@ func newestOfEach(sessions []OnlineSession) []OnlineSession {
 	return slices.CompactFunc(kept, func(a, b OnlineSession) bool { return a.ID == b.ID })
 }
 
-func onlineDevices(sessions []OnlineSession, types map[DeviceID]DeviceType) []OnlineDevice {
-	devices := make([]OnlineDevice, 0, min(len(sessions), MaxPresenceDevices))
-	for _, s := range sessions {
-		if len(devices) == MaxPresenceDevices {
-			break
-		}
-		d := OnlineDevice{ID: s.Device, Type: types[s.Device], Transport: s.Transport}
-		if d.Type == "" {
-			d.Type = "other"
-		}
-		devices = append(devices, d)
+func onlineDevices(sessions []OnlineSession) []OnlineDevice {
+	newest := newestOfEach(sessions)
+	devices := make([]OnlineDevice, min(len(newest), MaxPresenceDevices))
+	for i := range devices {
+		s := newest[i]
+		devices[i] = OnlineDevice{ID: s.Device, Type: s.Type, Transport: s.Transport}
 	}
 	return devices
 }

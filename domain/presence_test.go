@@ -14,7 +14,6 @@ import (
 type presenceWorld struct {
 	PresenceStore
 	users   map[UserID]LastSeen
-	types   map[DeviceID]DeviceType
 	online  map[UserNum]Online
 	unknown bool // of all who are not in online
 	asked   []UserNum
@@ -28,10 +27,6 @@ func (w *presenceWorld) LastSeen(_ context.Context, _ AppNum, ids []UserID) (map
 		}
 	}
 	return found, nil
-}
-
-func (w *presenceWorld) DeviceTypes(context.Context, AppNum, []DeviceID) (map[DeviceID]DeviceType, error) {
-	return w.types, nil
 }
 
 func (w *presenceWorld) Online(_ context.Context, _ AppNum, users []UserNum) []Online {
@@ -54,7 +49,7 @@ var (
 
 func onlineAt(id string, device DeviceID, number int64, after time.Duration) OnlineSession {
 	return OnlineSession{
-		App: 1, User: 1, ID: id, Device: device, Transport: "websocket", Number: number, Since: presenceStart.Add(after),
+		App: 1, User: 1, ID: id, Device: device, Type: "ios", Transport: "websocket", Number: number, Since: presenceStart.Add(after),
 	}
 }
 
@@ -65,7 +60,6 @@ func TestPresences_QueryAnswersInTheOrderAsked(t *testing.T) {
 		users: map[UserID]LastSeen{
 			"alice": {Num: 1, At: presenceStart}, "bob": {Num: 2, At: presenceStart}, "carol": {Num: 3}, "dave": {Num: 4, At: later},
 		},
-		types: map[DeviceID]DeviceType{"phone": "ios"},
 		online: map[UserNum]Online{
 			1: {Known: true, Sessions: []OnlineSession{onlineAt("s2", "passing", 0, time.Second), onlineAt("s1", "phone", 3, 0)}},
 			2: {Known: true, LastSeenAt: later},
@@ -85,7 +79,7 @@ func TestPresences_QueryAnswersInTheOrderAsked(t *testing.T) {
 			{User: UserRef{Num: 2, ID: "bob"}, Known: true, Devices: []OnlineDevice{}, LastSeenAt: later},
 			{
 				User: UserRef{Num: 1, ID: "alice"}, Known: true, LastSeenAt: presenceStart,
-				Devices: []OnlineDevice{{"phone", "ios", "websocket"}, {"passing", "other", "websocket"}},
+				Devices: []OnlineDevice{{"phone", "ios", "websocket"}, {"passing", "ios", "websocket"}},
 			},
 			{User: UserRef{Num: 3, ID: "carol"}, Devices: []OnlineDevice{}},
 		}
@@ -157,7 +151,7 @@ func TestPresences_TheNewestSessionOfADeviceCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]OnlineDevice{{"phone", "other", "websocket"}}, got[0].Devices); diff != "" {
+	if diff := cmp.Diff([]OnlineDevice{{"phone", "ios", "websocket"}}, got[0].Devices); diff != "" {
 		t.Errorf("devices (-want +got):\n%s", diff)
 	}
 	mine := p.OfDevices(t.Context(), presenceUser, []Device{{ID: "laptop"}, {ID: "phone"}})

@@ -23,10 +23,6 @@ func (f *fake) LastSeen(_ context.Context, _ domain.AppNum, ids []domain.UserID)
 	return found, nil
 }
 
-func (f *fake) DeviceTypes(context.Context, domain.AppNum, []domain.DeviceID) (map[domain.DeviceID]domain.DeviceType, error) {
-	return map[domain.DeviceID]domain.DeviceType{"phone": "ios"}, nil
-}
-
 func (f *fake) SaveSeen(context.Context, domain.AppNum, []domain.Seen) error { return nil }
 
 // Online tells the sessions of alice that the test has set, of nobody else.
@@ -52,7 +48,7 @@ func TestPresence_IsOnlineOfflineOrUnknown(t *testing.T) {
 	)
 	query := post("/v1/presence/query", `{"user_ids":["bob","alice","ghost"]}`)
 	online := []domain.OnlineSession{{
-		App: demo.Num, User: alice.Num, ID: "s1", Device: "phone", Transport: "websocket", Number: 1, Since: testTime,
+		App: demo.Num, User: alice.Num, ID: "s1", Device: "phone", Type: "ios", Transport: "websocket", Number: 1, Since: testTime,
 	}}
 	for name, tt := range map[string]struct {
 		online        []domain.OnlineSession

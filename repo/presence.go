@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,45 +17,41 @@ var _ domain.PresenceStore = (*Store)(nil)
 
 // LastSeen implements [domain.PresenceStore].
 func (s *Store) LastSeen(ctx context.Context, app domain.AppNum, ids []domain.UserID) (map[domain.UserID]domain.LastSeen, error) {
-	const query = `SELECT u.user_id, u.id, COALESCE(MAX(s.seen_at), 0), COALESCE(MAX(d.last_seen_at), 0) FROM users u
+	const users = `SELECT u.user_id, u.id, COALESCE(s.seen_at, 0) FROM users u
 		LEFT JOIN last_seen s ON s.app_id = u.app_id AND s.user_id = u.id
-		LEFT JOIN devices d ON d.app_id = u.app_id AND d.user_id = u.id
 		WHERE u.app_id = ? AND u.deleted_at = 0 AND u.user_id IN`
-	found := make(map[domain.UserID]domain.LastSeen, len(ids))
-	err := selectIn(ctx, s.read, query, " GROUP BY u.user_id, u.id", []any{app}, ids, func(rows *sqlx.Rows) error {
+	nums, seen := make(map[domain.UserID]domain.UserNum, len(ids)), make(map[domain.UserNum]int64, len(ids))
+	err := selectIn(ctx, s.read, users, "", []any{app}, ids, func(rows *sqlx.Rows) error {
 		var id domain.UserID
-		var seen domain.LastSeen
-		var itself, byDevice int64
-		if err := rows.Scan(&id, &seen.Num, &itself, &byDevice); err != nil {
-			return err
-		}
-		if at := max(itself, byDevice); at > 0 {
-			seen.At = time.UnixMilli(at).UTC()
-		}
-		found[id] = seen
-		return nil
+		var num domain.UserNum
+		var at int64
+		err := rows.Scan(&id, &num, &at)
+		nums[id], seen[num] = num, at
+		return err
 	})
+	// By itself and grouped, so that SQLite goes by the index of users; otherwise it
+	// would read all devices of the app.
+	const devices = `SELECT user_id, MAX(last_seen_at) FROM devices WHERE app_id = ? AND user_id IN`
+	if err == nil {
+		err = selectIn(ctx, s.read, devices, " GROUP BY user_id", []any{app}, slices.Collect(maps.Keys(seen)), func(rows *sqlx.Rows) error {
+			var num domain.UserNum
+			var at int64
+			err := rows.Scan(&num, &at)
+			seen[num] = max(seen[num], at)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, s.readError("read when users were seen", err)
 	}
-	return found, nil
-}
-
-// DeviceTypes implements [domain.PresenceStore].
-func (s *Store) DeviceTypes(ctx context.Context, app domain.AppNum, ids []domain.DeviceID) (map[domain.DeviceID]domain.DeviceType, error) {
-	types := make(map[domain.DeviceID]domain.DeviceType, len(ids))
-	const query = `SELECT device_id, type FROM devices WHERE app_id = ? AND device_id IN`
-	err := selectIn(ctx, s.read, query, "", []any{app}, ids, func(rows *sqlx.Rows) error {
-		var id domain.DeviceID
-		var kind domain.DeviceType
-		err := rows.Scan(&id, &kind)
-		types[id] = kind
-		return err
-	})
-	if err != nil {
-		return nil, s.readError("read types of devices", err)
+	found := make(map[domain.UserID]domain.LastSeen, len(nums))
+	for id, num := range nums {
+		found[id] = domain.LastSeen{Num: num}
+		if at := seen[num]; at > 0 {
+			found[id] = domain.LastSeen{Num: num, At: time.UnixMilli(at).UTC()}
+		}
 	}
-	return types, nil
+	return found, nil
 }
 
 // seenChunk is the most devices that one statement touches. It compares each with

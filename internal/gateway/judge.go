@@ -56,12 +56,8 @@ func (j *judge) look() {
 	j.pending.Store(false) // what changes from now on asks for another look
 	ctx, cancel := context.WithTimeout(j.s.ctx, judgeTimeout)
 	defer cancel()
-	own := domain.OnlineSession{App: j.user.App, User: j.user.User, ID: j.s.id}
-	yields, err := j.s.gw.opts.Presence.HasToYield(ctx, own, j.claim)
-	switch {
-	case err != nil && domain.CodeOf(err) == domain.CodeInternal && ctx.Err() == nil:
-		j.s.gw.logUnknown(ctx, "judging a connection failed", j.s.id, err)
-	case yields:
+	own := domain.OnlineSession{App: j.user.App, User: j.user.User, ID: j.s.id, Type: j.claim.Type}
+	if j.s.gw.opts.Presence.HasToYield(ctx, own, j.claim.Policy) {
 		j.s.end(ending{code: wire.CloseConnectionLimit})
 	}
 }

@@ -11,19 +11,19 @@ import (
 )
 
 // HasToYield lets the oldest yield; all devices here are of one type.
-func (c *crowd) HasToYield(_ context.Context, own domain.OnlineSession, claim domain.DeviceSession) (bool, error) {
+func (c *crowd) HasToYield(_ context.Context, own domain.OnlineSession, policy domain.DevicePolicy) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || c.unknown {
-		return false, c.err
+	if c.unknown {
+		return false
 	}
 	all := c.online[own.User]
-	for _, s := range all[:max(0, len(all)-claim.Policy.MaxOnlinePerType)] {
+	for _, s := range all[:max(0, len(all)-policy.MaxOnlinePerType)] {
 		if s.ID == own.ID {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 func TestJudge_TheDeviceOverTheLimitGivesWay(t *testing.T) {

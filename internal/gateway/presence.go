@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -20,7 +21,7 @@ type Presence interface {
 	Resolve(ctx context.Context, by domain.Principal, ids []domain.UserID, pointer string) ([]domain.UserRef, error)
 	Look(ctx context.Context, app domain.AppNum, users []domain.UserRef) ([]domain.UserPresence, error)
 	// HasToYield is that of domain.Presences.
-	HasToYield(ctx context.Context, own domain.OnlineSession, claim domain.DeviceSession) (bool, error)
+	HasToYield(ctx context.Context, own domain.OnlineSession, policy domain.DevicePolicy) bool
 }
 
 // LookAgain is for when the presence of users may have changed without an event
@@ -45,8 +46,8 @@ func (g *Gateway) runBoard(ctx context.Context) (stop func()) {
 // online is the session as presence knows it.
 func (s *Session) online(who *identity) domain.OnlineSession {
 	return domain.OnlineSession{
-		App: who.App.Num, User: who.User.Num, ID: s.id, Device: who.Device, Transport: s.peer.Transport,
-		Number: s.number.Load(), Since: s.since,
+		App: who.App.Num, User: who.User.Num, ID: s.id, Device: who.Device, Type: cmp.Or(s.deviceType, "other"),
+		Transport: s.peer.Transport, Number: s.number.Load(), Since: s.since,
 	}
 }
 

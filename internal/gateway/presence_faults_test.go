@@ -136,12 +136,12 @@ func TestPresence_SessionsEnterAndLeave(t *testing.T) {
 			t.Fatalf("online: %+v", c.online)
 		}
 		want := domain.OnlineSession{
-			App: app, User: 1, ID: alice.frame(0).SignedIn.SessionID, Device: "alice-phone", Transport: "tcp", Number: 1, Since: begin,
+			App: app, User: 1, ID: alice.frame(0).SignedIn.SessionID, Device: "alice-phone", Type: "ios", Transport: "tcp", Number: 1, Since: begin,
 		}
 		if got[0] != want {
 			t.Errorf("entered as %+v, want %+v", got[0], want)
 		}
-		if got[1].Number != 0 || got[1].Device != domain.DeviceID(passing.frame(0).SignedIn.DeviceID) {
+		if got[1].Number != 0 || got[1].Type != "other" || got[1].Device != domain.DeviceID(passing.frame(0).SignedIn.DeviceID) {
 			t.Errorf("without a device: %+v", got[1])
 		}
 		replacing := n.signIn(t, "alice", "")

@@ -56,10 +56,12 @@ type Session struct {
 
 	life life
 
-	// since is when the session entered presence, zero if it did not; watching is
+	// since is when the session entered presence, zero if it did not, and
+	// deviceType that of a registered device; both are the reader's. watching is
 	// whose presence it is told, guarded by the board.
-	since    time.Time
-	watching map[domain.UserID]*watched
+	since      time.Time
+	deviceType domain.DeviceType
+	watching   map[domain.UserID]*watched
 
 	judge *judge // nil where the app has no limit for it
 

@@ -149,6 +149,7 @@ func (s *Session) openSession(ctx context.Context, who *identity) error {
 	if err := s.beJudged(ctx, who, session); err != nil {
 		return err
 	}
+	s.deviceType = session.Type
 	s.number.Store(session.Number)
 	s.replacedBy(session.Number) // a newer one may have come already
 	s.gw.opts.Hub.bus.PublishEvents([]*wire.Event{

@@ -21,9 +21,9 @@ func TestRedis_GarbageIsIgnored(t *testing.T) {
 	key := w.keys("*:u:1:7")[0]
 	stranger := strings.Repeat("a", 16) + "/x1"
 	for _, field := range []string{"", "x", "/", "a/b", stranger + "/y", strings.Repeat("é", 8) + "/x"} {
-		w.redis("HSET", key, field, `{"device":"d","transport":"tcp","since":1}`)
+		w.redis("HSET", key, field, `{"device":"d","type":"ios","transport":"tcp","since":1}`)
 	}
-	for i, value := range []string{"", "{", "[]", `{"device":"a b","transport":"tcp","since":1}`, `{"device":"d","since":1}`, `{"device":"d","transport":"tcp","since":-1}`, `{"device":"d","transport":"tcp","since":1,"number":-1}`} {
+	for i, value := range []string{"", "{", "[]", `{"device":"d","transport":"tcp","since":1}`, `{"device":"d","type":"toaster","transport":"tcp","since":1}`, `{"device":"a b","type":"ios","transport":"tcp","since":1}`, `{"device":"d","type":"ios","since":1}`, `{"device":"d","type":"ios","transport":"tcp","since":-1}`, `{"device":"d","type":"ios","transport":"tcp","since":1,"number":-1}`} {
 		w.redis("HSET", key, fmt.Sprint(stranger, i), value)
 	}
 	w.redis("HSET", key, "seen", "yesterday")
@@ -31,7 +31,7 @@ func TestRedis_GarbageIsIgnored(t *testing.T) {
 	w.redis("HSET", nodes[0], "x", "y")
 	presencetest.Until(t, w.b, 7, phone)
 
-	w.redis("HSET", key, stranger, `{"device":"d","transport":"tcp","since":1}`) // of a node that never was
+	w.redis("HSET", key, stranger, `{"device":"d","type":"ios","transport":"tcp","since":1}`) // of a node that never was
 	presencetest.Until(t, w.b, 7, phone)
 	eventually(t, "it is removed", func() bool { return w.redis("HEXISTS", key, stranger) == int64(0) })
 

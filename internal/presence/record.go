@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ func sessionField(node, session string) string { return node + "/" + session }
 // record is a session as it stands in Redis.
 type record struct {
 	Device    string `json:"device"`
+	Type      string `json:"type"`
 	Transport string `json:"transport"`
 	Number    int64  `json:"number,omitempty"`
 	Since     int64  `json:"since"` // ms since 1970
@@ -67,7 +69,9 @@ type record struct {
 
 func encodeSession(s domain.OnlineSession) string {
 	// Strings and numbers always marshal.
-	raw, _ := json.Marshal(record{Device: string(s.Device), Transport: s.Transport, Number: s.Number, Since: s.Since.UnixMilli()}) //nolint:errchkjson // as said
+	raw, _ := json.Marshal(record{
+		Device: string(s.Device), Type: string(s.Type), Transport: s.Transport, Number: s.Number, Since: s.Since.UnixMilli(),
+	}) //nolint:errchkjson // as said
 	return string(raw)
 }
 
@@ -82,11 +86,13 @@ func decodeSession(user User, field, value string) (node string, s domain.Online
 	if err := json.Unmarshal([]byte(value), &r); err != nil {
 		return "", s, false
 	}
-	if domain.ValidateID("", r.Device) != nil || domain.ValidateID("", r.Transport) != nil || r.Number < 0 || r.Since <= 0 {
+	kind := domain.DeviceType(r.Type)
+	if domain.ValidateID("", r.Device) != nil || !slices.Contains(domain.DeviceTypes, kind) ||
+		domain.ValidateID("", r.Transport) != nil || r.Number < 0 || r.Since <= 0 {
 		return "", s, false
 	}
 	return node, domain.OnlineSession{
-		App: user.App, User: user.Num, ID: id, Device: domain.DeviceID(r.Device), Transport: r.Transport,
+		App: user.App, User: user.Num, ID: id, Device: domain.DeviceID(r.Device), Type: kind, Transport: r.Transport,
 		Number: r.Number, Since: time.UnixMilli(r.Since).UTC(),
 	}, true
 }

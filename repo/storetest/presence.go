@@ -16,7 +16,6 @@ func presenceTests() map[string]func(*world) {
 		"Presence_DeletedUsersAreAbsent":                     seenDeletedUser,
 		"Presence_ManyAreSavedAtOnce":                        seenMany,
 		"Presence_ConcurrentSavesEndAtTheLatest":             seenConcurrent,
-		"Presence_TypesOfDevicesAreRead":                     seenTypes,
 	}
 }
 
@@ -142,12 +141,4 @@ func seenConcurrent(w *world) {
 	w.same("phone", w.deviceSeen(users[0], "phone"), want)
 	w.same("laptop", w.deviceSeen(users[1], "laptop"), want)
 	w.same("bob", w.lastSeen("bob")["bob"].At, want)
-}
-
-func seenTypes(w *world) {
-	alice := w.user("alice")
-	w.device(alice, "phone")
-	got, err := w.store.DeviceTypes(w.ctx, w.app.Num, []domain.DeviceID{"phone", "ghost"})
-	w.ok(err)
-	w.same("types", got, map[domain.DeviceID]domain.DeviceType{"phone": "ios"})
 }

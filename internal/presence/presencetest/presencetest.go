@@ -59,7 +59,7 @@ func (p *pair) options(ear *Ear) presence.Options { return Options(p.T, p.store,
 // Session is one of a registered device; user and number tell it from others.
 func Session(user domain.UserNum, id string, number int64) domain.OnlineSession {
 	return domain.OnlineSession{
-		App: 1, User: user, ID: id, Device: domain.DeviceID("device-" + id), Transport: "websocket", Number: number,
+		App: 1, User: user, ID: id, Device: domain.DeviceID("device-" + id), Type: "ios", Transport: "websocket", Number: number,
 		Since: time.UnixMilli(1_700_000_000_000 + number).UTC(),
 	}
 }
@@ -118,7 +118,7 @@ func nobody(t *testing.T, p *pair) {
 
 func entered(t *testing.T, p *pair) {
 	phone, passing := Session(7, "s1", 1<<53+1), Session(7, "s2", 0)
-	passing.Transport, passing.Since = "tcp", phone.Since.Add(time.Second)
+	passing.Type, passing.Transport, passing.Since = "other", "tcp", phone.Since.Add(time.Second)
 	p.a.Enter(phone)
 	p.b.Enter(passing)
 	for _, node := range []presence.Presence{p.a, p.b} {
