@@ -72,7 +72,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, workload func(context.
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
 	results, err := workload(ctx)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && len(results) > 0 {
 		fmt.Fprintln(io.err, "gim: interrupted; the figures are those of the time until then")
 	}
 	if f.JSON {

@@ -34,6 +34,9 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 	over()
 	shown()
 	ended := time.Now()
+	if err == nil {
+		err = f.lastPing(ctx)
+	}
 	if ctx.Err() != nil {
 		err = nil // an interruption is no fault of the server's
 	}

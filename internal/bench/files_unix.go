@@ -17,9 +17,13 @@ func checkFiles(connections int) error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return nil //nolint:nilerr // then the run will show it
 	}
-	if need := uint64(connections) + sparedFiles; limit.Cur < need { //nolint:gosec // not negative
+	return enoughFiles(uint64(limit.Cur), connections) //nolint:unconvert // signed on some systems
+}
+
+func enoughFiles(limit uint64, connections int) error {
+	if need := uint64(connections) + sparedFiles; limit < need { //nolint:gosec // not negative
 		return fmt.Errorf("%d connections need %d open files and this process may have %d: "+
-			"raise the limit (ulimit -n %d), of the server too", connections, need, limit.Cur, need)
+			"raise the limit (ulimit -n %d), of the server too", connections, need, limit, need)
 	}
 	return nil
 }

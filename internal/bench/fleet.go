@@ -22,9 +22,12 @@ type fleet struct {
 	stop    context.CancelFunc
 	ending  atomic.Bool // from now on connections end because we want it
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards members and heartbeat
 	members   []*member
 	heartbeat time.Duration
+
+	silent   atomic.Int64  // members that have not answered the last ping yet
+	answered chan struct{} // capacity 1: all have
 
 	broken context.Context // ends, with the reason as its cause, when a connection ends by itself
 	fail   context.CancelCauseFunc
@@ -36,17 +39,21 @@ type member struct {
 	conn    *client.Conn
 	loops   []*loop                // those whose messages arrive here; loops[0] is of sender first
 	replies chan *wire.ServerFrame // of a member that sends, capacity 1; nil for others
-	run     *run
+	fleet   *fleet
 }
 
 // parallelConnects bounds how many connections are opened or closed at a time.
 const parallelConnects = 64
 
-// pingID is the id of frames that nobody waits for.
-const pingID = 1
+// Ids of frames. Those of messages count up from firstSendID.
+const (
+	pingID      = 2 // 1 is the sign-in's; nobody waits for the answer
+	lastPingID  = 3
+	firstSendID = 4
+)
 
 func (r *run) newFleet() *fleet {
-	f := &fleet{run: r}
+	f := &fleet{run: r, answered: make(chan struct{}, 1)}
 	f.broken, f.fail = context.WithCancelCause(context.Background())
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop = stop
@@ -68,7 +75,7 @@ func (f *fleet) connect(ctx context.Context, members []*member, transport func(*
 			if err != nil {
 				return err
 			}
-			m.conn, m.run, m.seq = conn, f.run, in.GetHeadSeq()
+			m.conn, m.fleet, m.seq = conn, f, in.GetHeadSeq()
 			f.mu.Lock()
 			f.members = append(f.members, m)
 			f.heartbeat = time.Duration(in.GetHeartbeatMs()) * time.Millisecond
@@ -154,18 +161,44 @@ func (f *fleet) keepAlive(ctx context.Context) {
 			due += float64(len(members)) * min(1, now.Sub(last).Seconds()/heartbeat.Seconds())
 			last = now
 			for ; due >= 1; due-- {
-				f.ping(ctx, members[next%len(members)])
+				// When it fails the connection is over, which its reader reports.
+				_ = f.ping(ctx, members[next%len(members)], pingID)
 				next++
 			}
 		}
 	}
 }
 
-func (f *fleet) ping(ctx context.Context, m *member) {
+func (f *fleet) ping(ctx context.Context, m *member, id uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	// When it fails the connection is over, which its reader reports.
-	_ = m.conn.Write(ctx, &wire.ClientFrame{Id: pingID, Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}})
+	return m.conn.Write(ctx, &wire.ClientFrame{Id: id, Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}})
+}
+
+// lastPing waits until every connection has answered once more. What the server
+// had still to push, and should not have, has come by then.
+func (f *fleet) lastPing(ctx context.Context) error {
+	f.silent.Store(int64(len(f.members)))
+	pings, pingCtx := errgroup.WithContext(ctx)
+	pings.SetLimit(parallelConnects)
+	for _, m := range f.members {
+		pings.Go(func() error { return f.ping(pingCtx, m, lastPingID) })
+	}
+	if err := pings.Wait(); err != nil {
+		return fmt.Errorf("ping at the end: %w", err)
+	}
+	patience := time.NewTimer(f.run.o.Patience)
+	defer patience.Stop()
+	select {
+	case <-f.answered:
+		return nil
+	case <-patience.C:
+		return fmt.Errorf("%d connections did not answer a ping at the end within %s", f.silent.Load(), f.run.o.Patience)
+	case <-f.broken.Done():
+		return context.Cause(f.broken)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // take judges a frame.
@@ -176,7 +209,7 @@ func (m *member) take(f *wire.ServerFrame) {
 		for _, msg := range body.Push.GetMessages() {
 			m.receive(msg, now)
 		}
-		m.run.progress.done.Add(int64(len(body.Push.GetMessages())))
+		m.fleet.run.progress.done.Add(int64(len(body.Push.GetMessages())))
 	case *wire.ServerFrame_Sent:
 		if m.stored { // it stands in the place of the push of this message
 			m.place(body.Sent.GetSeq(), body.Sent.GetConversationSeq())
@@ -184,6 +217,10 @@ func (m *member) take(f *wire.ServerFrame) {
 		m.reply(f)
 	case *wire.ServerFrame_Error:
 		m.reply(f)
+	case *wire.ServerFrame_Pong:
+		if f.GetId() == lastPingID && m.fleet.silent.Add(-1) == 0 {
+			m.fleet.answered <- struct{}{}
+		}
 	}
 }
 

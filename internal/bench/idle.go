@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,8 +12,9 @@ import (
 
 // IdleOptions are what Idle needs besides.
 type IdleOptions struct {
-	Connections []int  // how many are open at the same time, a round for each
-	AdminURL    string // of the server's admin listener, to collect garbage before memory is read; may be ""
+	Connections []int         // how many are open at the same time, a round for each
+	AdminURL    string        // of the server's admin listener, to collect garbage before memory is read; may be ""
+	Settle      time.Duration // at most this long is waited for the server to come to rest; 0 is 10 seconds
 }
 
 // IdleResult is what many connections cost on which nothing happens.
@@ -33,7 +35,7 @@ func Idle(ctx context.Context, o Options, idle IdleOptions) ([]Result, error) {
 		return nil, fmt.Errorf("%v is no number of connections to open", idle.Connections)
 	}
 	return rounds(ctx, o, [][]int{levels}, func(r *run, ctx context.Context, levels []int) ([]Result, error) {
-		return r.idle(ctx, levels, idle.AdminURL)
+		return r.idle(ctx, levels, idle)
 	})
 }
 
@@ -44,22 +46,23 @@ type standing struct {
 	users  []string
 	loop   *loop // of the business, which sends to each
 	admin  string
+	rest   time.Duration // at most, to come to rest
 	before memory
 	rounds int64
 }
 
-func (r *run) idle(ctx context.Context, levels []int, adminURL string) (results []Result, err error) {
+func (r *run) idle(ctx context.Context, levels []int, o IdleOptions) (results []Result, err error) {
 	most := levels[len(levels)-1]
 	if err := checkFiles(most); err != nil {
 		return nil, err
 	}
-	s := &standing{run: r, fleet: r.newFleet(), loop: r.newLoop(0, "the business", most), admin: adminURL}
+	s := &standing{run: r, fleet: r.newFleet(), loop: r.newLoop(0, "the business", most), admin: o.AdminURL, rest: cmp.Or(o.Settle, settleMost)}
 	s.loop.apart = true
 	defer s.fleet.close()
 	if s.users, err = r.newUsers(ctx, most); err != nil {
 		return nil, err
 	}
-	if s.before, err = readMemory(ctx, r.o.PIDs, adminURL); err != nil {
+	if s.before, err = readMemory(ctx, r.o.PIDs, s.admin); err != nil {
 		return nil, err
 	}
 	for _, n := range levels {
@@ -75,6 +78,9 @@ func (r *run) idle(ctx context.Context, levels []int, adminURL string) (results 
 		if err != nil || ctx.Err() != nil {
 			break
 		}
+	}
+	if err == nil && ctx.Err() == nil {
+		err = s.fleet.lastPing(ctx)
 	}
 	if len(results) > 0 {
 		s.judge(&results[len(results)-1])
@@ -132,7 +138,7 @@ func (s *standing) settle(ctx context.Context) error {
 	shown := s.run.progress.watch("waiting for the server to come to rest", "messages")
 	defer shown()
 	last, quiet := int64(0), 0
-	for end := time.Now().Add(settleMost); quiet < 2 && time.Now().Before(end) && ctx.Err() == nil; {
+	for end := time.Now().Add(s.rest); quiet < 2 && time.Now().Before(end) && ctx.Err() == nil; {
 		now, err := readMemory(ctx, s.run.o.PIDs, s.admin)
 		if err != nil {
 			return err

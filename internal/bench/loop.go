@@ -156,5 +156,5 @@ func (l *loop) frame(n int64, content []byte, id string) *wire.ClientFrame {
 		persist := false
 		send.Persist = &persist
 	}
-	return &wire.ClientFrame{Id: pingID + 1 + uint64(n), Body: &wire.ClientFrame_Send{Send: send}} //nolint:gosec // counts up from 0
+	return &wire.ClientFrame{Id: firstSendID + uint64(n), Body: &wire.ClientFrame_Send{Send: send}} //nolint:gosec // counts up from 0
 }

@@ -237,7 +237,7 @@ func (r *reading) restPage(ctx context.Context) (more bool, err error) {
 
 func (r *reading) framePage(ctx context.Context, conn *client.Conn) (more bool, err error) {
 	limit := int32(syncPage)
-	ask := &wire.ClientFrame{Id: pingID + 1, Body: &wire.ClientFrame_Sync{Sync: &wire.Sync{After: r.seq, Limit: &limit}}}
+	ask := &wire.ClientFrame{Id: firstSendID, Body: &wire.ClientFrame_Sync{Sync: &wire.Sync{After: r.seq, Limit: &limit}}}
 	if err := conn.Write(ctx, ask); err != nil {
 		return false, err
 	}
@@ -275,7 +275,20 @@ func (r *reading) replay(ctx context.Context, conn *client.Conn) error {
 		r.entries(f.GetPush().GetMessages())
 		r.alive()
 	}
-	return nil
+	// What is pushed besides, and should not be, comes before the answer to a ping.
+	if err := conn.Write(ctx, &wire.ClientFrame{Id: lastPingID, Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}}); err != nil {
+		return err
+	}
+	for {
+		f, err := conn.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if f.GetPong() != nil {
+			return nil
+		}
+		r.entries(f.GetPush().GetMessages())
+	}
 }
 
 func (r *reading) entries(messages []*wire.Message) {

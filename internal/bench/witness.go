@@ -105,9 +105,10 @@ func (w *witness) saw(s stamp, seq, conv int64) (fresh bool) {
 	switch {
 	case late:
 		delete(t.missing, s.number)
-		w.seqGap, w.convGap = max(0, w.seqGap-1), max(0, w.convGap-1)
-		w.Disorder++
 		w.note("%s got message %d of sender %d after later ones", w.user, s.number, s.sender)
+		if w.place(seq, conv) {
+			w.Disorder++
+		}
 		return true
 	case s.number < t.next:
 		w.Doubled++
@@ -127,23 +128,33 @@ func (w *witness) saw(s stamp, seq, conv int64) (fresh bool) {
 }
 
 // place judges where a message stands in the log and in the conversation.
-func (w *witness) place(seq, conv int64) {
+func (w *witness) place(seq, conv int64) (inOrder bool) {
 	if !w.stored {
-		if seq != 0 {
+		if inOrder = seq == 0; !inOrder {
 			w.Disorder++
 			w.note("%s got entry %d of the log for a message that is not stored", w.user, seq)
 		}
-		return
+		return inOrder
 	}
-	if seq <= w.seq || conv <= w.conv {
+	if inOrder = seq > w.seq && conv > w.conv; !inOrder {
 		w.Disorder++
 		w.note("%s got entry %d of its log, place %d of the conversation, after entry %d, place %d", w.user, seq, conv, w.seq, w.conv)
 	}
-	w.seqGap += max(0, seq-w.seq-1)
-	if w.conv > 0 {
-		w.convGap += max(0, conv-w.conv-1)
+	if w.conv == 0 {
+		w.conv = conv - 1
 	}
-	w.seq, w.conv = max(w.seq, seq), max(w.conv, conv)
+	w.seqGap, w.seq = follow(w.seqGap, w.seq, seq)
+	w.convGap, w.conv = follow(w.convGap, w.conv, conv)
+	return inOrder
+}
+
+// follow counts the places that were left out up to last, when at comes next. A
+// place before last fills one of them.
+func follow(gap, last, at int64) (newGap, newLast int64) {
+	if at < last {
+		return max(0, gap-1), last
+	}
+	return gap + max(0, at-last-1), at
 }
 
 // foreign judges a message that no sender of the run sent.
