@@ -13,15 +13,13 @@ import (
 	"time"
 
 	"github.com/gim-im/gim/internal/bench"
-	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/gimtest"
-	"github.com/gim-im/gim/wire"
 )
 
 // unlimited starts a gim without a limit for sends, with an app for a run.
 func unlimited(t *testing.T) (g *gimtest.Gim, environ []string) {
 	t.Helper()
-	g = gimtest.Start(t, gimtest.Options{Configure: func(c *config.Config) { c.RateLimitSends = 0 }})
+	g = gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
 	return g, []string{"GIM_APP_KEY=" + g.NewApp(t, "shop").Key, "GIM_URL=" + g.URL}
 }
 
@@ -51,12 +49,12 @@ func TestBench_ExitsWithOneWhenSomethingWasDoubled(t *testing.T) {
 	t.Parallel()
 	g, environ := unlimited(t)
 	var seen atomic.Int64
-	url := g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
-		return func(f *wire.ServerFrame) []*wire.ServerFrame {
+	url := g.Proxy(t, func() func(*gimtest.Frame) []*gimtest.Frame {
+		return func(f *gimtest.Frame) []*gimtest.Frame {
 			if f.GetPush() != nil && seen.Add(1) == 10 {
-				return []*wire.ServerFrame{f, f}
+				return []*gimtest.Frame{f, f}
 			}
-			return []*wire.ServerFrame{f}
+			return []*gimtest.Frame{f}
 		}
 	})
 	got := gim(t, "", environ, "bench", "--url="+url, "--in-flight=1", "--duration=1s", "--json")

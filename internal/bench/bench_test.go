@@ -10,7 +10,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gim-im/gim/internal/bench"
-	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/gimtest"
 	"github.com/gim-im/gim/internal/testserver"
 )
@@ -21,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(testserver.Closing(m)) }
 // options for a short run on it.
 func start(t *testing.T) (*gimtest.Gim, bench.Options) {
 	t.Helper()
-	g := gimtest.Start(t, gimtest.Options{Configure: func(c *config.Config) { c.RateLimitSends = 0 }})
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
 	return g, bench.Options{
 		URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket,
 		Duration: 200 * time.Millisecond, WarmUp: 20 * time.Millisecond,
@@ -117,7 +116,7 @@ func TestIdle(t *testing.T) {
 // server gives them up after 2.5 heartbeats.
 func TestIdle_OutlivesTheHeartbeat(t *testing.T) {
 	t.Parallel()
-	g := gimtest.Start(t, gimtest.Options{Configure: func(c *config.Config) { c.Heartbeat = 200 * time.Millisecond }})
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.Heartbeat = 200 * time.Millisecond }})
 	o := bench.Options{URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket, Duration: 1500 * time.Millisecond}
 	results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{3}})
 	good(t, 1, results, err)
@@ -155,7 +154,7 @@ func TestGroup_TooLargeForTheAppSaysWhatToDo(t *testing.T) {
 
 func TestSingle_OnAServerThatLimitsTheRateSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	g := gimtest.Start(t, gimtest.Options{Configure: func(c *config.Config) { c.RateLimitSends = 1 }})
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 1 }})
 	key := g.NewApp(t, "shop").Key
 	for _, via := range []string{bench.WebSocket, bench.REST} {
 		_, err := bench.Single(t.Context(), bench.Options{URL: g.URL, AppKey: key, Via: via, Duration: time.Second}, []int{1})

@@ -17,13 +17,16 @@ import (
 	"github.com/gim-im/gim/wire"
 )
 
+// Frame is what a Proxy may change.
+type Frame = wire.ServerFrame
+
 // Proxy starts a server in front of g that passes everything on, except that
 // alter may change what clients are told over WebSocket in protobuf: it is given
 // every frame of g and returns what the client gets instead, which may be
 // nothing. It is called concurrently, but for one connection in order; state
 // per connection is what the maker returns. Proxy returns the address in place
 // of g.URL.
-func (g *Gim) Proxy(tb testing.TB, alter func() func(*wire.ServerFrame) []*wire.ServerFrame) string {
+func (g *Gim) Proxy(tb testing.TB, alter func() func(*Frame) []*Frame) string {
 	tb.Helper()
 	target, err := url.Parse(g.URL)
 	if err != nil {
@@ -46,7 +49,7 @@ func (g *Gim) Proxy(tb testing.TB, alter func() func(*wire.ServerFrame) []*wire.
 }
 
 // proxyWebSocket serves one connection until either side ends it.
-func (g *Gim) proxyWebSocket(w http.ResponseWriter, r *http.Request, alter func(*wire.ServerFrame) []*wire.ServerFrame) {
+func (g *Gim) proxyWebSocket(w http.ResponseWriter, r *http.Request, alter func(*Frame) []*Frame) {
 	front, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{wire.SubprotocolProto}})
 	if err != nil {
 		return // Accept has answered
@@ -68,7 +71,7 @@ func (g *Gim) proxyWebSocket(w http.ResponseWriter, r *http.Request, alter func(
 		pass(ctx, front, back, func(frame []byte) [][]byte { return [][]byte{frame} })
 	}()
 	pass(ctx, back, front, func(frame []byte) (out [][]byte) {
-		f := new(wire.ServerFrame)
+		f := new(Frame)
 		if proto.Unmarshal(frame, f) != nil {
 			return [][]byte{frame}
 		}
