@@ -118,7 +118,6 @@ func (r *run) fill(ctx context.Context, clients, messages int) (*logs, error) {
 type reading struct {
 	witness
 	logs  *logs
-	head  int64  // of the log; 0 is not known yet
 	read  int64  // messages
 	alive func() // puts off giving up
 }
