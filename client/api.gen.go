@@ -19,6 +19,24 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AppSettingsOnlineYields.
+const (
+	Newest AppSettingsOnlineYields = "newest"
+	Oldest AppSettingsOnlineYields = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the AppSettingsOnlineYields enum.
+func (e AppSettingsOnlineYields) Valid() bool {
+	switch e {
+	case Newest:
+		return true
+	case Oldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentType.
 const (
 	Command  ContentType = "command"
@@ -294,9 +312,21 @@ type AppList struct {
 
 // AppSettings defines model for AppSettings.
 type AppSettings struct {
+	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
+	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
+
 	// MaxGroupMembers Of a normal group.
 	MaxGroupMembers *int `json:"max_group_members,omitempty"`
+
+	// MaxOnlinePerType Registered devices of one type, such as `ios`, that a user may have connected at a time; 0 is no limit.
+	MaxOnlinePerType *int `json:"max_online_per_type,omitempty"`
+
+	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
 }
+
+// AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+type AppSettingsOnlineYields string
 
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·

@@ -103,17 +103,20 @@ func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.Si
 	if err := c.Write(ctx, &wire.ClientFrame{Id: 1, Body: &wire.ClientFrame_SignIn{SignIn: in}}); err != nil {
 		return nil, err
 	}
-	f, err := c.Read(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := c.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case f.GetSignedIn() != nil:
+			return f.GetSignedIn(), nil
+		case f.GetError() != nil:
+			return nil, fmt.Errorf("sign in: %s: %s", f.GetError().GetCode(), f.GetError().GetMessage())
+		case f.GetClosing() == nil: // else the connection is about to end
+			return nil, errors.New("sign in: the server answered with another frame")
+		}
 	}
-	switch {
-	case f.GetSignedIn() != nil:
-		return f.GetSignedIn(), nil
-	case f.GetError() != nil:
-		return nil, fmt.Errorf("sign in: %s: %s", f.GetError().GetCode(), f.GetError().GetMessage())
-	}
-	return nil, errors.New("sign in: the server answered with another frame")
 }
 
 // Close ends the connection.

@@ -49,13 +49,20 @@ func toAPIMember(m domain.Member) api.Member {
 }
 
 func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
-	return domain.AppPatch{Name: name, MaxGroupMembers: orZero(settings).MaxGroupMembers}
+	set := orZero(settings)
+	return domain.AppPatch{
+		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxDevicesPerUser: set.MaxDevicesPerUser,
+		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
+	}
 }
 
 func toAPIApp(a domain.App) api.App {
 	return api.App{
 		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
-		Settings: api.AppSettings{MaxGroupMembers: &a.Settings.MaxGroupMembers},
+		Settings: api.AppSettings{
+			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
+			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
+		},
 	}
 }
 

@@ -25,12 +25,13 @@ func connect(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 	accepted, over := make(chan *conn, 1), make(chan struct{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &conn{enc: enc}
-		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{enc.String()}, OnPingReceived: c.notePing})
+		answer := &lean{ResponseWriter: w}
+		ws, err := websocket.Accept(answer, r, &websocket.AcceptOptions{Subprotocols: []string{enc.String()}, OnPingReceived: c.notePing})
 		if err != nil {
 			t.Errorf("accept: %v", err)
 			return
 		}
-		c.open(ws)
+		c.open(ws, answer.conn)
 		accepted <- c
 		<-over
 	}))

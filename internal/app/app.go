@@ -33,19 +33,21 @@ type Options struct {
 	Demo func(Demo)
 }
 
-// Addrs are the addresses that an App listens on, with real ports.
+// Addrs are the addresses that an App listens on, with real ports; those of roles
+// that it does not play are empty.
 type Addrs struct {
-	REST  string `json:"rest"`
+	REST  string `json:"rest,omitempty"`
+	TCP   string `json:"tcp,omitempty"`
 	Admin string `json:"admin"`
 }
 
 // App is one gim.
 type App struct {
 	Options
-	rest, admin net.Listener
-	health      health
-	metrics     *metrics.Metrics
-	started     sync.Once
+	rest, tcp, admin net.Listener // rest and tcp are nil without their roles
+	health           health
+	metrics          *metrics.Metrics
+	started          sync.Once
 }
 
 // errRunTwice is what a second Run gets.
@@ -61,24 +63,42 @@ func New(o Options) (*App, error) {
 		o.Clock = domain.SystemClock{}
 	}
 	a := &App{Options: o, metrics: metrics.New()}
-	ctx := context.Background() // a listener on an address, not a name, does not wait
-	var err error
-	if a.rest, err = listen(ctx, "rest-addr", o.Config.RESTAddr); err != nil {
-		return nil, err
+	return a, a.listen()
+}
+
+// listen takes the listeners of the roles, all or none.
+func (a *App) listen() error {
+	c := &a.Config
+	for _, l := range []struct {
+		to            *net.Listener
+		setting, addr string
+		wanted        bool
+	}{
+		{&a.rest, "rest-addr", c.RESTAddr, c.Has(config.RoleREST) || c.Has(config.RoleWS)},
+		{&a.tcp, "tcp-addr", c.TCP.Addr, c.Has(config.RoleTCP)},
+		{&a.admin, "admin-addr", c.AdminAddr, true},
+	} {
+		if !l.wanted {
+			continue
+		}
+		var err error
+		// An address, not a name, needs no time.
+		if *l.to, err = listen(context.Background(), l.setting, l.addr); err != nil {
+			return errors.Join(err, a.Close())
+		}
 	}
-	if a.admin, err = listen(ctx, "admin-addr", o.Config.AdminAddr); err != nil {
-		return nil, errors.Join(err, a.rest.Close())
-	}
-	return a, nil
+	return nil
 }
 
 // Addrs returns where the App listens.
 func (a *App) Addrs() Addrs {
-	return Addrs{REST: a.rest.Addr().String(), Admin: a.admin.Addr().String()}
+	return Addrs{REST: addrOf(a.rest), TCP: addrOf(a.tcp), Admin: addrOf(a.admin)}
 }
 
 // Close gives back the listeners of an App that was never run.
-func (a *App) Close() error { return errors.Join(a.rest.Close(), a.admin.Close()) }
+func (a *App) Close() error {
+	return errors.Join(closeListener(a.rest), closeListener(a.tcp), closeListener(a.admin))
+}
 
 // Run opens the store and the bus, serves until ctx ends or something breaks,
 // and drains. It returns nil after a drain, when all goroutines are gone. The
@@ -130,7 +150,12 @@ func (a *App) serve(ctx context.Context, n *node) error {
 	draining, startDraining := context.WithCancel(context.WithoutCancel(ctx))
 	defer startDraining()
 	rest := newServer(ctx, limitBodyTime(endPolls(draining, n.handler)), a.Logger)
-	group.Go(func() error { return serve(rest, a.rest) })
+	if a.rest != nil {
+		group.Go(func() error { return serve(rest, a.rest) })
+	}
+	if a.tcp != nil {
+		group.Go(func() error { return n.tcp.Serve(a.tcp) })
+	}
 
 	a.health.set(phaseServing)
 	a.announce(ctx, n)
@@ -161,7 +186,7 @@ var errStuck = errors.New("the store has not finished within --drain-timeout")
 
 func (a *App) announce(ctx context.Context, n *node) {
 	addrs := a.Addrs()
-	a.Logger.InfoContext(ctx, "accepting work", slog.String("rest", addrs.REST), slog.String("admin", addrs.Admin),
+	a.Logger.InfoContext(ctx, "accepting work", slog.String("rest", addrs.REST), slog.String("tcp", addrs.TCP), slog.String("admin", addrs.Admin),
 		slog.Any("roles", a.Config.Roles), slog.String("bus", n.busKind))
 	if a.Ready != nil {
 		a.Ready(addrs)
@@ -176,10 +201,14 @@ func (a *App) announce(ctx context.Context, n *node) {
 func (a *App) drain(ctx context.Context, n *node, rest *http.Server) (finished bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.DrainTimeout-drainReserve(a.Config.DrainTimeout))
 	defer cancel()
+	_ = closeListener(a.tcp) // nobody comes in any more
 	var connections sync.WaitGroup
 	connections.Go(func() { n.gateway.Drain(ctx) }) // ends with ctx at the latest
 	finished = shutdown(ctx, rest)
 	connections.Wait()
+	if n.tcp != nil {
+		n.tcp.Close()
+	}
 	return finished
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/gim-im/gim/internal/ratelimit"
 	"github.com/gim-im/gim/realtime"
 	"github.com/gim-im/gim/repo"
+	"github.com/gim-im/gim/tcpgw"
 	"github.com/gim-im/gim/web"
 	"github.com/gim-im/gim/wire"
 )
@@ -30,6 +31,7 @@ type node struct {
 	busKind string // memory or redis
 	hub     *gateway.Hub
 	gateway *gateway.Gateway
+	tcp     *tcpgw.Server // nil without its role
 	watcher *auth.Watcher
 	uses    useCases
 	demo    *demo // nil without --demo
@@ -155,6 +157,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
 		Limiter: limitCounter{limiter, a.metrics}, IDs: ids, Clock: a.Clock,
+		Signals: n.bus, SignalLimiter: limitCounter{ratelimit.New(float64(sends), burstFactor*sends, a.Clock), a.metrics},
 	})
 	return nil
 }
@@ -164,8 +167,29 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 		Hub: n.hub, Auth: authenticator, Messages: n.uses.messenger, Devices: n.uses.devices, Store: n.store,
 		IDs: auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
 		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
+		MaxPerAddress: a.Config.MaxConnectionsPerAddress, MaxPerApp: a.Config.MaxConnectionsPerApp,
 	})
+	if err != nil || !a.Config.Has(config.RoleTCP) {
+		return err
+	}
+	n.tcp, err = a.newTCP(n.gateway)
 	return err
+}
+
+// newTCP makes the transport for native apps.
+func (a *App) newTCP(g *gateway.Gateway) (*tcpgw.Server, error) {
+	c := &a.Config
+	o := tcpgw.Options{Gateway: g, Logger: a.Logger, Metrics: a.metrics, OpeningTimeout: c.SignInTimeout}
+	var err error
+	if o.ProxyFrom, err = c.Proxies(); err != nil {
+		return nil, err
+	}
+	if c.TLSCert != "" {
+		if o.TLS, err = tcpgw.NewTLS(c.TLSCert, c.TLSKey, a.Logger); err != nil {
+			return nil, fmt.Errorf("--tcp-tls-cert: %w", err)
+		}
+	}
+	return tcpgw.New(o)
 }
 
 // wireHandlers makes the handler of the REST listener.
@@ -179,7 +203,9 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		}
 	}
 	if !a.Config.Has(config.RoleREST) {
-		n.handler = onlyAt("/v1/ws", ws)
+		if ws != nil {
+			n.handler = onlyAt("/v1/ws", ws)
+		}
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{

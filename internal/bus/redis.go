@@ -129,6 +129,9 @@ func (r *Redis) Publish(deliveries []domain.Delivery) {
 	}
 }
 
+// PublishSignal implements [Bus].
+func (r *Redis) PublishSignal(s *domain.Signal) { r.PublishEvents(signalEvents(s)) }
+
 // PublishEvents implements [Bus].
 func (r *Redis) PublishEvents(events []*wire.Event) {
 	r.local.PublishEvents(events)

@@ -31,18 +31,31 @@ type Storage struct {
 
 // Network says what gim listens on and how nodes reach each other.
 type Network struct {
-	Roles          []string `name:"roles" default:"rest,ws" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket)."`
+	Roles          []string `name:"roles" default:"rest,ws,tcp" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket), tcp (raw TCP for native apps)."`
 	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket; port 0 takes a free one, an empty host means all interfaces."`
+	TCP            `embed:"" prefix:"tcp-"`
 	AdminAddr      string   `name:"admin-addr" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address for /livez, /readyz, /metrics and /debug/pprof. It asks for no credentials: keep it private."`
 	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself; the others are found at the next sync."`
 	AllowedOrigins []string `name:"allowed-origins" placeholder:"ORIGIN,..." help:"Other web sites whose pages may connect, like https://chat.example.com. The server's own pages always may."`
+}
+
+// TCP says how native apps connect.
+type TCP struct {
+	Addr      string   `name:"addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for native apps over raw TCP; port 0 takes a free one, an empty host means all interfaces."`
+	TLSCert   string   `name:"tls-cert" placeholder:"FILE" help:"PEM file with the certificate for --tcp-addr, and its chain. It is read again when it changes."`
+	TLSKey    string   `name:"tls-key" placeholder:"FILE" help:"PEM file with the private key of --tcp-tls-cert."`
+	Plain     bool     `name:"plain" help:"Serve --tcp-addr without TLS though it is not a loopback address: something in front of it encrypts, or nothing has to."`
+	ProxyFrom []string `name:"proxy-from" placeholder:"NETWORK,..." help:"Networks of the proxies in front of --tcp-addr, like 10.0.0.0/8. Connections from there have to begin with a header of the PROXY protocol, which names the client."`
 }
 
 // Access says who may do what, how often.
 type Access struct {
 	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
 	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 random bytes in hex or base64, from which gim derives the keys that sign its tokens. Without it one is made in the data directory."`
-	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off."`
+	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off. Signals have the same limit of their own."`
+
+	MaxConnectionsPerAddress int `name:"max-connections-per-address" default:"0" placeholder:"N" help:"Long connections that one address may have on this process, signed in or not; 0 is no limit. Behind a proxy all clients may have one address."`
+	MaxConnectionsPerApp     int `name:"max-connections-per-app" default:"0" placeholder:"N" help:"Long connections that may be signed in for one app on this process; 0 is no limit."`
 }
 
 // Timers are durations such as 30s, 1m30s or 500ms; none may be under 100ms.
@@ -58,10 +71,11 @@ type Logging struct {
 	LogFormat string `name:"log-format" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Form of the log, of: ${enum}. auto is text on a terminal and json elsewhere."`
 }
 
-// RoleREST and RoleWS are what a process may serve, in Network.Roles.
+// What a process may serve, in Network.Roles.
 const (
 	RoleREST = "rest"
 	RoleWS   = "ws"
+	RoleTCP  = "tcp"
 )
 
 // Default returns the settings of a gim that was told nothing.

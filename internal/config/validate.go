@@ -27,6 +27,7 @@ func (c *Config) Validate() error {
 		c.validateRoles(),
 		validateAddr("rest-addr", c.RESTAddr),
 		validateAddr("admin-addr", c.AdminAddr),
+		c.validateTCP(),
 		validateRedis(c.RedisURL),
 		validateOrigins(c.AllowedOrigins),
 		c.validateAccess(),
@@ -48,21 +49,51 @@ func (s Storage) validate() error {
 	return nil
 }
 
+// roles are all that a process may serve.
+var roles = []string{RoleREST, RoleWS, RoleTCP}
+
 func (c *Config) validateRoles() error {
 	if len(c.Roles) == 0 {
-		return wrong("roles", "must name at least one of rest, ws")
+		return wrong("roles", "must name at least one of %s", strings.Join(roles, ", "))
 	}
 	for i, role := range c.Roles {
 		switch {
-		case role == "tcp":
-			return wrong("roles", "this version has no tcp; allowed are rest, ws")
-		case role != RoleREST && role != RoleWS:
-			return wrong("roles", "knows no %q; allowed are rest, ws", role)
+		case !slices.Contains(roles, role):
+			return wrong("roles", "knows no %q; allowed are %s", role, strings.Join(roles, ", "))
 		case slices.Contains(c.Roles[:i], role):
 			return wrong("roles", "names %s twice", role)
 		}
 	}
 	return nil
+}
+
+func (c *Config) validateTCP() error {
+	problems := []error{validateAddr("tcp-addr", c.TCP.Addr)}
+	switch host, _, err := net.SplitHostPort(c.TCP.Addr); {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		problems = append(problems, wrong("tcp-tls-cert", "and --tcp-tls-key go together: give both or neither"))
+	case c.TLSCert != "" && c.Plain:
+		problems = append(problems, wrong("tcp-plain", "and --tcp-tls-cert exclude each other"))
+	case err == nil && c.Has(RoleTCP) && c.TLSCert == "" && !c.Plain && !isLoopback(host):
+		problems = append(problems, wrong("tcp-addr", "%q can be reached from other machines: give --tcp-tls-cert and --tcp-tls-key, or say --tcp-plain", c.TCP.Addr))
+	}
+	if _, err := c.TCP.Proxies(); err != nil {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// Proxies returns the networks of ProxyFrom.
+func (t TCP) Proxies() ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, len(t.ProxyFrom))
+	for i, text := range t.ProxyFrom {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, wrong("tcp-proxy-from", "must be networks like 10.0.0.0/8 or ::1/128; %q is not", text)
+		}
+		networks[i] = network
+	}
+	return networks, nil
 }
 
 func validateAddr(name, addr string) error {
@@ -118,6 +149,13 @@ func (c *Config) validateAccess() error {
 	}
 	if c.RateLimitSends < 0 || c.RateLimitSends > maxRatePerUser {
 		problems = append(problems, wrong("rate-limit-sends", "must be between 0 (no limit) and %d, not %d", maxRatePerUser, c.RateLimitSends))
+	}
+	for name, n := range map[string]int{
+		"max-connections-per-address": c.MaxConnectionsPerAddress, "max-connections-per-app": c.MaxConnectionsPerApp,
+	} {
+		if n < 0 {
+			problems = append(problems, wrong(name, "must not be negative; 0 is no limit"))
+		}
 	}
 	return errors.Join(problems...)
 }
