@@ -93,17 +93,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // unknown where the listener is none of TCP
 	ctx := domain.WithRequest(context.Background(), domain.RequestOf(r.Context()))
 	// The connection outlives the request, whose memory and stack it does not need.
-	go s.serve(ctx, c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()}) // ends with the connection
+	s.Gateway.Start(ctx, c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()}, s.count(c.enc))
 }
 
-func (s *server) serve(ctx context.Context, c *conn, peer gateway.Peer) {
-	defer c.Close(0, 0)
-	if s.Metrics != nil {
-		open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(c.enc.String(), "gim.v1."))
-		open.Inc()
-		defer open.Dec()
+// count counts an open connection until over is called.
+func (s *server) count(enc wire.Encoding) (over func()) {
+	if s.Metrics == nil {
+		return func() {}
 	}
-	s.Gateway.Serve(ctx, c, peer)
+	open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(enc.String(), "gim.v1."))
+	open.Inc()
+	return open.Dec
 }
 
 // isHandshake reports whether a request opens a WebSocket. The library checks the

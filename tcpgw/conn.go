@@ -25,12 +25,14 @@ const (
 // conn is a TCP connection as the gateway sees it.
 type conn struct {
 	net.Conn
-	frameTimeout time.Duration
+	o *Options
 
 	reading sync.Mutex // held while reading; guards what follows
-	decoder *wire.Decoder
-	sniffed bool // the first bytes were looked at
-	begun   bool // a frame has, and its deadline is set
+	decoder wire.Decoder
+	sniffed bool      // the first bytes were looked at
+	bound   bound     // what the deadline of reads is for
+	set     time.Time // when it was set
+	active  bool      // a frame has come since the connection was idle
 
 	writing sync.Mutex // held while writing; guards gone
 	gone    bool       // the last frame was written
@@ -41,8 +43,19 @@ type conn struct {
 
 var _ gateway.Conn = (*conn)(nil)
 
-func newConn(c net.Conn, frameTimeout time.Duration) *conn {
-	return &conn{Conn: c, frameTimeout: frameTimeout, decoder: wire.NewDecoder(wire.MaxFrameBytes)}
+// bound is what a read may end for before anything comes.
+type bound uint8
+
+const (
+	unbound bound = iota
+	byFrame       // a frame has begun, and has to arrive
+	byIdle        // the connection is to become idle
+)
+
+func newConn(c net.Conn, o *Options) *conn {
+	made := &conn{Conn: c, o: o}
+	made.decoder.Init(wire.MaxFrameBytes)
+	return made
 }
 
 // Encoding implements gateway.Conn.
@@ -58,10 +71,10 @@ func (c *conn) ReadFrame() ([]byte, error) {
 	for {
 		frame, ok, err := c.decoder.Next()
 		if ok || err != nil {
-			c.bound(false)
+			c.active = true
 			return frame, err
 		}
-		c.bound(c.decoder.Buffered() > 0)
+		c.expect()
 		if err := c.decoder.Fill(c.Conn); err != nil {
 			return nil, c.explain(err)
 		}
@@ -71,30 +84,43 @@ func (c *conn) ReadFrame() ([]byte, error) {
 	}
 }
 
-// bound gives a frame that has begun a time to arrive in, and an idle connection
-// none.
-func (c *conn) bound(begun bool) {
-	if begun == c.begun {
+// expect sets the deadline for what is read next. It is not set again for every
+// frame: a connection becomes idle half of the time earlier or later.
+func (c *conn) expect() {
+	want, in := unbound, time.Duration(0)
+	switch {
+	case c.decoder.Buffered() > 0:
+		want, in = byFrame, c.o.FrameTimeout
+	case c.active:
+		want, in = byIdle, c.o.IdleAfter
+	}
+	now := time.Now()
+	if want == c.bound && (want != byIdle || now.Sub(c.set) < in/2) {
 		return
 	}
-	c.begun = begun
+	c.bound, c.set = want, now
+	var deadline time.Time
+	if want != unbound {
+		deadline = now.Add(in)
+	}
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
-	switch {
-	case c.leaving:
-	case begun:
-		_ = c.SetReadDeadline(time.Now().Add(c.frameTimeout)) // a closed connection says so when it is read
-	default:
-		_ = c.SetReadDeadline(time.Time{}) // likewise
+	if !c.leaving {
+		_ = c.SetReadDeadline(deadline) // a closed connection says so when it is read
 	}
 }
 
-// explain tells the other side when it was too slow.
+// explain says what an error of a read means.
 func (c *conn) explain(err error) error {
-	if c.begun && errors.Is(err, os.ErrDeadlineExceeded) && !c.isLeaving() {
-		return domain.Failure(domain.CodeBadRequest, "A frame that has begun must be complete within %s.", c.frameTimeout)
+	if !errors.Is(err, os.ErrDeadlineExceeded) || c.isLeaving() {
+		return err
 	}
-	return err
+	if c.bound == byIdle {
+		c.active = false
+		c.decoder.Rest()
+		return gateway.ErrIdle
+	}
+	return domain.Failure(domain.CodeBadRequest, "A frame that has begun must be complete within %s.", c.o.FrameTimeout)
 }
 
 func (c *conn) isLeaving() bool {
@@ -213,11 +239,4 @@ func (b *buffers) put(buf *[]byte) {
 		*buf = (*buf)[:0]
 		b.pool.Put(buf)
 	}
-}
-
-// release gives back what the decoder has borrowed, when nobody reads any more.
-func (c *conn) release() {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	c.decoder.Close()
 }

@@ -22,6 +22,7 @@ const transport = "tcp"
 const (
 	defaultFrameTimeout   = 10 * time.Second
 	defaultOpeningTimeout = 10 * time.Second
+	defaultIdleAfter      = 5 * time.Second
 
 	minBackoff = 5 * time.Millisecond
 	maxBackoff = time.Second
@@ -41,12 +42,14 @@ type Options struct {
 
 	OpeningTimeout time.Duration    // of TLS and of the PROXY header; 0 means 10 s
 	FrameTimeout   time.Duration    // for a frame that has begun to arrive; 0 means 10 s
+	IdleAfter      time.Duration    // without a frame, when memory is given back; 0 means 5 s
 	Metrics        *metrics.Metrics // nil counts nothing
 }
 
 // Server accepts connections. Its methods may be called concurrently.
 type Server struct {
-	o Options
+	o    Options
+	over func() // called when a connection that the gateway served is gone
 
 	mu      sync.Mutex // guards what follows
 	opening map[net.Conn]struct{}
@@ -65,7 +68,15 @@ func New(o Options) (*Server, error) {
 	if o.FrameTimeout <= 0 {
 		o.FrameTimeout = defaultFrameTimeout
 	}
-	return &Server{o: o, opening: make(map[net.Conn]struct{})}, nil
+	if o.IdleAfter <= 0 {
+		o.IdleAfter = defaultIdleAfter
+	}
+	s := &Server{o: o, opening: make(map[net.Conn]struct{})}
+	s.over = func() {
+		s.count(-1)
+		s.conns.Done()
+	}
+	return s, nil
 }
 
 // Serve accepts connections from l until that is closed, and returns nil then.
@@ -111,29 +122,30 @@ func (s *Server) start(c net.Conn) {
 		return
 	}
 	s.opening[c] = struct{}{}
-	s.conns.Go(func() { s.handle(c) }) // ends with the connection
+	s.conns.Add(1)
+	go s.handle(c) // ends when the gateway has the connection
 }
 
-// handle serves one connection.
+// handle opens one connection and hands it to the gateway.
 func (s *Server) handle(raw net.Conn) {
-	defer raw.Close() //nolint:errcheck // mostly closed by then
 	opened, addr, err := s.open(raw)
 	s.mu.Lock()
 	delete(s.opening, raw)
 	s.mu.Unlock()
 	if err != nil {
 		s.o.Logger.Debug("a TCP connection did not open", slog.Any("err", err))
+		_ = raw.Close() // nothing was promised yet
+		s.conns.Done()
 		return
 	}
+	s.count(1)
+	s.o.Gateway.Start(context.Background(), newConn(opened, &s.o), gateway.Peer{Transport: transport, Addr: addr}, s.over)
+}
+
+func (s *Server) count(n float64) {
 	if s.o.Metrics != nil {
-		open := s.o.Metrics.Connections.WithLabelValues(transport, "proto")
-		open.Inc()
-		defer open.Dec()
+		s.o.Metrics.Connections.WithLabelValues(transport, "proto").Add(n)
 	}
-	c := newConn(opened, s.o.FrameTimeout)
-	defer c.Close(0, 0)
-	s.o.Gateway.Serve(context.Background(), c, gateway.Peer{Transport: transport, Addr: addr})
-	c.release()
 }
 
 // open deals with what stands before the first frame.

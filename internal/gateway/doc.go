@@ -15,9 +15,8 @@
 //
 // # Goroutines and locks
 //
-// Each connection has the goroutine of [Gateway.Serve], which reads and handles one
-// frame after another, and while there is something to write that of the session's
-// pump, which alone moves the cursor and alone writes. They and the bus meet in the session's mailbox, which is
+// Each connection has a goroutine that reads and handles one frame after another,
+// and while there is something to write that of the session's pump, which alone moves the cursor and alone writes. They and the bus meet in the session's mailbox, which is
 // bounded in bytes and never blocks the bus. Locks are taken in the order
 // shard.mu, life.mu, mailbox.mu; Gateway.mu is held alone. Nothing waits while it
 // holds one.

@@ -32,6 +32,9 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 }
 
 func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
+	if s.slots == nil { // most connections only receive
+		s.slots = make(chan struct{}, maxOwnSends)
+	}
 	select {
 	case s.slots <- struct{}{}: // given back by the pump with the answer
 	case <-ctx.Done():

@@ -44,23 +44,36 @@ func New(o Options) (*Gateway, error) {
 // id of the request that opened the connection; ending it closes the connection
 // at once. Close the gateway's connections with Drain instead.
 func (g *Gateway) Serve(ctx context.Context, conn Conn, peer Peer) {
-	s := newSession(ctx, g, conn, peer)
-	switch code := g.add(s); code {
-	case 0:
-	case wire.CloseShutdown:
-		conn.Close(code, g.spread())
-		return
-	default:
-		g.countClose(code)
-		conn.Close(code, 0)
+	over := make(chan struct{})
+	g.Start(ctx, conn, peer, func() { close(over) })
+	<-over
+}
+
+// Start is Serve for a transport that has nothing to do meanwhile: it returns at
+// once, and over is called where Serve would return.
+func (g *Gateway) Start(ctx context.Context, conn Conn, peer Peer, over func()) {
+	s := newSession(ctx, g, conn, peer, over)
+	if code := g.add(s); code != 0 {
+		go g.refuse(conn, code, over) // ends within seconds
 		return
 	}
-	defer g.remove(s)
 	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, func() { s.end(ending{}) })
-		defer stop()
+		s.stop = context.AfterFunc(ctx, func() { s.end(ending{}) })
 	}
-	s.serve()
+	s.life.start(s)
+	go s.loop() // ends with the connection
+}
+
+// refuse says goodbye to a connection that is not served.
+func (g *Gateway) refuse(conn Conn, code wire.CloseCode, over func()) {
+	defer over()
+	var reconnectAfter time.Duration
+	if code == wire.CloseShutdown {
+		reconnectAfter = g.spread()
+	} else {
+		g.countClose(code)
+	}
+	conn.Close(code, reconnectAfter)
 }
 
 // Run looks at the logs' heads from time to time and wakes sessions that have

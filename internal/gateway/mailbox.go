@@ -21,8 +21,7 @@ const slowAfter = time.Second
 // the pump reads them from the store, and events are merely counted as missed:
 // however long a replay takes, it cannot make the queue run over.
 type mailbox struct {
-	limit int    // bytes
-	run   func() // the pump; started when there is something to take and it rests
+	s *Session // whose pump is started when there is something to take and it rests
 
 	mu       sync.Mutex // guards everything below
 	running  bool       // the pump
@@ -138,7 +137,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 	case e.Seq > 0 && !m.live:
 		m.missed++
 		return true // whoever made it so has woken the pump
-	case m.bytes+e.Body.Size() <= m.limit:
+	case m.bytes+e.Body.Size() <= m.s.gw.opts.QueueBytes:
 		m.events = append(m.events, e)
 		m.bytes += e.Body.Size()
 	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
@@ -157,7 +156,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 func (m *mailbox) reply(r reply) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r.written == nil && m.bytes+r.counts() > m.limit {
+	if r.written == nil && m.bytes+r.counts() > m.s.gw.opts.QueueBytes {
 		return m.ending != nil
 	}
 	m.replies = append(m.replies, r)
@@ -329,6 +328,6 @@ func (m *mailbox) wakeUp() {
 	m.pending = true
 	if !m.running {
 		m.running = true
-		go m.run() // ends when there is nothing to take
+		go m.s.runPump() // ends when there is nothing to take
 	}
 }

@@ -34,6 +34,8 @@ type Session struct {
 	gw   *Gateway
 	conn Conn
 	peer Peer
+	over func()      // called when all is over
+	stop func() bool // ends the watch on the connection's context; nil when there is none
 	id   string
 	box  mailbox
 	pump pump
@@ -46,7 +48,7 @@ type Session struct {
 
 	who    atomic.Pointer[identity] // nil until signed in
 	cursor atomic.Int64             // of the pump
-	slots  chan struct{}            // one per own send that is not answered
+	slots  chan struct{}            // one per own send that is not answered; nil before the first
 
 	// newest and number are about the device's sessions; number is this one, 0
 	// while it has none.
@@ -70,28 +72,42 @@ type identity struct {
 
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
 
-func newSession(ctx context.Context, g *Gateway, conn Conn, peer Peer) *Session {
+func newSession(ctx context.Context, g *Gateway, conn Conn, peer Peer, over func()) *Session {
 	s := &Session{
-		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(),
-		ctx: context.WithoutCancel(ctx), slots: make(chan struct{}, maxOwnSends),
+		gw: g, conn: conn, peer: peer, over: over, id: g.opts.IDs.NewID(),
+		ctx: ctx,
 	}
-	s.box.limit, s.box.run = g.opts.QueueBytes, s.runPump
-	s.pump.s = s
+	if ctx.Done() != nil {
+		s.ctx = context.WithoutCancel(ctx)
+	}
+	s.box.s, s.pump.s = s, s
 	s.pumped.Add(1)
 	return s
 }
 
-// serve runs the reader here; the pump runs beside it when there is something to
-// write. Both end when the session has ended and its connection is closed.
-func (s *Session) serve() {
-	s.life.start(s)
-	s.read()
+// loop is the reader's goroutine. While the connection is idle another one takes
+// its place, which has a small stack.
+func (s *Session) loop() {
+	if s.read() {
+		go s.loop() // ends with the connection
+		return
+	}
+	s.finish()
+}
+
+// finish takes the session apart when nothing is read any more.
+func (s *Session) finish() {
 	s.end(ending{})
 	s.pumped.Wait()
 	s.life.stop()
+	if s.stop != nil {
+		s.stop()
+	}
 	if s.attached {
 		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
 	}
+	s.gw.remove(s)
+	s.over()
 }
 
 // runPump is the pump's goroutine. It may start again as long as the session has
@@ -108,16 +124,20 @@ func (s *Session) runPump() {
 	over = s.pump.run()
 }
 
-// read handles frames until the connection is closed.
-func (s *Session) read() {
+// read handles frames until the connection is closed or idle.
+func (s *Session) read() (idle bool) {
 	defer s.recover("reader")
 	for {
 		payload, err := s.conn.ReadFrame()
 		switch {
-		case err != nil && !errors.Is(err, ErrBadFrame):
+		case err == nil || errors.Is(err, ErrBadFrame):
+		case errors.Is(err, ErrIdle):
+			return true
+		default:
 			s.endFraming(err)
-			return
-		case s.box.leaving():
+			return false
+		}
+		if s.box.leaving() {
 			continue // the other side has yet to notice
 		}
 		s.life.busy()
