@@ -268,3 +268,11 @@ func (m *Model) ensure(id string) *Conversation {
 	}
 	return c
 }
+
+// Pending returns how many messages are under way.
+func (m *Model) Pending() (total int) {
+	for _, c := range m.conversations {
+		total += len(c.Pending)
+	}
+	return total
+}

@@ -233,6 +233,11 @@ func (s *Session) post(ctx context.Context, event Event) {
 func (s *Session) Close() error {
 	defer s.store.close()
 	s.stop()
+	for len(s.events) > 0 { // of what had happened already
+		if err := s.Take(<-s.events); err != nil {
+			return err
+		}
+	}
 	return s.Save()
 }
 
@@ -251,4 +256,11 @@ func signInError(err error) error {
 		return fmt.Errorf("cannot reach gim: %w", wrong)
 	}
 	return fmt.Errorf("sign in: %w", err)
+}
+
+// Progress returns the last entry of the log that was read, and the last one there
+// was at the sign-in; the same while there is no connection.
+func (s *Session) Progress() (have, head int64) {
+	have = max(s.state.Cursor.Seq, s.stream.Cursor().Seq)
+	return have, max(have, s.connection.SignedIn.GetHeadSeq())
 }
