@@ -43,6 +43,11 @@ var mayImport = map[string][]string{
 	// The load generator, built on it.
 	"internal/bench": {"client", "wire"},
 
+	// The terminal client, built on it too.
+	"internal/chat":        {"client", "wire"},
+	"internal/chat/screen": {"internal/chat", "client", "wire"},
+	"internal/chat/script": {"internal/chat", "client", "wire"},
+
 	// The one place that knows them all, and the command around it.
 	"internal/app": {
 		root, "domain", "migrations", "web", "wire", "repo", "handlers", "handlers/api", "realtime", "tcpgw",
@@ -50,7 +55,10 @@ var mayImport = map[string][]string{
 		"internal/notify", "internal/presence", "internal/ratelimit", "internal/redisconn", "internal/strictjson",
 		"internal/webhook",
 	},
-	"cmd/gim": {"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain"},
+	"cmd/gim": {
+		"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain",
+		"internal/chat", "internal/chat/screen", "internal/chat/script",
+	},
 }
 
 // testOnly are the packages that exist for tests. Only test files, and packages
@@ -83,6 +91,8 @@ var fences = map[string][]string{
 	"github.com/coder/websocket":     {"realtime", "client"},
 	"github.com/lmittmann/tint":      {"internal/app"},
 	"github.com/pires/go-proxyproto": {"tcpgw"},
+	"github.com/gdamore/tcell":       {"internal/chat/screen"},
+	"github.com/clipperhouse":        {"internal/chat/screen"},
 }
 
 // standardLibraryOnly are the packages that import no third-party module at all.
