@@ -36,14 +36,14 @@ type rig struct {
 }
 
 // bubble runs a test on a Stream that has begun to run.
-func bubble(t *testing.T, o StreamOptions, test func(r *rig)) {
+func bubble(t *testing.T, o StreamOptions, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, o)
 		r.start()
-		test(r)
-		r.stop()
+		defer r.stop() //nolint:errcheck // tests that care ask
+		test(t, r)
 	})
 }
 
@@ -69,7 +69,7 @@ func newRig(t *testing.T, o StreamOptions) *rig {
 
 // start runs the stream until stop.
 func (r *rig) start() {
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ran <- r.s.Run(ctx) }()
 }
@@ -215,11 +215,10 @@ type peer struct {
 	t      *testing.T
 	conn   net.Conn
 	frames chan *wire.ClientFrame // what the client sent; closed at the end
-	silent chan struct{}          // closed: nothing is read any more
 }
 
 func newPeer(t *testing.T, conn net.Conn) *peer {
-	p := &peer{t: t, conn: conn, frames: make(chan *wire.ClientFrame, 10_000), silent: make(chan struct{})}
+	p := &peer{t: t, conn: conn, frames: make(chan *wire.ClientFrame, 10_000)}
 	go func() { // ends with the connection
 		defer close(p.frames)
 		d := wire.NewDecoder(wire.MaxFrameBytes)
