@@ -129,6 +129,7 @@ func (s *Stream) handleItem(ctx context.Context, it item) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.cursor, s.acked = Cursor{Epoch: *it.resync}, 0
+		s.resyncs--
 	case it.signal != nil && h.Signal != nil:
 		h.Signal(ctx, it.signal)
 	case it.presence != nil && h.Presence != nil:

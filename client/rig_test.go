@@ -28,7 +28,7 @@ type rig struct {
 	ran    chan error
 
 	mu      sync.Mutex // guards what follows
-	tokens  []string   // still to be given out; the last is given again
+	tokens  int        // given out
 	seen    []string   // what the handler got
 	handler func(page []*wire.Message) error
 	dialErr error
@@ -49,7 +49,7 @@ func bubble(t *testing.T, o StreamOptions, test func(t *testing.T, r *rig)) {
 
 func newRig(t *testing.T, o StreamOptions) *rig {
 	t.Helper()
-	r := &rig{t: t, dialed: make(chan *peer, 100), ran: make(chan error, 1), tokens: []string{"t"}}
+	r := &rig{t: t, dialed: make(chan *peer, 100), ran: make(chan error, 1)}
 	if o.Address == "" {
 		o.Address = "tcp://server"
 	}
@@ -87,14 +87,12 @@ func (r *rig) ended() error {
 	return err
 }
 
+// token gives out t1, t2 and so on.
 func (r *rig) token(context.Context) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	token := r.tokens[0]
-	if len(r.tokens) > 1 {
-		r.tokens = r.tokens[1:]
-	}
-	return token, nil
+	r.tokens++
+	return fmt.Sprintf("t%d", r.tokens), nil
 }
 
 func (r *rig) dial(_ context.Context, address string) (*Conn, error) {

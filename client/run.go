@@ -186,6 +186,7 @@ func (s *Stream) signedIn(in *wire.SignedIn) error {
 	switch {
 	case s.feed.resync:
 		s.feed.resync = false
+		s.resyncs++
 		s.inbox.resync(in.GetEpoch()) // the cursor changes when the program has been told
 	case first:
 		s.cursor = Cursor{Seq: in.GetHeadSeq(), Epoch: in.GetEpoch()}

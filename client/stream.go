@@ -80,6 +80,7 @@ type Stream struct {
 	user      string
 	cursor    Cursor // what the program has stored
 	acked     int64
+	resyncs   int // new logs that the program has yet to be told of: until then cursor is of an old one
 	feed      feed
 	out       outbox
 	watched   map[string]struct{}
@@ -152,11 +153,6 @@ func (s *Stream) Run(ctx context.Context) error {
 	s.end(err)
 	return err
 }
-
-// isCursorOfFeed reports whether the cursor belongs to the log that is read. It
-// does not while the program has yet to be told of a new one. It is called with mu
-// held.
-func (s *Stream) isCursorOfFeed() bool { return s.cursor.Epoch == s.feed.epoch }
 
 // end says goodbye to everyone who waits.
 func (s *Stream) end(err error) {

@@ -29,7 +29,7 @@ func TestNewStream_ChecksItsOptions(t *testing.T) {
 func TestRun_SignsInFromTheCursorAndHandsOn(t *testing.T) {
 	bubble(t, StreamOptions{Cursor: at(5), DeviceID: "phone", Client: "app/1"}, func(t *testing.T, r *rig) {
 		p, in := r.signIn(7)
-		if in.GetAfter() != 5 || in.GetEpoch() != "e1" || in.GetToken() != "t" || in.GetDeviceId() != "phone" || in.GetClient() != "app/1" {
+		if in.GetAfter() != 5 || in.GetEpoch() != "e1" || in.GetToken() != "t1" || in.GetDeviceId() != "phone" || in.GetClient() != "app/1" {
 			t.Errorf("signed in with %v", in)
 		}
 		p.push(entry(6), entry(7))

@@ -102,7 +102,7 @@ func (c *session) next(now time.Time) (f *wire.ClientFrame, due time.Time) {
 func (c *session) ping(now time.Time) *wire.ClientFrame {
 	c.pingAt = now.Add(c.heartbeat)
 	seq := int64(0)
-	if c.s.isCursorOfFeed() {
+	if c.s.resyncs == 0 {
 		seq = c.s.cursor.Seq
 	}
 	return c.number(&wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{Seq: &seq}}}, c.ponged)
@@ -136,7 +136,7 @@ func (c *session) ack(now time.Time) (f *wire.ClientFrame, due time.Time) {
 }
 
 func (c *session) isAckDue() bool {
-	return !c.s.o.ManualAck && !c.ackOff && c.s.isCursorOfFeed() && c.s.cursor.Seq > c.s.acked
+	return !c.s.o.ManualAck && !c.ackOff && c.s.resyncs == 0 && c.s.cursor.Seq > c.s.acked
 }
 
 // lastAck is the ack of a session that ends, nil when there is none.
