@@ -80,9 +80,9 @@ func parseLength(data []byte, limit int) (length, n int, err error) {
 	return 0, 0, nil
 }
 
-// Buffered is how many bytes were read and not yet handed out. Other than 0,
-// after Next found nothing, a frame has begun and not ended.
-func (d *Decoder) Buffered() int { return d.end - d.start }
+// Buffered returns what was read and not yet handed out, until Fill is called. If
+// there is anything after Next found nothing, a frame has begun and not ended.
+func (d *Decoder) Buffered() []byte { return d.buf[d.start:d.end] }
 
 // Fill reads once from r. The frames handed out before are not valid any more.
 func (d *Decoder) Fill(r io.Reader) error {

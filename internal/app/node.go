@@ -19,6 +19,7 @@ import (
 	"github.com/gim-im/gim/internal/ratelimit"
 	"github.com/gim-im/gim/realtime"
 	"github.com/gim-im/gim/repo"
+	"github.com/gim-im/gim/tcpgw"
 	"github.com/gim-im/gim/web"
 	"github.com/gim-im/gim/wire"
 )
@@ -32,8 +33,9 @@ type node struct {
 	gateway *gateway.Gateway
 	watcher *auth.Watcher
 	uses    useCases
-	demo    *demo // nil without --demo
-	handler http.Handler
+	demo    *demo         // nil without --demo
+	handler http.Handler  // nil where neither REST nor WebSocket is served
+	tcp     *tcpgw.Server // nil without that role
 }
 
 // useCases are the rules of the domain over this node's store.
@@ -135,6 +137,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 	if err := n.watcher.Start(ctx); err != nil {
 		return storageError("read the revocations", err)
 	}
+	if err := a.wireTCP(n); err != nil {
+		return err
+	}
 	return a.wireHandlers(ctx, n, authenticator)
 }
 
@@ -179,7 +184,9 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		}
 	}
 	if !a.Config.Has(config.RoleREST) {
-		n.handler = onlyAt("/v1/ws", ws)
+		if ws != nil {
+			n.handler = onlyAt("/v1/ws", ws)
+		}
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{

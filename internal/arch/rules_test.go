@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	// The long connection: what all transports share, then the transports.
 	"internal/gateway": {"domain", "wire", "internal/metrics"},
 	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics"},
-	"tcpgw":            {"internal/gateway", "wire"},
+	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics"},
 
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
@@ -79,6 +79,7 @@ var fences = map[string][]string{
 	"github.com/go-chi/chi":          {"handlers", "handlers/api", "internal/app"}, // api: the generated routes
 	"github.com/coder/websocket":     {"realtime", "client"},
 	"github.com/lmittmann/tint":      {"internal/app"},
+	"github.com/pires/go-proxyproto": {"tcpgw"},
 }
 
 // standardLibraryOnly are the packages that import no third-party module at all.

@@ -25,7 +25,8 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 	got := Default()
 	want := Config{
 		Storage: Storage{DataDir: "gim-data"},
-		Network: Network{Roles: []string{"rest", "ws"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
+		Network: Network{Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
+		TCP:     TCP{TCPAddr: "127.0.0.1:7272"},
 		Access:  Access{RateLimitSends: 100},
 		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
@@ -126,8 +127,7 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"bad choice as flag", []string{"--log-format=xml"}, nil, "", []string{"--log-format", `"auto","text","json"`}},
 		{"several at once", nil, []string{"GIM_HEARTBEAT=soon", "GIM_DEMO=perhaps"}, "", []string{"GIM_HEARTBEAT", "GIM_DEMO"}},
 		{"short timer", []string{"--heartbeat=99ms"}, nil, "", []string{"--heartbeat", "at least 100ms"}},
-		{"no tcp yet", []string{"--roles=rest,tcp"}, nil, "", []string{"--roles", "no tcp", "rest, ws"}},
-		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws"}},
+		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws, tcp"}},
 		{"role twice", []string{"--roles=ws,ws"}, nil, "", []string{"names ws twice"}},
 		{"no port", []string{"--rest-addr=localhost"}, nil, "", []string{"--rest-addr", "HOST:PORT"}},
 		{"bad port", []string{"--admin-addr=:70000"}, nil, "", []string{"--admin-addr", "65535"}},

@@ -27,6 +27,7 @@ func (c *Config) Validate() error {
 		c.validateRoles(),
 		validateAddr("rest-addr", c.RESTAddr),
 		validateAddr("admin-addr", c.AdminAddr),
+		c.validateTCP(),
 		validateRedis(c.RedisURL),
 		validateOrigins(c.AllowedOrigins),
 		c.validateAccess(),
@@ -49,15 +50,14 @@ func (s Storage) validate() error {
 }
 
 func (c *Config) validateRoles() error {
+	allowed := []string{RoleREST, RoleWS, RoleTCP}
 	if len(c.Roles) == 0 {
-		return wrong("roles", "must name at least one of rest, ws")
+		return wrong("roles", "must name at least one of %s", strings.Join(allowed, ", "))
 	}
 	for i, role := range c.Roles {
 		switch {
-		case role == "tcp":
-			return wrong("roles", "this version has no tcp; allowed are rest, ws")
-		case role != RoleREST && role != RoleWS:
-			return wrong("roles", "knows no %q; allowed are rest, ws", role)
+		case !slices.Contains(allowed, role):
+			return wrong("roles", "knows no %q; allowed are %s", role, strings.Join(allowed, ", "))
 		case slices.Contains(c.Roles[:i], role):
 			return wrong("roles", "names %s twice", role)
 		}

@@ -50,6 +50,7 @@ const stopTimeout = time.Minute
 type Gim struct {
 	URL      string // of REST, without a slash at the end
 	WSURL    string // of the WebSocket
+	TCPAddr  string // of raw TCP, host and port; client.Dial takes "tcp://" + TCPAddr
 	AdminURL string // of the admin listener
 	AdminKey string
 	Config   config.Config
@@ -81,7 +82,7 @@ func Settings(tb testing.TB, o Options) config.Config {
 	tb.Helper()
 	c := config.Default()
 	c.DataDir = tb.TempDir()
-	c.RESTAddr, c.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
+	c.RESTAddr, c.TCPAddr, c.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	c.AdminKey = adminKey
 	c.SecretKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 	c.LogLevel = "debug"
@@ -131,7 +132,7 @@ func start(tb testing.TB, o Options, c config.Config) *Gim {
 		tb.Fatalf("gimtest: gim did not start: %v\n%s", err, g.log)
 	}
 	addrs := a.Addrs()
-	g.URL, g.WSURL, g.AdminURL = "http://"+addrs.REST, "ws://"+addrs.REST+"/v1/ws", "http://"+addrs.Admin
+	g.URL, g.WSURL, g.TCPAddr, g.AdminURL = "http://"+addrs.REST, "ws://"+addrs.REST+"/v1/ws", addrs.TCP, "http://"+addrs.Admin
 	return g
 }
 

@@ -1,0 +1,121 @@
+package tcpgw
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/wire"
+)
+
+// conn is a TCP connection as the gateway sees it.
+type conn struct {
+	server *Server
+	socket net.Conn
+	tls    *tls.Conn   // around socket; nil where plain
+	shaken atomic.Bool // the TLS handshake is done
+
+	// The reader's own.
+	decoder *wire.Decoder
+	known   bool // the first frame came: whoever is there speaks the protocol
+	begun   bool // a frame has arrived in part, and its time runs
+	timed   bool // the socket has a deadline for reading
+
+	writing sync.Mutex // held while frames are written, so that they stay whole
+	torn    bool       // a frame was cut off; guarded by writing
+
+	mu      sync.Mutex // guards closing, and the deadlines against Close
+	closing bool
+}
+
+var _ gateway.Conn = (*conn)(nil)
+
+func (s *Server) newConn(socket net.Conn) *conn {
+	c := &conn{server: s, socket: socket, decoder: wire.NewDecoder(wire.MaxFrameBytes)}
+	if s.TLS != nil {
+		c.tls = tls.Server(socket, s.TLS)
+	}
+	return c
+}
+
+// Encoding implements gateway.Conn.
+func (c *conn) Encoding() wire.Encoding { return wire.Proto }
+
+// LastPing implements gateway.Conn: everything here is a frame.
+func (c *conn) LastPing() time.Time { return time.Time{} }
+
+// stream is what frames go through.
+func (c *conn) stream() net.Conn {
+	if c.tls != nil {
+		return c.tls
+	}
+	return c.socket
+}
+
+// ReadFrame implements gateway.Conn. It ends as soon as Close is called, which
+// reads what may still come.
+func (c *conn) ReadFrame() ([]byte, error) {
+	if c.tls != nil && !c.shaken.Load() {
+		if err := c.shake(); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		if !c.known {
+			if err := c.greet(c.decoder.Buffered()); err != nil {
+				return nil, err
+			}
+		}
+		frame, ok, err := c.decoder.Next()
+		if ok || err != nil {
+			c.known, c.begun = true, false
+			return frame, err
+		}
+		if err := c.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fill reads once. A frame that has begun has to be whole in time; between frames
+// the gateway watches over silence.
+func (c *conn) fill() error {
+	switch partial := len(c.decoder.Buffered()) > 0; {
+	case partial && !c.begun:
+		if err := c.setReadDeadline(time.Now().Add(c.server.FrameTimeout)); err != nil {
+			return err
+		}
+		c.begun, c.timed = true, true
+	case !partial && c.timed:
+		if err := c.setReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+		c.timed = false
+	}
+	err := c.decoder.Fill(c.stream())
+	if c.begun && errors.Is(err, os.ErrDeadlineExceeded) && !c.isClosing() {
+		return domain.Failure(domain.CodeBadRequest, "A frame that has begun has to be whole within %s.", c.server.FrameTimeout)
+	}
+	return err
+}
+
+func (c *conn) setReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return net.ErrClosed
+	}
+	return c.socket.SetReadDeadline(t)
+}
+
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
