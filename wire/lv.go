@@ -95,12 +95,10 @@ func parseLength(data []byte, limit int) (length, n int, err error) {
 	return 0, 0, nil
 }
 
-// Buffered is how many bytes were read and not yet handed out. Other than 0,
-// after Next found nothing, a frame has begun and not ended.
-func (d *Decoder) Buffered() int { return d.end - d.start }
-
-// Peek returns what was read and not yet handed out; it stays valid as a frame does.
-func (d *Decoder) Peek() []byte { return d.buf[d.start:d.end] }
+// Buffered returns what was read and not yet handed out; it stays valid as a frame
+// does. When Next found nothing and it is not empty, a frame has begun and not
+// ended.
+func (d *Decoder) Buffered() []byte { return d.buf[d.start:d.end] }
 
 // Fill reads once from r. The frames handed out before are not valid any more.
 func (d *Decoder) Fill(r io.Reader) error {
