@@ -29,7 +29,7 @@ func (c *conn) greet(first []byte) error {
 	case isHTTP(first):
 		c.turnAway(errHTTP, c.stream(), httpAnswer())
 		return errHTTP
-	case c.tls == nil && bytes.HasPrefix(first, []byte{22, 3}): // a handshake of any version
+	case c.tls == nil && isTLS(first):
 		c.turnAway(errTLS, c.socket, alert)
 		return errTLS
 	}
@@ -47,6 +47,9 @@ func isHTTP(first []byte) bool {
 	}
 	return false
 }
+
+// isTLS knows a handshake of any version of TLS.
+func isTLS(first []byte) bool { return bytes.HasPrefix(first, []byte{22, 3}) }
 
 func httpAnswer() []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"+
