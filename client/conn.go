@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,41 +24,16 @@ type link interface {
 	write(ctx context.Context, payload []byte) error
 	// read returns the next frame, which is the caller's until the next call.
 	read(ctx context.Context) ([]byte, error)
-	// close says goodbye where the transport has a word for it.
+	// close says goodbye where the transport has a word for it, and waits for the
+	// other side's for some seconds.
 	close() error
+	// drop closes without a word.
+	drop() error
 }
 
 // maxServerFrame bounds what Read accepts, in bytes: a page of a log is the
 // largest frame.
 const maxServerFrame = 8 << 20
-
-// Dial opens a long connection, speaking protobuf. The scheme of address chooses
-// the transport:
-//
-//	http://127.0.0.1:8080, https://…   WebSocket, at the address of the REST API
-//	tcp://127.0.0.1:7272               TCP
-//	tls://chat.example.com:7272        TCP with TLS
-//
-// The first frame has to be a sign-in. Close the connection when done.
-func Dial(ctx context.Context, address string) (*Conn, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("dial %q: want an address like https://host or tcp://host:port", address)
-	}
-	var l link
-	switch u.Scheme {
-	case "http", "https":
-		l, err = dialWebSocket(ctx, strings.TrimSuffix(address, "/")+"/v1/ws")
-	case "tcp", "tls":
-		l, err = dialTCP(ctx, u.Scheme, u.Host)
-	default:
-		return nil, fmt.Errorf("dial %q: the scheme is none of http, https, tcp, tls", address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", address, err)
-	}
-	return &Conn{link: l}, nil
-}
 
 // Write sends one frame.
 func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
@@ -77,7 +49,7 @@ func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
 func (c *Conn) Read(ctx context.Context) (*wire.ServerFrame, error) {
 	payload, err := c.link.read(ctx)
 	if err != nil {
-		return nil, c.closed(err)
+		return nil, c.closed(ctx, err)
 	}
 	f := new(wire.ServerFrame)
 	if err := proto.Unmarshal(payload, f); err != nil {
@@ -87,10 +59,10 @@ func (c *Conn) Read(ctx context.Context) (*wire.ServerFrame, error) {
 	return f, nil
 }
 
-// closed says why the stream is over where the transport has no code of its own:
-// then the last frame has it.
-func (c *Conn) closed(err error) error {
-	if errors.Is(err, io.EOF) && c.closing != nil {
+// closed says why the connection is over where the transport has no code of its
+// own: then the last frame has it.
+func (c *Conn) closed(ctx context.Context, err error) error {
+	if _, told := errors.AsType[*ClosedError](err); !told && ctx.Err() == nil && c.closing != nil {
 		return &ClosedError{Code: int(c.closing.GetCode()), Reason: c.closing.GetReason()}
 	}
 	return err
@@ -103,17 +75,29 @@ func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.Si
 	if err := c.Write(ctx, &wire.ClientFrame{Id: 1, Body: &wire.ClientFrame_SignIn{SignIn: in}}); err != nil {
 		return nil, err
 	}
+	return c.signedIn(ctx)
+}
+
+// signedIn reads the answer to a sign-in: a refusal is an *Error, and a close right
+// after it is a *ClosedError that has it.
+func (c *Conn) signedIn(ctx context.Context) (*wire.SignedIn, error) {
+	var refused *Error
 	for {
 		f, err := c.Read(ctx)
-		if err != nil {
-			return nil, err
+		if closed, ok := errors.AsType[*ClosedError](err); ok {
+			closed.Refusal = refused
+			return nil, fmt.Errorf("sign in: %w", closed)
 		}
 		switch {
+		case err != nil && refused != nil:
+			return nil, fmt.Errorf("sign in: %w", refused)
+		case err != nil:
+			return nil, fmt.Errorf("sign in: %w", err)
 		case f.GetSignedIn() != nil:
 			return f.GetSignedIn(), nil
 		case f.GetError() != nil:
-			return nil, fmt.Errorf("sign in: %s: %s", f.GetError().GetCode(), f.GetError().GetMessage())
-		case f.GetClosing() == nil: // else the connection is about to end
+			refused = refusal(f.GetError()) // why comes with the close
+		case f.GetClosing() == nil:
 			return nil, errors.New("sign in: the server answered with another frame")
 		}
 	}
@@ -121,3 +105,6 @@ func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.Si
 
 // Close ends the connection.
 func (c *Conn) Close() error { return c.link.close() }
+
+// drop ends the connection without a word.
+func (c *Conn) drop() { _ = c.link.drop() } // it is closed either way

@@ -3,12 +3,25 @@ package client
 import (
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/gim-im/gim/wire"
 )
 
 // Error is a refusal by the server. Codes are those of GET /v1/errors.
 type Error struct {
-	Code    string // stable, such as not_in_group
-	Message string // a sentence for a person
+	Code       string        // stable, such as not_in_group
+	Message    string        // a sentence for a person
+	Retryable  bool          // the same may succeed later
+	RetryAfter time.Duration // with Retryable: not before; 0 where the server does not know
+}
+
+// refusal is an error frame as an error.
+func refusal(e *wire.Error) *Error {
+	return &Error{
+		Code: e.GetCode(), Message: e.GetMessage(), Retryable: e.GetRetryable(),
+		RetryAfter: time.Duration(e.GetRetryAfterMs()) * time.Millisecond,
+	}
 }
 
 // Error implements error.

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
-
-	"github.com/gim-im/gim/wire"
 )
 
 // Cursor is a place in a user's log. A program that keeps it goes on where it
@@ -55,7 +54,37 @@ type StreamOptions struct {
 // outcome. Run it once; all methods may be called concurrently, before and
 // during Run.
 type Stream struct {
-	o StreamOptions
+	o      StreamOptions
+	log    *slog.Logger
+	random jitter
+	inbox  *inbox
+	called chan struct{} // capacity 1: somebody began to wait for an answer
+	hurry  chan struct{} // capacity 1: do not wait before the next connection
+	over   chan struct{} // closed when Run is over
+
+	mu      sync.Mutex // guards what follows
+	ran     bool
+	address string
+	dialed  string                  // the address of the connection, or of the attempt
+	abort   context.CancelCauseFunc // of the attempt to connect; nil when there is none
+	session *session                // nil while not connected
+	online  chan struct{}           // closed while connected
+	feed    feed
+	out     outbox
+	cursor  Cursor
+	acked   int64 // what the server knows of cursor
+	awaited int   // callers that wait for an answer
+	watched map[string]struct{}
+	state   State
+	stats   Stats
+}
+
+// Stats count what a developer may wonder about.
+type Stats struct {
+	Connects int // connections that have signed in
+	Repeats  int // entries that came again and were left out
+	Gaps     int // times that entries were missing and were asked for
+	Dropped  int // unpersisted messages and signals that the program was too slow for
 }
 
 // NewStream checks the options. It starts nothing.
@@ -63,61 +92,88 @@ func NewStream(o StreamOptions) (*Stream, error) {
 	if o.Address == "" || o.Token == nil {
 		return nil, errors.New("client: a Stream needs Address and Token")
 	}
-	return &Stream{o: o}, nil
+	if o.MinBackoff <= 0 {
+		o.MinBackoff = defaultMinBackoff
+	}
+	if o.MaxBackoff <= 0 {
+		o.MaxBackoff = defaultMaxBackoff
+	}
+	o.MaxBackoff = max(o.MaxBackoff, o.MinBackoff)
+	if o.Dial == nil {
+		o.Dial = Dial
+	}
+	s := &Stream{
+		o: o, log: o.Logger, random: randomJitter, inbox: newInbox(), address: o.Address,
+		called: make(chan struct{}, 1), hurry: make(chan struct{}, 1), over: make(chan struct{}), online: make(chan struct{}),
+		watched: make(map[string]struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.out = outbox{inFlight: make(map[uint64]*outgoing), pause: s.newBackoff()}
+	if o.Cursor != nil {
+		s.cursor = *o.Cursor
+		s.feed = feed{known: true, received: o.Cursor.Seq, epoch: o.Cursor.Epoch}
+	}
+	return s, nil
 }
 
-// Run connects and calls the handler until ctx ends (it returns nil then), the
-// server closes for good (*ClosedError), or a function of the handler fails (its
-// error, wrapped). When it returns, all goroutines of the stream are gone and
-// sends that wait have failed. A stream runs once.
-func (s *Stream) Run(ctx context.Context) error { return errNotBuilt }
-
-// Send sends a message and waits until its outcome is known: the server's
-// receipt, or a refusal (*Error). Over lost connections it is sent again with the
-// same client_msg_id, so it is done at most once; one without client_msg_id gets
-// one. Sends are stored in the order in which they were called, unless the server
-// puts one off (rate_limited) while later ones are under way already.
-//
-// When ctx ends first, or Run returns, the error is an *UnsettledError and the
-// message is not sent again. Send may be called before Run and while there is no
-// connection; then it waits. send is not changed, and must not be until Send has
-// returned.
-func (s *Stream) Send(ctx context.Context, send *wire.Send) (*wire.Sent, error) {
-	return nil, errNotBuilt
+func (s *Stream) newBackoff() backoff {
+	return backoff{min: s.o.MinBackoff, max: s.o.MaxBackoff, random: func(bound time.Duration) time.Duration { return s.random(bound) }}
 }
-
-// Signal tells those of a conversation who are online something that is never
-// stored. It is not tried again: without a connection it fails with
-// ErrNotConnected at once, and so it does when the connection breaks before the
-// answer. A refusal is an *Error.
-func (s *Stream) Signal(ctx context.Context, signal *wire.Signal) error { return errNotBuilt }
-
-// Watch begins and ends being told of the presence of users, and returns how it
-// stands with those in watch. Changes go to Handler.Presence. The stream watches
-// again what is watched after each reconnect, and gives the answers to that to
-// Handler.Presence too. Without a connection Watch waits for one. A refusal is an
-// *Error, and changes nothing.
-func (s *Stream) Watch(ctx context.Context, watch, unwatch []string) ([]*wire.UserPresence, error) {
-	return nil, errNotBuilt
-}
-
-// Ack tells the server that the device holds the log up to seq, and returns what
-// the server has noted, which never goes back. Without a connection it waits for
-// one. A refusal is an *Error.
-func (s *Stream) Ack(ctx context.Context, seq int64) (int64, error) { return 0, errNotBuilt }
-
-// SwitchTo goes on at another address, which may be of another transport: the
-// stream reconnects at once, from its cursor. Nothing is lost or doubled.
-func (s *Stream) SwitchTo(address string) {}
 
 // Cursor is what the program has stored: it moves when Handler.Messages returns
 // nil. Without StreamOptions.Cursor it is the end of the log at the first
 // sign-in, and zero before. A program keeps it together with the messages; inside
 // Handler.Messages, the cursor to keep with a page is the highest Seq of the page
 // with Cursor().Epoch.
-func (s *Stream) Cursor() Cursor { return Cursor{} }
+func (s *Stream) Cursor() Cursor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursor
+}
 
 // State is how the connection is right now. Handler.State may lag behind.
-func (s *Stream) State() State { return State{} }
+func (s *Stream) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
 
-var errNotBuilt = errors.New("client: Stream is being built")
+// Stats returns what was counted up to now.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+func (s *Stream) count(change func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.stats)
+}
+
+func (s *Stream) setState(st State) {
+	s.mu.Lock()
+	s.state = st
+	s.mu.Unlock()
+	if s.o.Handler.State != nil {
+		s.inbox.state(st)
+	}
+}
+
+// SwitchTo goes on at another address, which may be of another transport: the
+// stream reconnects at once, from its cursor. Nothing is lost or doubled.
+func (s *Stream) SwitchTo(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = address
+	switch {
+	case s.session != nil:
+		s.session.cancel(errSwitched)
+	case s.abort != nil:
+		s.abort(errSwitched)
+	default:
+		signalTo(s.hurry)
+	}
+}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -17,20 +16,6 @@ type tcp struct {
 
 	mu  sync.Mutex // held while writing, so that frames stay whole
 	buf []byte
-}
-
-func dialTCP(ctx context.Context, scheme, host string) (link, error) {
-	var d interface {
-		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
-	} = &net.Dialer{}
-	if scheme == "tls" {
-		d = &tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}
-	}
-	conn, err := d.DialContext(ctx, "tcp", host)
-	if err != nil {
-		return nil, err
-	}
-	return &tcp{conn: conn, decoder: wire.NewDecoder(maxServerFrame)}, nil
 }
 
 func (l *tcp) write(ctx context.Context, payload []byte) error {
@@ -59,6 +44,8 @@ func (l *tcp) read(ctx context.Context) ([]byte, error) {
 }
 
 func (l *tcp) close() error { return l.conn.Close() }
+
+func (l *tcp) drop() error { return l.conn.Close() }
 
 // until makes a deadline follow ctx. The function that it returns ends that.
 func (l *tcp) until(ctx context.Context, set func(time.Time) error) func() {

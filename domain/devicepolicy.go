@@ -1,7 +1,7 @@
 package domain
 
 import (
-	"cmp"
+	"context"
 	"slices"
 )
 
@@ -36,28 +36,28 @@ func (p DevicePolicy) validate(prefix string) *Error {
 	return nil
 }
 
-// Yielding returns those of a user's sessions that have to give way so that no
-// more devices of own's type are online than allowed, own among them. Whoever
-// asks, on whatever node, gets the same answer for the same sessions.
-func (p DevicePolicy) Yielding(sessions []OnlineSession, own OnlineSession) []OnlineSession {
-	if p.MaxOnlinePerType == 0 || own.Number == 0 {
+// yielding returns those of a user's sessions, all of devices of one type and in
+// the order in which they came, that have to give way. Whoever asks, on whatever
+// node, gets the same answer for the same sessions.
+func (p DevicePolicy) yielding(sessions []OnlineSession) []OnlineSession {
+	over := len(sessions) - p.MaxOnlinePerType
+	switch {
+	case p.MaxOnlinePerType == 0 || over <= 0:
 		return nil
+	case p.OnlineYields == YieldNewest:
+		return sessions[p.MaxOnlinePerType:]
 	}
-	var same []OnlineSession
-	for _, s := range sessions {
-		if s.Type == own.Type && s.Number != 0 {
-			same = append(same, s)
-		}
+	return sessions[:over]
+}
+
+// HasToYield reports whether a session of a registered device has to give way to
+// others of its user, because more devices of its type are online than the app
+// allows. While nobody can tell who is online, none has to.
+func (s *Presences) HasToYield(ctx context.Context, own OnlineSession, policy DevicePolicy) bool {
+	found := s.online.Online(ctx, own.App, []UserNum{own.User})[0]
+	if !found.Known {
+		return false
 	}
-	over := len(same) - p.MaxOnlinePerType
-	if over <= 0 {
-		return nil
-	}
-	slices.SortFunc(same, func(a, b OnlineSession) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
-	})
-	if p.OnlineYields == YieldNewest {
-		return same[p.MaxOnlinePerType:]
-	}
-	return same[:over]
+	same := slices.DeleteFunc(newestOfEach(found.Sessions), func(s OnlineSession) bool { return s.Number == 0 || s.Type != own.Type })
+	return slices.ContainsFunc(policy.yielding(same), func(s OnlineSession) bool { return s.ID == own.ID })
 }

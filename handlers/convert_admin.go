@@ -12,17 +12,13 @@ func fromAPIDevice(b *api.RegisterDeviceRequest) domain.Device {
 	}
 }
 
-func toAPIDevice(d domain.Device) api.Device {
-	shown := api.Device{
+func toAPIDevice(d domain.Device, p domain.DevicePresence) api.Device {
+	return api.Device{
 		DeviceId: string(d.ID), Type: api.DeviceType(d.Type), Brand: d.Brand, Model: d.Model,
 		SystemVersion: d.SystemVersion, SdkVersion: d.SDKVersion,
-		CreatedAt: toAPITime(d.CreatedAt), AckedSeq: d.AckedSeq,
+		CreatedAt: toAPITime(d.CreatedAt), AckedSeq: d.AckedSeq, LastSeenAt: toAPITimeOrNil(d.LastSeenAt),
+		Online: orUnknown(p.Known, p.Online), Transport: orNil(p.Transport),
 	}
-	if !d.LastSeenAt.IsZero() {
-		seen := toAPITime(d.LastSeenAt)
-		shown.LastSeenAt = &seen
-	}
-	return shown
 }
 
 func fromAPIGroup(b *api.CreateGroupRequest) domain.Group {

@@ -130,7 +130,7 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		now     = `"2026-01-31T12:00:00.000Z"`
 		profile = `"created_at":` + now + `,"extra":{"a":1},"nickname":"Al","sex":"female","updated_at":` + now + `,"user_id":"carol"}`
 		device  = `{"acked_seq":0,"brand":"","created_at":` + now + `,"device_id":"phone","last_seen_at":`
-		rest    = `,"model":"","sdk_version":"","system_version":"","type":"ios"}`
+		rest    = `,"model":"","online":false,"sdk_version":"","system_version":"","transport":null,"type":"ios"}`
 	)
 	for _, tt := range []struct {
 		call   request

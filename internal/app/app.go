@@ -203,7 +203,10 @@ func (a *App) drain(ctx context.Context, n *node, rest *http.Server) (finished b
 	defer cancel()
 	_ = closeListener(a.tcp) // nobody comes in any more
 	var connections sync.WaitGroup
-	connections.Go(func() { n.gateway.Drain(ctx) }) // ends with ctx at the latest
+	connections.Go(func() { // ends with ctx at the latest
+		n.gateway.Drain(ctx)
+		n.presence.Flush(ctx) // while the bus still tells others
+	})
 	finished = shutdown(ctx, rest)
 	connections.Wait()
 	if n.tcp != nil {

@@ -35,7 +35,7 @@ type Network struct {
 	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket; port 0 takes a free one, an empty host means all interfaces."`
 	TCP            `embed:"" prefix:"tcp-"`
 	AdminAddr      string   `name:"admin-addr" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address for /livez, /readyz, /metrics and /debug/pprof. It asks for no credentials: keep it private."`
-	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself; the others are found at the next sync."`
+	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself, and knows only of its own connections; the rest is found at the next sync."`
 	AllowedOrigins []string `name:"allowed-origins" placeholder:"ORIGIN,..." help:"Other web sites whose pages may connect, like https://chat.example.com. The server's own pages always may."`
 }
 
@@ -62,6 +62,7 @@ type Access struct {
 type Timers struct {
 	Heartbeat     time.Duration `name:"heartbeat" default:"30s" placeholder:"TIME" help:"How often a connected client shows that it lives. Silence for 2.5 times as long closes the connection."`
 	SignInTimeout time.Duration `name:"sign-in-timeout" default:"10s" placeholder:"TIME" help:"How long a connection may take to sign in."`
+	PresenceTTL   time.Duration `name:"presence-ttl" default:"20s" placeholder:"TIME" help:"How long a node that is no longer heard of counts as alive, and its users as online; at most 1h. It is heard of four times as often."`
 	DrainTimeout  time.Duration `name:"drain-timeout" default:"15s" placeholder:"TIME" help:"How long stopping may take: connections are told to go elsewhere, requests under way are finished."`
 }
 

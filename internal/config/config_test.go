@@ -29,7 +29,7 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 			Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", TCP: TCP{Addr: "127.0.0.1:7272"}, AdminAddr: "127.0.0.1:8081",
 		},
 		Access:  Access{RateLimitSends: 100},
-		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, DrainTimeout: 15 * time.Second},
+		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, PresenceTTL: 20 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -133,6 +133,8 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"key without a certificate", nil, []string{"GIM_TCP_TLS_KEY=a.pem"}, "", []string{"--tcp-tls-cert", "--tcp-tls-key"}},
 		{"certificate and plain", []string{"--tcp-tls-cert=a.pem", "--tcp-tls-key=b.pem", "--tcp-plain"}, nil, "", []string{"--tcp-plain", "exclude"}},
 		{"proxy that is no network", nil, nil, "tcp-proxy-from: [10.0.0.1]", []string{"--tcp-proxy-from", "10.0.0.0/8", `"10.0.0.1"`}},
+		{"short lease", []string{"--presence-ttl=99ms"}, nil, "", []string{"--presence-ttl", "at least 100ms"}},
+		{"long lease", []string{"--presence-ttl=61m"}, nil, "", []string{"--presence-ttl", "at most 1h0m0s"}},
 		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws, tcp"}},
 		{"role twice", []string{"--roles=ws,ws"}, nil, "", []string{"names ws twice"}},
 		{"no port", []string{"--rest-addr=localhost"}, nil, "", []string{"--rest-addr", "HOST:PORT"}},
@@ -173,7 +175,7 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 func TestLoad_AcceptsTheShortestTimersAndFreePorts(t *testing.T) {
 	t.Parallel()
 	got, _, err := Load([]string{
-		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms",
+		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms", "--presence-ttl=100ms",
 		"--rest-addr=127.0.0.1:0", "--tcp-addr=[::1]:0", "--admin-addr=[::1]:0", "--rate-limit-sends=0", "--demo",
 	}, nil)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 const (
 	minTimer       = 100 * time.Millisecond
+	maxPresenceTTL = time.Hour
 	minAdminKey    = 16
 	maxAdminKey    = 512
 	appKeyPrefix   = "gim_"  // an admin key must not look like an app key
@@ -33,6 +34,8 @@ func (c *Config) Validate() error {
 		c.validateAccess(),
 		validateTimer("heartbeat", c.Heartbeat),
 		validateTimer("sign-in-timeout", c.SignInTimeout),
+		validateTimer("presence-ttl", c.PresenceTTL),
+		validatePresence(c.PresenceTTL),
 		validateTimer("drain-timeout", c.DrainTimeout),
 		c.validateDemo(),
 		c.Storage.validate(),
@@ -163,6 +166,13 @@ func (c *Config) validateAccess() error {
 func validateTimer(name string, d time.Duration) error {
 	if d < minTimer {
 		return wrong(name, "must be at least %s, not %s", minTimer, d)
+	}
+	return nil
+}
+
+func validatePresence(ttl time.Duration) error {
+	if ttl > maxPresenceTTL {
+		return wrong("presence-ttl", "must be at most %s, not %s", maxPresenceTTL, ttl)
 	}
 	return nil
 }

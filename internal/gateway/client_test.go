@@ -116,6 +116,9 @@ type frame struct {
 	Refreshed *struct {
 		ExpiresAt time.Time `json:"expires_at"`
 	} `json:"refreshed"`
+	Presence *struct {
+		Items []presenceItem
+	} `json:"presence"`
 	Closing *struct {
 		Code             int
 		Reason           string

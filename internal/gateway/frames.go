@@ -25,6 +25,8 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 		s.handleSignal(ctx, id, b.Signal)
 	case *wire.ClientFrame_Refresh:
 		s.handleRefresh(ctx, id, b.Refresh)
+	case *wire.ClientFrame_Presence:
+		s.handlePresence(ctx, id, b.Presence)
 	case *wire.ClientFrame_SignIn:
 		err := domain.Failure(domain.CodeBadRequest, "This connection has signed in already.")
 		s.end(ending{code: wire.CloseBadRequest, final: s.failure(ctx, id, err)})

@@ -20,6 +20,7 @@ type Gateway struct {
 	metrics *metrics.Metrics
 	buffers buffers
 	outs    outs
+	board   *board // nil without presence
 
 	// revocations counts Revoke, so that a sign-in notices one that it overlaps.
 	revocations atomic.Int64
@@ -36,7 +37,11 @@ func New(o Options) (*Gateway, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), limits: newLimits(), empty: make(chan struct{})}, nil
+	g := &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), limits: newLimits(), empty: make(chan struct{})}
+	if o.Presence != nil {
+		g.board = newBoard(g)
+	}
+	return g, nil
 }
 
 // Serve handles the connection to a peer until it is closed, by either side. It
@@ -80,6 +85,8 @@ func (g *Gateway) refuse(conn Conn, code wire.CloseCode, over func()) {
 // missed something. When ctx ends it closes what Drain has left, and returns
 // when no connection is served any more.
 func (g *Gateway) Run(ctx context.Context) error {
+	stopBoard := g.runBoard(ctx)
+	defer stopBoard()
 	g.check(ctx)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

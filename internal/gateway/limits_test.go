@@ -59,24 +59,3 @@ func TestLimits_ConnectionsOfAnApp(t *testing.T) {
 		alice.wantOpen()
 	})
 }
-
-func TestEvict_EndsSessionsUpToTheNumber(t *testing.T) {
-	run(t, func(t *testing.T, w *world, n *node) {
-		phone := n.signIn(t, "alice", "")
-		web := n.dial(t)
-		web.send(`{"id":1,"sign_in":{"token":"alice alice-web"}}`)
-		evict := func(device domain.DeviceID, number int64) {
-			w.PublishEvents([]*wire.Event{{Kind: wire.EventEvict, Topic: w.topic("alice"), Device: device, Session: number}})
-		}
-		evict("alice-phone", 0)
-		evict("alice-tablet", 9)
-		phone.wantOpen()
-		web.wantOpen()
-		evict("alice-phone", 1)
-		phone.wantClosed(wire.CloseConnectionLimit)
-		web.wantOpen()
-		again := n.signIn(t, "alice", "") // number 2
-		evict("alice-phone", 1)           // late
-		again.wantOpen()
-	})
-}

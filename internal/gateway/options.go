@@ -56,8 +56,9 @@ type Options struct {
 	IDs      domain.IDSource
 	Logger   *slog.Logger
 
-	Clock   domain.Clock     // nil: the machine's
-	Metrics *metrics.Metrics // nil: kept and shown nowhere
+	Presence Presence         // nil: nobody is told who is online
+	Clock    domain.Clock     // nil: the machine's
+	Metrics  *metrics.Metrics // nil: kept and shown nowhere
 
 	Heartbeat     time.Duration // how often clients ping; 30 s. 2.5 times this in silence closes
 	SignInTimeout time.Duration // from connecting; 10 s

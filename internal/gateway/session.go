@@ -56,6 +56,15 @@ type Session struct {
 
 	life life
 
+	// since is when the session entered presence, zero if it did not, and
+	// deviceType that of a registered device; both are the reader's. watching is
+	// whose presence it is told, guarded by the board.
+	since      time.Time
+	deviceType domain.DeviceType
+	watching   map[domain.UserID]*watched
+
+	judge *judge // nil where the app has no limit for it
+
 	// The reader's own.
 	frames    uint64        // read so far
 	malformed int           // in a row
@@ -98,6 +107,7 @@ func (s *Session) loop() {
 // finish takes the session apart when nothing is read any more.
 func (s *Session) finish() {
 	s.end(ending{})
+	s.leave()
 	s.pumped.Wait()
 	s.life.stop()
 	if s.stop != nil {
@@ -105,6 +115,9 @@ func (s *Session) finish() {
 	}
 	if s.attached {
 		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
+	}
+	if s.judge != nil {
+		s.gw.opts.Hub.detach(s.judge.topic(), s.judge)
 	}
 	s.gw.remove(s)
 	s.over()
@@ -205,24 +218,14 @@ func (s *Session) receive(e *wire.Event) {
 	case wire.EventGap:
 		s.box.markBehind()
 	case wire.EventSession:
-		if s.isOf(e.Device) {
+		if who := s.who.Load(); who != nil && who.registered && who.Device == e.Device {
 			s.replacedBy(e.Session)
-		}
-	case wire.EventEvict:
-		if own := s.number.Load(); s.isOf(e.Device) && own != 0 && own <= e.Session {
-			s.end(ending{code: wire.CloseConnectionLimit})
 		}
 	case wire.EventSignal:
 		if s.box.isOpen() {
 			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
 		}
 	}
-}
-
-// isOf reports whether the session is one of that registered device.
-func (s *Session) isOf(device domain.DeviceID) bool {
-	who := s.who.Load()
-	return who != nil && who.registered && who.Device == device
 }
 
 // replacedBy notes that the device has a session of that number. It may be told

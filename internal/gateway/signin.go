@@ -83,6 +83,7 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	}) {
 		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
 	}
+	s.enter()
 	return nil
 }
 
@@ -145,6 +146,10 @@ func (s *Session) openSession(ctx context.Context, who *identity) error {
 	case err != nil:
 		return err
 	}
+	if err := s.beJudged(ctx, who, session); err != nil {
+		return err
+	}
+	s.deviceType = session.Type
 	s.number.Store(session.Number)
 	s.replacedBy(session.Number) // a newer one may have come already
 	s.gw.opts.Hub.bus.PublishEvents([]*wire.Event{

@@ -31,12 +31,15 @@ const (
 	MySQLRedis
 )
 
+// Config is the settings of a gim, for Options.Configure.
+type Config = config.Config
+
 // Options say what to start; the zero value is a gim on SQLite.
 type Options struct {
 	Backend Backend
 	Clock   domain.Clock // nil is the system's
 	// Configure may change the settings before the start, or be nil.
-	Configure func(*config.Config)
+	Configure func(*Config)
 }
 
 // adminKey is the operator's key of every gim of this package.

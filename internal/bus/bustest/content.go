@@ -63,7 +63,6 @@ func others(t *testing.T, p *pair) {
 	p.subscribe(p.b, topic)
 	want := []*wire.Event{
 		{Kind: wire.EventSession, Topic: topic, Device: "phone-1", Session: 1<<62 + 7},
-		{Kind: wire.EventEvict, Topic: topic, Device: "phone-1", Session: 8},
 		{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{
 			ConversationId: "group:team", Sender: &wire.Sender{Type: "user", UserId: "alice", DeviceId: "phone-1"},
 			Kind: "x.cursor", Data: []byte(`{"line":7,"text":"😀"}`), SentAt: 1795435200070,
