@@ -50,13 +50,15 @@ func (c *Conversation) Title() string {
 	return c.ID
 }
 
-// Last returns the newest message that is stored or was pushed, and whether there
-// is one.
+// Last returns the newest message, be it under way, and whether there is one.
 func (c *Conversation) Last() (Message, bool) {
-	if len(c.Messages) == 0 {
-		return Message{}, false
+	if n := len(c.Pending); n > 0 {
+		return c.Pending[n-1], true
 	}
-	return c.Messages[len(c.Messages)-1], true
+	if n := len(c.Messages); n > 0 {
+		return c.Messages[n-1], true
+	}
+	return Message{}, false
 }
 
 // Oldest returns the Seq of the first stored message; 0 when there is none.

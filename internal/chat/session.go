@@ -112,7 +112,7 @@ func (s *Session) openStore(who claims) error {
 	if odd != "" {
 		s.notes = append(s.notes, odd)
 	}
-	s.fresh = s.state.Cursor == SavedCursor{}
+	s.fresh = !s.state.Began
 	s.model = NewModel(who.User)
 	for _, send := range s.model.restore(s.state, s.o.Now()) {
 		s.outbox.put(send)
@@ -171,7 +171,7 @@ func (s *Session) Model() *Model { return s.model }
 // Stream returns the connection, for what the session has no method for.
 func (s *Session) Stream() *client.Stream { return s.stream }
 
-// Fresh reports whether nothing was kept from an earlier run.
+// Fresh reports whether the user was never connected with what is kept.
 func (s *Session) Fresh() bool { return s.fresh }
 
 // DeviceID returns the device that is connected; "" for a passing one.

@@ -32,6 +32,7 @@ type State struct {
 	App           string              `json:"app"`
 	User          string              `json:"user"`
 	DeviceID      string              `json:"device_id,omitempty"`
+	Began         bool                `json:"began"` // there has been a connection
 	Cursor        SavedCursor         `json:"cursor"`
 	Open          string              `json:"open,omitempty"`
 	Conversations []SavedConversation `json:"conversations,omitempty"`
@@ -55,7 +56,8 @@ type SavedConversation struct {
 	Pending   []Message `json:"pending,omitempty"`
 }
 
-// save puts the model's part into s.
+// save puts the model's part into s. A conversation in which nothing is stored or
+// under way is not worth keeping.
 func (m *Model) save(s *State) {
 	s.Open, s.Conversations = m.open, nil
 	for _, c := range m.List() {
@@ -67,7 +69,11 @@ func (m *Model) save(s *State) {
 				saved.Last = &c.Messages[i]
 			}
 		}
-		s.Conversations = append(s.Conversations, saved)
+		if saved.Last != nil || len(saved.Pending) > 0 {
+			s.Conversations = append(s.Conversations, saved)
+		} else if s.Open == c.ID {
+			s.Open = ""
+		}
 	}
 }
 

@@ -56,7 +56,9 @@ func (s *Session) Take(event Event) error {
 		s.model.Presence(e.Users)
 	case Changed:
 		s.connection, s.since = e.State, s.o.Now()
-		if e.State.Phase != client.Connected {
+		if e.State.Phase == client.Connected {
+			s.state.Began = true
+		} else {
 			s.model.ForgetPresence()
 		}
 		s.watchPeers()

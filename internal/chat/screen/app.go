@@ -64,6 +64,7 @@ type app struct {
 	notice      string
 	noticeUntil time.Time
 	overlay     func() []string // what covers the messages; nil for nothing
+	overlayTop  int             // its first line on the screen
 	away        bool            // the terminal has said that it is not in focus
 	pasting     bool
 
@@ -220,6 +221,17 @@ func (a *app) open(id string) {
 	a.o.Session.Look(id)
 	a.scrolls[id] = &scroll{}
 	a.overlay = nil
+}
+
+// cover shows lines in the place of the messages.
+func (a *app) cover(lines func() []string) { a.overlay, a.overlayTop = lines, 0 }
+
+// uncover shows the messages again.
+func (a *app) uncover() {
+	a.overlay = nil
+	if c := a.o.Session.Model().Current(); c != nil {
+		a.o.Session.Model().MarkNew(c.ID)
+	}
 }
 
 // settle does what follows from how things are: what is seen is read, and what is

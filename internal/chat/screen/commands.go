@@ -66,12 +66,12 @@ func (a *app) command(line string) {
 		}
 		a.open(id)
 	case "who":
-		a.overlay = a.who
+		a.cover(a.who)
 		if c := a.o.Session.Model().Current(); c != nil {
 			a.o.Session.Look(c.ID)
 		}
 	case "help":
-		a.overlay = help
+		a.cover(help)
 	case "retry":
 		a.retry()
 	case "quit", "exit", "q":

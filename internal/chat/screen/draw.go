@@ -122,13 +122,7 @@ func (a *app) drawEntry(b box, c *chat.Conversation, current bool, now time.Time
 	if b.height < 2 {
 		return
 	}
-	preview := ""
-	if m, ok := c.Last(); ok {
-		preview = chat.CleanLine(m.Text())
-		if m.SenderType == "user" && (m.Sender == a.o.Session.Model().Me() || chat.Group(c.ID) != "") {
-			preview = a.senderName(&m) + ": " + preview
-		}
-	}
+	preview := a.preview(c)
 	if users := c.Typing(now); len(users) > 0 {
 		preview = "typing…"
 	}
@@ -136,6 +130,25 @@ func (a *app) drawEntry(b box, c *chat.Conversation, current bool, now time.Time
 		tail = dim
 	}
 	b.put(3, 1, fit(preview, b.width-4), tail)
+}
+
+// preview is the last message in a line.
+func (a *app) preview(c *chat.Conversation) string {
+	m, ok := c.Last()
+	if !ok {
+		return ""
+	}
+	text := chat.CleanLine(m.Text())
+	if m.SenderType == "user" && (m.Sender == a.o.Session.Model().Me() || chat.Group(c.ID) != "") {
+		text = a.senderName(&m) + ": " + text
+	}
+	switch m.Stage { //nolint:exhaustive // the others need no sign
+	case chat.Failed:
+		text = "✗ " + text
+	case chat.Sending:
+		text = "… " + text
+	}
+	return text
 }
 
 // drawPane draws the open conversation. alone says that the list is not beside it,
@@ -164,9 +177,7 @@ func (a *app) drawPane(b box, now time.Time, alone bool) {
 	header.put(0, 0, fit(title, max(0, x-1)), bold.Underline(true))
 	messages := b.part(0, 1, b.width, b.height-1)
 	if a.overlay != nil {
-		for y, line := range a.overlay() {
-			messages.put(1, y+1, fit(line, messages.width-1), plain)
-		}
+		a.drawOverlay(messages)
 		return
 	}
 	a.drawMessages(messages, c, now)
@@ -194,10 +205,24 @@ func (a *app) drawMessages(b box, c *chat.Conversation, now time.Time) {
 func (a *app) drawWelcome(b box) {
 	lines := []string{"No conversations yet.", "", "/to bob begins one.", "/help shows the keys."}
 	if a.overlay != nil {
-		lines = a.overlay()
+		a.drawOverlay(b)
+		return
 	}
 	for y, line := range lines {
 		b.put(1, y+1, fit(line, b.width-1), plain)
+	}
+}
+
+func (a *app) drawOverlay(b box) {
+	b = b.part(1, 1, b.width-1, b.height-1)
+	lines := a.overlay()
+	a.paneHeight = b.height
+	a.overlayTop = max(0, min(a.overlayTop, len(lines)-b.height))
+	for y, line := range lines[a.overlayTop:min(len(lines), a.overlayTop+b.height)] {
+		b.put(0, y, fit(line, b.width), plain)
+	}
+	if rest := len(lines) - a.overlayTop - b.height; rest > 0 {
+		b.right(b.height-1, fmt.Sprintf(" ↓ %d more ", rest), bar)
 	}
 }
 

@@ -33,6 +33,9 @@ func (a *app) key(e *tcell.EventKey) {
 		return
 	}
 	if e.Key() == tcell.KeyRune && !alt {
+		if a.overlay != nil {
+			a.uncover()
+		}
 		a.draft().insert(e.Str())
 		a.typing()
 	}
@@ -163,7 +166,7 @@ func (a *app) escape() {
 	c := a.o.Session.Model().Current()
 	switch {
 	case a.overlay != nil:
-		a.overlay = nil
+		a.uncover()
 	case c != nil && a.scroll(c.ID).held:
 		a.follow(c)
 	default:
@@ -180,7 +183,11 @@ func (a *app) follow(c *chat.Conversation) {
 // scrollBy moves the pane by rows; below 0 is up.
 func (a *app) scrollBy(by int) {
 	c := a.o.Session.Model().Current()
-	if c == nil || a.overlay != nil || len(a.paneRows) == 0 {
+	if a.overlay != nil {
+		a.overlayTop = max(0, a.overlayTop+by) // drawing knows the end
+		return
+	}
+	if c == nil || len(a.paneRows) == 0 {
 		return
 	}
 	lowest := min(a.paneHeight, len(a.paneRows)) - 1
