@@ -43,7 +43,7 @@ func connect(t *testing.T, server, client *tls.Config) (*conn, *peer) {
 	}
 	t.Cleanup(func() {
 		c.Close(0, 0)
-		c.decoder.Close()
+		c.decoder.Rest()
 		_ = p.conn.Close()
 	})
 	return c, p
