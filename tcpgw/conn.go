@@ -25,6 +25,7 @@ type conn struct {
 	decoder wire.Decoder
 	known   bool      // the first frame came: whoever is there speaks the protocol
 	active  bool      // a frame came since the connection was idle
+	cut     bool      // a frame came since the deadline was set
 	bound   bound     // what the deadline of reads is for
 	set     time.Time // when it was set
 
@@ -85,7 +86,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 		}
 		frame, ok, err := c.decoder.Next()
 		if ok || err != nil {
-			c.known, c.active = true, true
+			c.known, c.active, c.cut = true, true, true
 			return frame, err
 		}
 		if err := c.fill(); err != nil {
@@ -126,10 +127,10 @@ func (c *conn) expect() error {
 		return nil
 	}
 	now := time.Now()
-	if want == c.bound && (want != byIdle || now.Sub(c.set) < in/2) {
+	if want == c.bound && (want == byFrame && !c.cut || want == byIdle && now.Sub(c.set) < in/2) {
 		return nil
 	}
-	c.bound, c.set = want, now
+	c.bound, c.set, c.cut = want, now, false
 	if want == unbound {
 		return c.setReadDeadline(time.Time{})
 	}

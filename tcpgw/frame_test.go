@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/gateway"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -30,12 +31,15 @@ func inBubble(t *testing.T, timeout time.Duration, test func(t *testing.T, c *co
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		c := (&Server{Options{Logger: slog.New(slog.DiscardHandler), FrameTimeout: timeout}}).newConn(near)
+		c := (&Server{Options{Logger: slog.New(slog.DiscardHandler), FrameTimeout: timeout, IdleAfter: 5 * time.Second}}).newConn(near)
 		reads, begin := make(chan read, 100), time.Now()
 		go func() { // ends with the connection
 			defer close(reads)
 			for {
 				frame, err := c.ReadFrame()
+				if errors.Is(err, gateway.ErrIdle) {
+					continue // as the gateway does, in another goroutine
+				}
 				reads <- read{string(frame), err, time.Since(begin)}
 				if err != nil {
 					return
@@ -117,7 +121,7 @@ func TestClose_GivesUpOnAPeerThatDoesNotRead(t *testing.T) {
 	c, p := connect(t, nil, nil)
 	writing := make(chan error, 1)
 	go func() { writing <- c.WriteFrames([][]byte{make([]byte, 64<<20)}, time.Now().Add(time.Hour)) }() // more than the network holds
-	if _, err := io.ReadFull(p.conn, make([]byte, 2)); err != nil { // and never the rest
+	if _, err := io.ReadFull(p.conn, make([]byte, 2)); err != nil {                                     // and never the rest
 		t.Fatal(err)
 	}
 	c.Close(wire.CloseShutdown, 0) // returns at all
@@ -127,4 +131,46 @@ func TestClose_GivesUpOnAPeerThatDoesNotRead(t *testing.T) {
 	if rest, _ := io.ReadAll(p.conn); bytes.Contains(rest, []byte("shutdown")) {
 		t.Error("a frame follows one that was cut off")
 	}
+}
+
+// A connection on which nothing comes becomes idle once, gives back what it has
+// borrowed, and goes on where it was.
+func TestReadFrame_IsIdleOnceAfterEachFrame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c := (&Server{Options{Logger: slog.New(slog.DiscardHandler), FrameTimeout: time.Second, IdleAfter: 5 * time.Second}}).newConn(near)
+		defer c.Close(0, 0)
+		begin, idle := time.Now(), 0
+		frames := make(chan string, 10)
+		go func() { // ends with the connection
+			for {
+				switch frame, err := c.ReadFrame(); {
+				case errors.Is(err, gateway.ErrIdle):
+					idle++
+				case err != nil:
+					return
+				default:
+					frames <- string(frame)
+				}
+			}
+		}()
+		time.Sleep(time.Hour) // it was never anything else
+		synctest.Wait()
+		if idle != 0 {
+			t.Errorf("idle %d times before the first frame", idle)
+		}
+		for i := range 3 {
+			write(t, far, []byte{2, 'a', 'b'})
+			if got := <-frames; got != "ab" {
+				t.Errorf("read %q", got)
+			}
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if idle != i+1 {
+				t.Errorf("idle %d times after %v, want %d", idle, time.Since(begin), i+1)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
 }

@@ -118,7 +118,7 @@ func (d *Decoder) makeRoom() {
 	switch {
 	case len(left) == len(d.buf), d.lent == nil && d.end > 0:
 		d.grow(left)
-	case len(left) == 0 && len(d.buf) > bufferSizes[0]:
+	case len(left) == 0 && len(d.buf) > bufferSizes[1]:
 		d.grow(left) // it gets smaller
 	default:
 		copy(d.buf, left)
@@ -148,7 +148,7 @@ func (d *Decoder) giveBack() {
 
 // bufferSizes are the sizes of what is lent. The last holds any frame of a
 // client with its length.
-var bufferSizes = [...]int{4 << 10, MaxFrameBytes + maxLengthBytes}
+var bufferSizes = [...]int{512, 4 << 10, MaxFrameBytes + maxLengthBytes}
 
 // buffers are lent to decoders, one pool for each size. They hold no state.
 var buffers [len(bufferSizes)]sync.Pool
