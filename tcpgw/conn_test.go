@@ -30,7 +30,7 @@ func TestConn_IsAConnWithTLS(t *testing.T) {
 func connect(t *testing.T, server, client *tls.Config) (*conn, *peer) {
 	t.Helper()
 	near, far := sockets(t)
-	s := &Server{Options{Logger: slog.New(slog.DiscardHandler), TLS: server, FrameTimeout: time.Minute}}
+	s := &Server{Options{Logger: slog.New(slog.DiscardHandler), TLS: server, FrameTimeout: time.Minute, IdleAfter: time.Hour}}
 	c := s.newConn(near)
 	p := &peer{conn: far, decoder: wire.NewDecoder(8 << 20)}
 	if client != nil {
