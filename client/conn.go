@@ -78,17 +78,19 @@ func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.Si
 	if err := c.Write(ctx, &wire.ClientFrame{Id: 1, Body: &wire.ClientFrame_SignIn{SignIn: in}}); err != nil {
 		return nil, err
 	}
-	f, err := c.Read(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := c.Read(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case f.GetSignedIn() != nil:
+			return f.GetSignedIn(), nil
+		case f.GetError() != nil:
+			return nil, fmt.Errorf("sign in: %w", refusal(f.GetError()))
+		case f.GetClosing() == nil: // else the next Read says why there is no answer
+			return nil, errors.New("sign in: the server answered with another frame")
+		}
 	}
-	switch {
-	case f.GetSignedIn() != nil:
-		return f.GetSignedIn(), nil
-	case f.GetError() != nil:
-		return nil, fmt.Errorf("sign in: %s: %s", f.GetError().GetCode(), f.GetError().GetMessage())
-	}
-	return nil, errors.New("sign in: the server answered with another frame")
 }
 
 // Close ends the connection. It says goodbye where the transport has a word for

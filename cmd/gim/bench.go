@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/gim-im/gim/internal/bench"
 	"github.com/gim-im/gim/internal/config"
@@ -12,42 +17,86 @@ import (
 
 // benchCmd is `gim bench`.
 type benchCmd struct {
-	remote   `embed:""`
-	AppKey   config.Secret `name:"app-key" required:"" placeholder:"KEY" help:"Key of an app for the users of the run; better in the environment (GIM_APP_KEY)."`
-	Via      string        `name:"via" enum:"ws,rest" default:"ws" help:"How messages are sent: ws or rest. They are received over WebSocket."`
-	InFlight []int         `name:"in-flight" default:"1,10,50,200" help:"Messages under way at once, a round for each."`
-	Duration time.Duration `name:"duration" default:"5s" help:"Length of a round."`
-	PIDs     []int         `name:"pids" help:"Processes of the server, whose CPU time is counted (Linux)."`
+	Single benchSingleCmd `cmd:"" default:"withargs" help:"Single chats in a closed loop (the default)."`
+	Group  benchGroupCmd  `cmd:"" help:"One group in which all members are connected."`
+	Room   benchRoomCmd   `cmd:"" help:"A group whose messages are not stored."`
+	Idle   benchIdleCmd   `cmd:"" help:"Connections on which nothing happens: memory and CPU of the server."`
+	Sync   benchSyncCmd   `cmd:"" help:"Reading a long log in three ways."`
 }
 
-// Help is shown by --help.
+// Help is shown below the commands.
 func (benchCmd) Help() string {
-	return "Puts single chats on a running gim and judges the result. Exit code 1 when anything was lost, doubled or out of order. " +
-		"Start the server with --rate-limit-sends=0.\n\nExample:\n  GIM_APP_KEY=gim_… gim bench --in-flight 1,50 --pids $(pgrep -x gim)"
+	return `Puts load on a running gim and judges what comes out: figures, and whether anything
+was lost, doubled or out of order. The exit code is 1 when anything was, and when
+nothing happened. Ctrl-C ends a run early; what was measured is shown.
+
+Give it an app of its own, to be deleted afterwards, and start the server with
+--rate-limit-sends=0. docs/bench.md says what the figures mean.
+
+Example:
+
+    GIM_APP_KEY=gim_... gim bench single --in-flight 1,50 --pids $(pgrep -d, -x gim)`
 }
 
-// Run carries out the command.
-func (c *benchCmd) Run(ctx context.Context, io streams) error {
-	if c.Duration < time.Second || c.Duration > 10*time.Minute {
-		return errors.New("--duration must be between 1s and 10m")
+// benchFlags are what all workloads take.
+type benchFlags struct {
+	remote  `embed:""`
+	AppKey  config.Secret `name:"app-key" required:"" placeholder:"KEY" help:"Key of an app for the users of the run; better in the environment (GIM_APP_KEY)."`
+	Via     string        `name:"via" enum:"ws,tcp,rest" default:"ws" help:"How messages are sent: ws, tcp or rest."`
+	Receive string        `name:"receive" enum:",ws,tcp" default:"" placeholder:"ws|tcp" help:"How the others are connected: ws or tcp. As --via unless given, ws for rest."`
+	TCPAddr string        `name:"tcp-addr" placeholder:"HOST:PORT" help:"Address for tcp; tls://HOST:PORT for TLS."`
+	PIDs    []int         `name:"pids" placeholder:"PID" help:"Processes of the server, whose CPU time and memory are read (Linux)."`
+}
+
+// benchWarmUp is how long a round runs before it counts.
+const benchWarmUp = time.Second
+
+// options checks what the flags of all workloads say.
+func (f *benchFlags) options(duration time.Duration, io streams) (bench.Options, error) {
+	if duration < time.Second || duration > 10*time.Minute {
+		return bench.Options{}, errors.New("--duration must be between 1s and 10m")
 	}
-	for _, n := range c.InFlight {
-		if n < 1 || n > 10_000 {
-			return fmt.Errorf("--in-flight must be between 1 and 10000, not %d", n)
-		}
+	o := bench.Options{
+		URL: f.URL, TCPAddr: f.TCPAddr, AppKey: f.AppKey.Reveal(), Via: f.Via, Receive: f.Receive,
+		Duration: duration, WarmUp: benchWarmUp, PIDs: f.PIDs, Progress: io.err,
 	}
-	results, err := bench.Single(ctx, bench.Options{
-		URL: c.URL, AppKey: c.AppKey.Reveal(), InFlight: c.InFlight, Duration: c.Duration, Transport: c.Via, PIDs: c.PIDs, Progress: io.err,
-	})
-	if c.JSON {
-		err = errors.Join(err, printJSON(io.out, results))
+	if file, ok := io.err.(*os.File); ok {
+		o.Terminal = isatty.IsTerminal(file.Fd())
+	}
+	return o, nil
+}
+
+// run runs a workload until it is over or Ctrl-C, and shows what it measured.
+func (f *benchFlags) run(ctx context.Context, io streams, workload func(context.Context) ([]bench.Result, error)) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	results, err := workload(ctx)
+	if ctx.Err() != nil && len(results) > 0 {
+		fmt.Fprintln(io.err, "gim: interrupted; the figures are those of the time until then")
+	}
+	if f.JSON {
+		err = errors.Join(err, printJSON(io.out, append([]bench.Result{}, results...)))
 	} else {
 		err = errors.Join(err, bench.Print(io.out, results))
 	}
-	for _, r := range results {
-		if !r.OK() {
-			err = errors.Join(err, fmt.Errorf("%d in flight: %d lost, %d doubled, %d out of order", r.InFlight, r.Lost, r.Doubled, r.Disorder))
+	for i := range results {
+		if !results[i].OK() {
+			err = errors.Join(err, errors.New(results[i].Complaint()))
 		}
 	}
 	return err
+}
+
+// between holds the values of a list to bounds.
+func between(flag string, values []int, least, most int) error {
+	if len(values) == 0 {
+		return fmt.Errorf("%s names no value", flag)
+	}
+	for _, n := range values {
+		if n < least || n > most {
+			return fmt.Errorf("%s must be between %d and %d, not %d", flag, least, most, n)
+		}
+	}
+	return nil
 }

@@ -2,47 +2,88 @@ package bench
 
 import (
 	"fmt"
-	"io"
-	"slices"
-	"text/tabwriter"
 	"time"
 )
 
-// summarise adds up what the pairs saw.
-func summarise(pairs []*pair, took time.Duration) Result {
-	var pushes, acks []time.Duration
-	r := Result{Seconds: took.Seconds()}
-	for _, p := range pairs {
-		pushes, acks = append(pushes, p.pushes...), append(acks, p.acks...)
-		r.Lost += p.lost
-		r.Doubled += p.doubled
-		r.Disorder += p.disorder
-	}
-	slices.Sort(pushes)
-	slices.Sort(acks)
-	r.Messages = len(pushes)
-	r.PerSecond = float64(r.Messages) / took.Seconds()
-	r.P50, r.P99, r.P999 = quantile(pushes, 0.5), quantile(pushes, 0.99), quantile(pushes, 0.999)
-	r.AckP50, r.AckP99 = quantile(acks, 0.5), quantile(acks, 0.99)
-	return r
+// Result is what one round showed. What a workload does not measure is 0 or nil.
+type Result struct {
+	Workload string `json:"workload"`
+	Via      string `json:"via"`     // how messages were sent
+	Receive  string `json:"receive"` // and received
+
+	InFlight    int    `json:"in_flight,omitempty"`   // single
+	Members     int    `json:"members,omitempty"`     // group, room
+	Senders     int    `json:"senders,omitempty"`     // group, room
+	Connections int    `json:"connections,omitempty"` // idle
+	Way         string `json:"way,omitempty"`         // sync: how the log was read
+	Clients     int    `json:"clients,omitempty"`     // sync: that read at the same time
+	LogEntries  int64  `json:"log_entries,omitempty"` // sync: of each client
+	Interrupted bool   `json:"interrupted,omitempty"` // the round was cut short
+
+	Seconds       float64  `json:"seconds"`              // that were measured
+	Messages      int64    `json:"messages"`             // sent, acknowledged and received by all; sync: read
+	PerSecond     float64  `json:"messages_per_second"`  //
+	Deliveries    int64    `json:"deliveries,omitempty"` // messages times receivers
+	DeliveriesPer float64  `json:"deliveries_per_second,omitempty"`
+	Latency       *Latency `json:"latency,omitempty"` // from send to push at the last receiver; sync: of a page
+	Ack           *Latency `json:"ack,omitempty"`     // from send to acknowledgement
+
+	CPUPer1000     float64 `json:"cpu_seconds_per_1000_messages,omitempty"` // of the processes that were named
+	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"`           // microseconds
+
+	Idle *IdleResult `json:"idle,omitempty"`
+
+	Verdict
 }
 
-// quantile returns the q-th part of sorted times, in milliseconds.
-func quantile(sorted []time.Duration, q float64) float64 {
-	if len(sorted) == 0 {
-		return 0
+// OK reports whether something happened and every message arrived once and in
+// order. What was interrupted may have come to nothing.
+func (r *Result) OK() bool { return r.clean() && (r.Messages > 0 || r.Interrupted) }
+
+// Complaint says what is wrong with a result that is not OK.
+func (r *Result) Complaint() string {
+	what := fmt.Sprintf("%s: %d lost, %d doubled, %d out of order", r.title(), r.Lost, r.Doubled, r.Disorder)
+	if r.Messages == 0 && !r.Interrupted {
+		what += ", and no message arrived in the time that counts"
 	}
-	i := min(int(q*float64(len(sorted))), len(sorted)-1)
-	return float64(sorted[i].Microseconds()) / 1000
+	for _, p := range r.Problems {
+		what += "\n  " + p
+	}
+	return what
 }
 
-// Print writes results as a table.
-func Print(w io.Writer, results []Result) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "by\tin flight\tmessages/s\tp50 ms\tp99 ms\tp99.9 ms\tack p50\tack p99\tCPU s/1000\tlost\tdoubled\tout of order\t")
-	for _, r := range results {
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.3f\t%d\t%d\t%d\t\n", r.Transport, r.InFlight, r.PerSecond,
-			r.P50, r.P99, r.P999, r.AckP50, r.AckP99, r.CPU, r.Lost, r.Doubled, r.Disorder)
+func (r *Result) title() string {
+	switch r.Workload {
+	case "single":
+		return fmt.Sprintf("single, %d in flight", r.InFlight)
+	case "idle":
+		return fmt.Sprintf("idle, %d connections", r.Connections)
+	case "sync":
+		return fmt.Sprintf("sync by %s, %d clients", r.Way, r.Clients)
 	}
-	return t.Flush()
+	return fmt.Sprintf("%s, %d members, %d senders", r.Workload, r.Members, r.Senders)
+}
+
+// rates works out what follows from counts, times and CPU.
+func (r *Result) rates(used time.Duration) {
+	if r.Seconds > 0 {
+		r.PerSecond = float64(r.Messages) / r.Seconds
+		r.DeliveriesPer = float64(r.Deliveries) / r.Seconds
+	}
+	if r.Messages > 0 {
+		r.CPUPer1000 = used.Seconds() * 1000 / float64(r.Messages)
+	}
+	if r.Deliveries > 0 {
+		r.CPUPerDelivery = float64(used.Microseconds()) / float64(r.Deliveries)
+	}
+}
+
+// finished names a round's result; there is none when nothing was measured.
+func (r *run) finished(workload string, res *Result, fill func(*Result)) []Result {
+	if res == nil {
+		return nil
+	}
+	res.Workload, res.Via, res.Receive = workload, r.o.Via, r.o.Receive
+	fill(res)
+	return []Result{*res}
 }

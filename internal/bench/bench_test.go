@@ -1,0 +1,246 @@
+package bench_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gim-im/gim/internal/bench"
+	"github.com/gim-im/gim/internal/gimtest"
+	"github.com/gim-im/gim/internal/testserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testserver.Closing(m)) }
+
+// start starts a gim that lets users send as fast as they can, and returns
+// options for a short run on it.
+func start(t *testing.T) (*gimtest.Gim, bench.Options) {
+	t.Helper()
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
+	return g, bench.Options{
+		URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket,
+		Duration: 200 * time.Millisecond, WarmUp: 20 * time.Millisecond,
+	}
+}
+
+// ways are the transports of messages and of connections.
+func ways(g *gimtest.Gim) []bench.Options {
+	return []bench.Options{
+		{Via: bench.WebSocket},
+		{Via: bench.REST},
+	}
+}
+
+// onAllWays runs a test for each way.
+func onAllWays(t *testing.T, test func(t *testing.T, o bench.Options)) {
+	t.Helper()
+	g, o := start(t)
+	for _, way := range ways(g) {
+		t.Run(way.Via+" to "+way.Receive, func(t *testing.T) {
+			o := o
+			o.Via, o.Receive, o.TCPAddr = way.Via, way.Receive, way.TCPAddr
+			test(t, o)
+		})
+	}
+}
+
+// good fails the test unless all results are clean, and of as many rounds as wanted.
+func good(t *testing.T, rounds int, results []bench.Result, err error) {
+	t.Helper()
+	if err != nil || len(results) != rounds {
+		t.Fatalf("%d results and the error %v, want %d and none", len(results), err, rounds)
+	}
+	for _, r := range results {
+		if !r.OK() || r.Messages == 0 || r.Idle == nil && r.PerSecond <= 0 || r.Seconds <= 0 {
+			t.Errorf("%s\n%+v", r.Complaint(), r)
+		}
+	}
+}
+
+func TestSingle(t *testing.T) {
+	t.Parallel()
+	onAllWays(t, func(t *testing.T, o bench.Options) {
+		o.PIDs = []int{os.Getpid()}
+		results, err := bench.Single(t.Context(), o, []int{1, 3})
+		good(t, 2, results, err)
+		for i, r := range results {
+			if r.Workload != "single" || r.InFlight != []int{1, 3}[i] || r.Deliveries != r.Messages || r.CPUPer1000 <= 0 {
+				t.Errorf("round %d: %+v", i, r)
+			}
+			if l := r.Latency; l.P50 <= 0 || l.P50 > l.P99 || l.P99 > l.P999 || l.P999 > l.Max || r.Ack.P50 <= 0 {
+				t.Errorf("round %d: the times are %+v and %+v", i, r.Latency, r.Ack)
+			}
+		}
+	})
+}
+
+func TestGroup(t *testing.T) {
+	t.Parallel()
+	onAllWays(t, func(t *testing.T, o bench.Options) {
+		for _, persist := range []bool{true, false} {
+			results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 5, Senders: 1}, {Members: 5, Senders: 3}}, persist)
+			good(t, 2, results, err)
+			want := int64(4) // the sender has the acknowledgement instead
+			if o.Via == bench.REST {
+				want = 5
+			}
+			for _, r := range results {
+				if r.Workload != map[bool]string{true: "group", false: "room"}[persist] || r.Deliveries != want*r.Messages || r.DeliveriesPer <= 0 {
+					t.Errorf("persist %v: %+v", persist, r)
+				}
+			}
+		}
+	})
+}
+
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	g, _ := start(t)
+	onAllWays(t, func(t *testing.T, o bench.Options) {
+		o.PIDs = []int{os.Getpid()}
+		results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{12, 4}, AdminURL: g.AdminURL, Settle: 10 * time.Millisecond})
+		good(t, 2, results, err)
+		for i, r := range results {
+			if n := []int{4, 12}[i]; r.Connections != n || r.Messages != int64(n) || r.Idle.ConnectsPerSecond <= 0 || r.Idle.LiveKiB == 0 {
+				t.Errorf("round %d: %+v %+v", i, r, r.Idle)
+			}
+		}
+	})
+}
+
+// TestIdle_OutlivesTheHeartbeat would lose its connections without pings: the
+// server gives them up after 2.5 heartbeats.
+func TestIdle_OutlivesTheHeartbeat(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.Heartbeat = 200 * time.Millisecond }})
+	o := bench.Options{URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket, Duration: 1500 * time.Millisecond}
+	results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{3}})
+	good(t, 1, results, err)
+}
+
+func TestSync(t *testing.T) {
+	t.Parallel()
+	onAllWays(t, func(t *testing.T, o bench.Options) {
+		const messages = 450 // three pages
+		results, err := bench.Sync(t.Context(), o, bench.SyncOptions{Messages: messages, Clients: []int{1, 2}})
+		good(t, 6, results, err)
+		seen := make(map[string]int)
+		for _, r := range results {
+			seen[r.Way]++
+			if r.Messages != int64(messages*r.Clients) || r.LogEntries != messages {
+				t.Errorf("%s with %d clients read %d messages", r.Way, r.Clients, r.Messages)
+			}
+		}
+		if len(seen) != 3 {
+			t.Errorf("the ways of reading were %v, want three", seen)
+		}
+	})
+}
+
+func TestGroup_TooLargeForTheAppSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	_, o := start(t)
+	_, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 501, Senders: 1}}, true)
+	for _, want := range []string{"500", "max_group_members", "/v1/apps/shop", "GIM_ADMIN_KEY"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
+	}
+}
+
+func TestSingle_OnAServerThatLimitsTheRateSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 1 }})
+	key := g.NewApp(t, "shop").Key
+	for _, via := range []string{bench.WebSocket, bench.REST} {
+		_, err := bench.Single(t.Context(), bench.Options{URL: g.URL, AppKey: key, Via: via, Duration: time.Second}, []int{1})
+		if err == nil || !strings.Contains(err.Error(), "rate_limited") || !strings.Contains(err.Error(), "--rate-limit-sends=0") {
+			t.Errorf("%s: %v", via, err)
+		}
+	}
+}
+
+func TestBench_RefusesWhatItCannotDo(t *testing.T) {
+	t.Parallel()
+	_, o := start(t)
+	tcp := o
+	tcp.Via = bench.TCP
+	unknown := o
+	unknown.Via = "pigeon"
+	receive := o
+	receive.Receive = bench.REST
+	nobody := o
+	nobody.AppKey = "gim_nobody"
+	for want, run := range map[string]func() error{
+		"--tcp-addr": func() error { _, err := bench.Single(t.Context(), tcp, []int{1}); return err },
+		"pigeon":     func() error { _, err := bench.Single(t.Context(), unknown, []int{1}); return err },
+		"received":   func() error { _, err := bench.Single(t.Context(), receive, []int{1}); return err },
+		"unauthorized": func() error {
+			_, err := bench.Single(t.Context(), nobody, []int{1})
+			return err
+		},
+		"3 senders": func() error {
+			_, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 2, Senders: 3}}, true)
+			return err
+		},
+		"nothing to read": func() error {
+			_, err := bench.Sync(t.Context(), o, bench.SyncOptions{Messages: 0, Clients: []int{1}})
+			return err
+		},
+		"heap profile": func() error {
+			_, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{1}, AdminURL: o.URL + "/openapi.yaml?"})
+			return err
+		},
+	} {
+		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error with %q", err, want)
+		}
+	}
+}
+
+func TestPrint_HasARowForEachRoundAndTheFiguresOfTheWorkload(t *testing.T) {
+	t.Parallel()
+	latency := &bench.Latency{P50: 1.25, P99: 2.5, P999: 5, Max: 9}
+	for workload, want := range map[string][]string{
+		"single": {"in flight", "messages/s", "1.25", "CPU s/1000", "ws→tcp"},
+		"group":  {"members", "deliveries/s", "p99.9 ms", "µs/delivery"},
+		"room":   {"members", "senders"},
+		"idle":   {"connections", "KiB each", "7.5", "CPU %", "connects/s"},
+		"sync":   {"entries each", "clients", "replay", "page p99 ms"},
+	} {
+		r := bench.Result{
+			Workload: workload, Via: "ws", Receive: "tcp", Way: "replay", Messages: 1234567, PerSecond: 99, Latency: latency,
+			Idle: &bench.IdleResult{KiB: 7.5}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
+		}
+		var out strings.Builder
+		if err := bench.Print(&out, []bench.Result{r, r}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		for _, want := range append(want, "lost", "doubled", "out of order", "3,456") {
+			if len(lines) != 3 || !strings.Contains(out.String(), want) {
+				t.Errorf("%s lacks %q:\n%s", workload, want, out.String())
+			}
+		}
+	}
+}
+
+func TestResult_IsReadableByPrograms(t *testing.T) {
+	t.Parallel()
+	raw, err := json.Marshal(bench.Result{Workload: "group", Members: 5, Verdict: bench.Verdict{Lost: 2, Problems: []string{"odd"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"workload":"group"`, `"members":5`, `"lost":2`, `"doubled":0`, `"out_of_order":0`, `"problems":["odd"]`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("%s lacks %s", raw, want)
+		}
+	}
+	if strings.Contains(string(raw), "idle") {
+		t.Errorf("%s holds what was not measured", raw)
+	}
+}

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// play is one round of closed loops.
+type play struct {
+	fleet        *fleet
+	loops        []*loop
+	begin, end   time.Time // of what counts
+	pushes, acks *recorder
+}
+
+// playLoops lets all loops run for the time of a round, closes the fleet and
+// judges. The result says what was measured, whatever the error; without any
+// message it is nil.
+func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loop) (*Result, error) {
+	p := &play{fleet: f, loops: loops, pushes: newRecorder(), acks: newRecorder()}
+	p.begin = time.Now().Add(r.o.WarmUp)
+	p.end = p.begin.Add(r.o.Duration)
+	playing, over := context.WithCancel(ctx)
+	defer over()
+	meter := newCPUMeter(playing, r.o.PIDs, p.begin, p.end)
+	shown := r.progress.watch(what, "deliveries")
+	group, groupCtx := errgroup.WithContext(playing)
+	for _, l := range loops {
+		group.Go(func() error { return l.play(groupCtx, p) })
+	}
+	err := group.Wait()
+	over()
+	shown()
+	ended := time.Now()
+	if err == nil {
+		err = f.lastPing(ctx)
+	}
+	if ctx.Err() != nil {
+		err = nil // an interruption is no fault of the server's
+	}
+	used := meter.read()
+	f.close()
+	result := p.judge(used, ended)
+	result.Interrupted = ctx.Err() != nil
+	if result.Interrupted && result.Messages == 0 && result.clean() {
+		return nil, nil
+	}
+	return result, err
+}
+
+// judge adds up what loops and witnesses saw. Nobody writes to them any more.
+func (p *play) judge(used time.Duration, ended time.Time) *Result {
+	if ended.After(p.end) {
+		ended = p.end
+	}
+	r := &Result{Messages: p.pushes.count(), Seconds: max(0, ended.Sub(p.begin).Seconds())}
+	r.Latency, r.Ack = p.pushes.latency(), p.acks.latency()
+	r.Deliveries = r.Messages * int64(p.loops[0].receivers)
+	r.rates(used)
+	for _, l := range p.loops {
+		r.add(l.Verdict)
+	}
+	for _, m := range p.fleet.members {
+		m.settle(func(sender int) int64 {
+			if l := m.loops[sender-m.first]; l.conn != m {
+				return l.settled
+			}
+			return 0 // what it sent itself it is not told
+		})
+		r.add(m.Verdict)
+	}
+	return r
+}

@@ -1,0 +1,259 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/wire"
+)
+
+// fleet is the connections of a round. Each has a goroutine that reads; one
+// goroutine keeps them all alive.
+type fleet struct {
+	run     *run
+	readers sync.WaitGroup // and the one that pings
+	stop    context.CancelFunc
+	ending  atomic.Bool // from now on connections end because we want it
+
+	mu        sync.Mutex // guards members and heartbeat
+	members   []*member
+	heartbeat time.Duration
+
+	silent   atomic.Int64  // members that have not answered the last ping yet
+	answered chan struct{} // capacity 1: all have
+
+	broken context.Context // ends, with the reason as its cause, when a connection ends by itself
+	fail   context.CancelCauseFunc
+}
+
+// member is a user with a connection.
+type member struct {
+	witness
+	conn    *client.Conn
+	loops   []*loop                // those whose messages arrive here; loops[0] is of sender first
+	replies chan *wire.ServerFrame // of a member that sends, capacity 1; nil for others
+	fleet   *fleet
+}
+
+// parallelConnects bounds how many connections are opened or closed at a time.
+const parallelConnects = 64
+
+// Ids of frames. Those of messages count up from firstSendID.
+const (
+	pingID      = 2 // 1 is the sign-in's; nobody waits for the answer
+	lastPingID  = 3
+	firstSendID = 4
+)
+
+func (r *run) newFleet() *fleet {
+	f := &fleet{run: r, answered: make(chan struct{}, 1)}
+	f.broken, f.fail = context.WithCancelCause(context.Background())
+	ctx, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	f.readers.Go(func() { f.keepAlive(ctx) }) // ends with close
+	return f
+}
+
+// connect opens connections for members and adds them. With an error some may be
+// open; close ends them.
+func (f *fleet) connect(ctx context.Context, members []*member, transport func(*member) string) error {
+	connects, ctx := errgroup.WithContext(ctx)
+	connects.SetLimit(parallelConnects)
+	for _, m := range members {
+		connects.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			conn, in, err := f.run.dial(ctx, m.user, transport(m), nil)
+			if err != nil {
+				return err
+			}
+			m.conn, m.fleet, m.seq = conn, f, in.GetHeadSeq()
+			f.mu.Lock()
+			f.members = append(f.members, m)
+			f.heartbeat = time.Duration(in.GetHeartbeatMs()) * time.Millisecond
+			f.mu.Unlock()
+			f.run.progress.done.Add(1)
+			f.readers.Go(func() { f.read(m) }) // ends with close
+			return nil
+		})
+	}
+	err := connects.Wait()
+	if err != nil {
+		return fmt.Errorf("after %d connections: %w", f.size(), err)
+	}
+	return nil
+}
+
+func (f *fleet) size() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.members)
+}
+
+// close ends all connections and their goroutines. The witnesses are the
+// caller's afterwards. Closing again does nothing.
+func (f *fleet) close() {
+	if f.ending.Swap(true) {
+		return
+	}
+	f.stop()
+	f.mu.Lock()
+	members := f.members
+	f.mu.Unlock()
+	var closes errgroup.Group
+	closes.SetLimit(parallelConnects)
+	for _, m := range members {
+		closes.Go(func() error {
+			_ = m.conn.Close() // the round is over
+			return nil
+		})
+	}
+	_ = closes.Wait() // nothing fails above
+	f.readers.Wait()
+	f.fail(errors.New("the round is over"))
+}
+
+// read takes what m is told until its connection ends. The context is one that
+// never ends, because many of them with one that can would wait for one another.
+func (f *fleet) read(m *member) {
+	for {
+		frame, err := m.conn.Read(context.Background())
+		if err != nil {
+			if !f.ending.Load() {
+				f.fail(fmt.Errorf("the connection of %s ended: %w", m.user, err))
+			}
+			return
+		}
+		m.take(frame)
+	}
+}
+
+const (
+	pingEvery   = 20 * time.Millisecond // so few wake-ups serve thousands
+	pingTimeout = 5 * time.Second
+)
+
+// keepAlive pings each connection once per heartbeat, spread over it.
+func (f *fleet) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	last, due, next := time.Now(), 0.0, 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			f.mu.Lock()
+			members, heartbeat := f.members, f.heartbeat
+			f.mu.Unlock()
+			if len(members) == 0 || heartbeat <= 0 {
+				last = now
+				continue
+			}
+			due += float64(len(members)) * min(1, now.Sub(last).Seconds()/heartbeat.Seconds())
+			last = now
+			for ; due >= 1; due-- {
+				// When it fails the connection is over, which its reader reports.
+				_ = f.ping(ctx, members[next%len(members)], pingID)
+				next++
+			}
+		}
+	}
+}
+
+func (f *fleet) ping(ctx context.Context, m *member, id uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return m.conn.Write(ctx, &wire.ClientFrame{Id: id, Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}})
+}
+
+// lastPing waits until every connection has answered once more. What the server
+// had still to push, and should not have, has come by then.
+func (f *fleet) lastPing(ctx context.Context) error {
+	f.silent.Store(int64(len(f.members)))
+	pings, pingCtx := errgroup.WithContext(ctx)
+	pings.SetLimit(parallelConnects)
+	for _, m := range f.members {
+		pings.Go(func() error { return f.ping(pingCtx, m, lastPingID) })
+	}
+	if err := pings.Wait(); err != nil {
+		return fmt.Errorf("ping at the end: %w", err)
+	}
+	patience := time.NewTimer(f.run.o.Patience)
+	defer patience.Stop()
+	select {
+	case <-f.answered:
+		return nil
+	case <-patience.C:
+		return fmt.Errorf("%d connections did not answer a ping at the end within %s", f.silent.Load(), f.run.o.Patience)
+	case <-f.broken.Done():
+		return context.Cause(f.broken)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// take judges a frame.
+func (m *member) take(f *wire.ServerFrame) {
+	switch body := f.GetBody().(type) {
+	case *wire.ServerFrame_Push:
+		now := time.Now()
+		for _, msg := range body.Push.GetMessages() {
+			m.receive(msg, now)
+		}
+		m.fleet.run.progress.done.Add(int64(len(body.Push.GetMessages())))
+	case *wire.ServerFrame_Sent:
+		if m.stored { // it stands in the place of the push of this message
+			m.place(body.Sent.GetSeq(), body.Sent.GetConversationSeq())
+		}
+		m.reply(f)
+	case *wire.ServerFrame_Error:
+		m.reply(f)
+	case *wire.ServerFrame_Pong:
+		if f.GetId() == lastPingID && m.fleet.silent.Add(-1) == 0 {
+			m.fleet.answered <- struct{}{}
+		}
+	}
+}
+
+// reply gives a reply to the loop that waits for it.
+func (m *member) reply(f *wire.ServerFrame) {
+	select {
+	case m.replies <- f:
+	default:
+		m.Disorder++
+		m.note("%s got a reply that nobody waits for: %v", m.user, f)
+	}
+}
+
+// receive judges a message.
+func (m *member) receive(msg *wire.Message, at time.Time) {
+	seq, conv := msg.GetSeq(), msg.GetConversationSeq()
+	s, ok := parseStamp(msg.GetContent())
+	if !ok || !m.knows(s) || s.number > m.loops[s.sender-m.first].begun.Load() {
+		if msg.GetSender().GetType() == "system" || msg.GetType() == "command" {
+			m.place(seq, conv) // the server's own, such as the news of a group
+			return
+		}
+		m.foreign(fmt.Sprintf("%.60q", msg.GetContent()), seq, conv)
+		return
+	}
+	l := m.loops[s.sender-m.first]
+	if l.conn == m {
+		m.Doubled++
+		m.note("%s was pushed message %d, which it sent itself over this connection", m.user, s.number)
+		return
+	}
+	if m.saw(s, seq, conv) && !l.arrived(s.number, conv, at) {
+		m.Disorder++
+		m.note("%s got message %d of sender %d at place %d of the conversation, where others did not", m.user, s.number, s.sender, conv)
+	}
+}

@@ -1,0 +1,45 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+)
+
+// Single runs single chats: as many pairs of users as messages are to be in
+// flight, a round for each number. A sender sends the next message when the last
+// one has been acknowledged and has reached its receiver. 100 bytes of text each.
+func Single(ctx context.Context, o Options, inFlight []int) ([]Result, error) {
+	return rounds(ctx, o, inFlight, (*run).single)
+}
+
+func (r *run) single(ctx context.Context, pairs int) ([]Result, error) {
+	if err := checkFiles(3 * pairs); err != nil {
+		return nil, err
+	}
+	users, err := r.newUsers(ctx, 2*pairs)
+	if err != nil {
+		return nil, err
+	}
+	loops := make([]*loop, pairs)
+	var members []*member
+	for i := range loops {
+		from, to := users[2*i], users[2*i+1]
+		l := r.newLoop(i, from, 1)
+		l.toUser = to
+		loops[i] = l
+		members = append(members, &member{witness: witness{user: to, stored: true, first: i, tracks: make([]track, 1)}, loops: loops[i : i+1]})
+		if r.o.Via != REST {
+			l.conn = &member{
+				witness: witness{user: from, stored: true, first: i, tracks: make([]track, 1)}, loops: loops[i : i+1], replies: newReplies(),
+			}
+			members = append(members, l.conn)
+		}
+	}
+	f := r.newFleet()
+	defer f.close()
+	if err := r.connect(ctx, f, members); err != nil {
+		return nil, err
+	}
+	result, err := r.playLoops(ctx, fmt.Sprintf("single over %s, %d in flight", r.o.by(), pairs), f, loops)
+	return r.finished("single", result, func(res *Result) { res.InFlight = pairs }), err
+}
