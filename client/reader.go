@@ -84,7 +84,7 @@ func (c *session) announced(closing *wire.Closing) {
 		c.refresh()
 		c.s.mu.Lock()
 		defer c.s.mu.Unlock()
-		c.refreshing = false
+		c.refreshing, c.refreshAt = false, time.Now().Add(refreshInterval)
 	})
 }
 

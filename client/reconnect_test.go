@@ -353,6 +353,7 @@ func TestSwitchTo_ReconnectsAtOnceFromTheCursor(t *testing.T) {
 func TestRefresh_ReplacesTheTokenOfALiveConnection(t *testing.T) {
 	bubble(t, StreamOptions{}, func(t *testing.T, r *rig) {
 		p, _ := r.signIn(0)
+		began := time.Now()
 		for _, token := range []string{"t2", "t3"} {
 			p.announce(wire.CloseTokenExpired, 0)
 			f := p.read()
@@ -361,6 +362,9 @@ func TestRefresh_ReplacesTheTokenOfALiveConnection(t *testing.T) {
 			}
 			p.write(&wire.ServerFrame{Id: f.GetId(), Body: &wire.ServerFrame_Refreshed{Refreshed: &wire.Refreshed{}}})
 			p.wantFrames("")
+		}
+		if waited := time.Since(began); waited != refreshInterval {
+			t.Errorf("the second token came %v after the first, want %v: some are announced to run out at once", waited, refreshInterval)
 		}
 		p.push(entry(1))
 		r.wantSeen("connecting", "connected", "1:m1")

@@ -14,6 +14,9 @@ const (
 	defaultHeartbeat = 30 * time.Second
 	// ackInterval is the least time between two acks of a stream.
 	ackInterval = time.Second
+	// refreshInterval is the least time between two new tokens on a connection. One
+	// that is announced to run out as soon as it is there must not make a storm.
+	refreshInterval = 5 * time.Second
 	// farewell bounds what is still written and read when a connection ends.
 	farewell = time.Second
 )
@@ -63,8 +66,9 @@ type session struct {
 	pingAt     time.Time
 	ackAt      time.Time
 	syncAt     time.Time
-	acking     bool // an ack is under way
-	ackOff     bool // the device cannot ack
+	refreshAt  time.Time // not before
+	acking     bool      // an ack is under way
+	ackOff     bool      // the device cannot ack
 	refreshing bool
 }
 
@@ -148,6 +152,12 @@ func (c *session) number(f *wire.ClientFrame, reply func(*wire.ServerFrame)) *wi
 // refresh gets a new token for the live connection. It tries until it has
 // succeeded or the session ends.
 func (c *session) refresh() {
+	c.s.mu.Lock()
+	wait := time.Until(c.refreshAt)
+	c.s.mu.Unlock()
+	if !sleep(c.ctx, wait) {
+		return
+	}
 	pause := c.s.newBackoff()
 	for {
 		err := c.refreshOnce()
