@@ -76,9 +76,9 @@ func (m *Model) Open(id string) *Conversation {
 	return c
 }
 
-// MarkNew marks what is unread as new, unless a mark is there already.
+// MarkNew marks what is unread as new, and nothing before it any more.
 func (m *Model) MarkNew(id string) {
-	if c := m.conversations[id]; c != nil && c.Unread > 0 && c.NewFrom == 0 {
+	if c := m.conversations[id]; c != nil && c.Unread > 0 && c.NewFrom <= c.ReadSeq {
 		c.NewFrom = c.ReadSeq + 1
 	}
 }

@@ -15,7 +15,7 @@ const maxMarks = 4
 //   - control characters become visible signs, so that none reaches the terminal;
 //     line ends stay, tabs become spaces;
 //   - marks that reorder what follows (bidirectional overrides) and characters
-//     without a width are dropped, but for those that join letters and emoji;
+//     without a width are dropped, but for those that join letters;
 //   - a letter keeps a few combining marks;
 //   - what is not UTF-8, or no character, becomes U+FFFD.
 func Clean(text string) string {
@@ -95,10 +95,12 @@ func (c *cleaner) mark(r rune) {
 
 // format takes a character that is not seen itself.
 func (c *cleaner) format(r rune) {
-	const joiner, nonJoiner, flag = '\u200d', '\u200c', '\U0001f3f4'
+	const joiner, nonJoiner, emojiForm, flag = '\u200d', '\u200c', '\ufe0f', '\U0001f3f4'
 	switch {
 	case r == joiner || r == nonJoiner:
-		if c.last > unicode.MaxASCII && c.last != joiner && c.last != nonJoiner {
+		// Between emoji it is dropped: what terminals make of such a sequence, and how
+		// wide, differs; the emoji one by one are the same everywhere.
+		if c.last > unicode.MaxASCII && (unicode.IsLetter(c.last) || unicode.Is(unicode.M, c.last) && c.last != emojiForm) {
 			c.keep(r)
 		}
 	case r >= 0xe0020 && r <= 0xe007f: // the tags of a flag

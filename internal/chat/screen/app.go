@@ -78,13 +78,17 @@ type app struct {
 	paneHeight   int
 }
 
-// Run shows the session until the user quits or ctx ends. The error is why the
-// connection is over for good, where it is, or why nothing can be kept.
-func Run(ctx context.Context, o Options) error {
-	a := &app{
+func newApp(o Options) *app {
+	return &app{
 		o: o, drafts: make(map[string]*editor), scrolls: make(map[string]*scroll), typed: make(map[string]time.Time),
 		stuck: make(map[string]bool),
 	}
+}
+
+// Run shows the session until the user quits or ctx ends. The error is why the
+// connection is over for good, where it is, or why nothing can be kept.
+func Run(ctx context.Context, o Options) error {
+	a := newApp(o)
 	o.Screen.EnablePaste()
 	o.Screen.EnableFocus()
 	a.begin()

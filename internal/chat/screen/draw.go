@@ -28,7 +28,7 @@ func (a *app) draw() {
 	}
 	now := a.o.Now()
 	a.drawBar(all.part(0, 0, w, 1), now)
-	input, x, y := a.draft().rows(w - 3)
+	input, x, y := a.draft().rows(w - 2 - margin)
 	shown := min(len(input), maxInput, h-minHeight+1)
 	first := min(max(0, y-shown+1), len(input)-shown)
 	bottom := h - 2 - shown // the line above the editor
@@ -165,7 +165,13 @@ func (a *app) drawPane(b box, now time.Time, alone bool) {
 	if others := a.o.Session.Model().Unread() - c.Unread; alone && others > 0 {
 		text, style = fmt.Sprintf("+%d elsewhere", others), bold
 	}
-	x := header.right(0, text, style)
+	x, at := header.right(0, text, style), 0
+	if alone {
+		dot, style := a.dot(c.ID)
+		if chat.Peer(c.ID) != "" {
+			at = header.put(0, 0, dot+" ", style)
+		}
+	}
 	title := chat.CleanLine(c.Title())
 	if group := chat.Group(c.ID); group != "" {
 		if title == group {
@@ -174,7 +180,7 @@ func (a *app) drawPane(b box, now time.Time, alone bool) {
 			title = "#" + title + " (" + group + ")"
 		}
 	}
-	header.put(0, 0, fit(title, max(0, x-1)), bold.Underline(true))
+	header.put(at, 0, fit(title, max(0, x-1-at)), bold.Underline(true))
 	messages := b.part(0, 1, b.width, b.height-1)
 	if a.overlay != nil {
 		a.drawOverlay(messages)

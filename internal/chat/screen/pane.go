@@ -29,6 +29,9 @@ type span struct {
 const (
 	clockWidth = 5
 	maxName    = 12 // cells of a sender's name
+	// margin stays free at the right: some terminals draw an emoji with a skin tone
+	// wider than it is, and would go on in the next row.
+	margin = 2
 )
 
 // rows lays out the messages of a conversation for a pane of a width.
@@ -111,7 +114,7 @@ func (l *layout) message(m *chat.Message) {
 	case m.Type != "text":
 		style = plain.Italic(true)
 	}
-	text := wrap(m.Text(), l.width-textAt-1)
+	text := wrap(m.Text(), l.width-textAt-margin)
 	for i, line := range text {
 		spans := []span{{textAt, line, style}}
 		if i == 0 && (apart || !l.continues(m)) {
@@ -169,7 +172,7 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 	text, style := "", dim
 	switch {
 	case m.Stage == chat.Failed:
-		for _, line := range wrap("✗ not sent: "+chat.CleanLine(m.Failure)+" (/retry)", l.width-textAt-1) {
+		for _, line := range wrap("✗ not sent: "+chat.CleanLine(m.Failure)+" (/retry)", l.width-textAt-margin) {
 			l.add(key(m), span{textAt, line, bad})
 		}
 		return

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"github.com/gim-im/gim/internal/chat"
 )
 
 // widths measures text as tcell does: the environment may say that characters of
@@ -21,10 +23,14 @@ var widths = func() displaywidth.Options {
 func width(s string) int { return widths.String(s) }
 
 // visible is how a cluster is shown, and its width, which is never 0: one without
-// a width of its own stands on a space.
+// a width of its own stands on a space. Joined emoji are shown one by one, see
+// chat.Clean.
 func visible(cluster string) (string, int) {
 	if cluster == "\t" {
 		return "  ", 2
+	}
+	if len(cluster) > 1 {
+		cluster = chat.CleanLine(cluster)
 	}
 	if w := width(cluster); w > 0 {
 		return cluster, w
