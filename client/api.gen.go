@@ -19,6 +19,24 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AppSettingsOnlineYields.
+const (
+	Newest AppSettingsOnlineYields = "newest"
+	Oldest AppSettingsOnlineYields = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the AppSettingsOnlineYields enum.
+func (e AppSettingsOnlineYields) Valid() bool {
+	switch e {
+	case Newest:
+		return true
+	case Oldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentType.
 const (
 	Command  ContentType = "command"
@@ -294,9 +312,21 @@ type AppList struct {
 
 // AppSettings defines model for AppSettings.
 type AppSettings struct {
+	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
+	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
+
 	// MaxGroupMembers Of a normal group.
 	MaxGroupMembers *int `json:"max_group_members,omitempty"`
+
+	// MaxOnlinePerType Registered devices of one type, such as `ios`, that a user may have connected at a time; 0 is no limit.
+	MaxOnlinePerType *int `json:"max_online_per_type,omitempty"`
+
+	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
 }
+
+// AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+type AppSettingsOnlineYields string
 
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
@@ -367,12 +397,18 @@ type Device struct {
 	CreatedAt Timestamp `json:"created_at"`
 	DeviceId  string    `json:"device_id"`
 
-	// LastSeenAt When it last signed in or acknowledged.
-	LastSeenAt    *time.Time `json:"last_seen_at"`
-	Model         string     `json:"model"`
-	SdkVersion    string     `json:"sdk_version"`
-	SystemVersion string     `json:"system_version"`
-	Type          DeviceType `json:"type"`
+	// LastSeenAt The last sign of life that was kept: it signed in, acknowledged or left. Null when never.
+	LastSeenAt *time.Time `json:"last_seen_at"`
+	Model      string     `json:"model"`
+
+	// Online It has a connection. Null while gim cannot tell.
+	Online        *bool  `json:"online"`
+	SdkVersion    string `json:"sdk_version"`
+	SystemVersion string `json:"system_version"`
+
+	// Transport Of the connection while online: `websocket` or `tcp`.
+	Transport *string    `json:"transport"`
+	Type      DeviceType `json:"type"`
 }
 
 // DeviceList defines model for DeviceList.
@@ -534,6 +570,20 @@ type NewAppKey struct {
 // NextCursor Ask for the next page with it; null at the end.
 type NextCursor = string
 
+// OnlineDevice defines model for OnlineDevice.
+type OnlineDevice struct {
+	DeviceId string `json:"device_id"`
+
+	// Transport `websocket` or `tcp`.
+	Transport string     `json:"transport"`
+	Type      DeviceType `json:"type"`
+}
+
+// PresenceList defines model for PresenceList.
+type PresenceList struct {
+	Items []UserPresence `json:"items"`
+}
+
 // Problem RFC 9457.
 type Problem struct {
 	// Code Stable; see GET /v1/errors.
@@ -554,6 +604,12 @@ type Problem struct {
 // PutUsersRequest defines model for PutUsersRequest.
 type PutUsersRequest struct {
 	Users []UserWithID `json:"users"`
+}
+
+// QueryPresenceRequest defines model for QueryPresenceRequest.
+type QueryPresenceRequest struct {
+	// UserIds Each once.
+	UserIds []ID `json:"user_ids"`
 }
 
 // RegisterDeviceRequest defines model for RegisterDeviceRequest.
@@ -715,6 +771,19 @@ type UserList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// UserPresence defines model for UserPresence.
+type UserPresence struct {
+	// Devices Those that are online, in the order in which they came; at most 100 are named.
+	Devices []OnlineDevice `json:"devices"`
+
+	// LastSeenAt The last sign of life that was kept; null when never. It says nothing new while the user is online.
+	LastSeenAt *time.Time `json:"last_seen_at"`
+
+	// Online Null while gim cannot tell.
+	Online *bool  `json:"online"`
+	UserId string `json:"user_id"`
+}
+
 // UserProfile defines model for UserProfile.
 type UserProfile struct {
 	AvatarUrl *string `json:"avatar_url,omitempty"`
@@ -755,9 +824,6 @@ type Before = int64
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
-// Cursor defines model for Cursor.
-type Cursor = string
-
 // DeviceID An id chosen by the business, compared byte for byte.
 type DeviceID = ID
 
@@ -778,6 +844,9 @@ type KeyID = ID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
 
 // SyncAfter defines model for SyncAfter.
 type SyncAfter = int64
@@ -800,7 +869,7 @@ type ListAppsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAppParams defines parameters for CreateApp.
@@ -815,7 +884,7 @@ type ListAppKeysParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAppKeyParams defines parameters for CreateAppKey.
@@ -845,7 +914,7 @@ type ListDevicesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -899,7 +968,7 @@ type ListMembersParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -922,6 +991,12 @@ type RemoveMemberParams struct {
 
 // SendMessageParams defines parameters for SendMessage.
 type SendMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// QueryPresenceParams defines parameters for QueryPresence.
+type QueryPresenceParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -950,7 +1025,7 @@ type ListUsersParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // PutUsersParams defines parameters for PutUsers.
@@ -1012,6 +1087,9 @@ type AddMembersJSONRequestBody = AddMembersRequest
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = SendMessageRequest
+
+// QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
+type QueryPresenceJSONRequestBody = QueryPresenceRequest
 
 // PutSigningKeyJSONRequestBody defines body for PutSigningKey for application/json ContentType.
 type PutSigningKeyJSONRequestBody = SigningKeyRequest
@@ -1331,6 +1409,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/messages (the `SendMessage` operationId).
 	SendMessage(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QueryPresenceWithBody Ask who is online
+	//
+	// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+	// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+	// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+	// changes, watch users on the long connection.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+	QueryPresenceWithBody(ctx context.Context, params *QueryPresenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QueryPresence Ask who is online
+	//
+	// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+	// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+	// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+	// changes, watch users on the long connection.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+	QueryPresence(ctx context.Context, params *QueryPresenceParams, body QueryPresenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSigningKey Revoke a signing key
 	//
@@ -2004,6 +2106,50 @@ func (c *Client) SendMessageWithBody(ctx context.Context, params *SendMessagePar
 // Corresponds with POST /v1/messages (the `SendMessage` operationId).
 func (c *Client) SendMessage(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendMessageRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QueryPresenceWithBody Ask who is online
+//
+// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+// changes, watch users on the long connection.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+func (c *Client) QueryPresenceWithBody(ctx context.Context, params *QueryPresenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQueryPresenceRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QueryPresence Ask who is online
+//
+// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+// changes, watch users on the long connection.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+func (c *Client) QueryPresence(ctx context.Context, params *QueryPresenceParams, body QueryPresenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQueryPresenceRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3622,6 +3768,61 @@ func NewSendMessageRequestWithBody(server string, params *SendMessageParams, con
 	return req, nil
 }
 
+// NewQueryPresenceRequest calls the generic QueryPresence builder with application/json body
+func NewQueryPresenceRequest(server string, params *QueryPresenceParams, body QueryPresenceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewQueryPresenceRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewQueryPresenceRequestWithBody constructs an http.Request for the QueryPresence method, with any body, and a specified content type
+func NewQueryPresenceRequestWithBody(server string, params *QueryPresenceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/presence/query")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewDeleteSigningKeyRequest constructs an http.Request for the DeleteSigningKey method
 func NewDeleteSigningKeyRequest(server string, kid KID) (*http.Request, error) {
 	var err error
@@ -4625,6 +4826,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/messages (the `SendMessage` operationId).
 	SendMessageWithResponse(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResponse, error)
+
+	// QueryPresenceWithBodyWithResponse Ask who is online
+	//
+	// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+	// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+	// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+	// changes, watch users on the long connection.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+	QueryPresenceWithBodyWithResponse(ctx context.Context, params *QueryPresenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QueryPresenceResponse, error)
+
+	// QueryPresenceWithResponse Ask who is online
+	//
+	// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+	// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+	// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+	// changes, watch users on the long connection.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+	QueryPresenceWithResponse(ctx context.Context, params *QueryPresenceParams, body QueryPresenceJSONRequestBody, reqEditors ...RequestEditorFn) (*QueryPresenceResponse, error)
 
 	// DeleteSigningKeyWithResponse Revoke a signing key
 	//
@@ -5867,6 +6092,54 @@ func (r SendMessageResponse) ContentType() string {
 	return ""
 }
 
+type QueryPresenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PresenceList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QueryPresenceResponse) GetJSON200() *PresenceList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r QueryPresenceResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r QueryPresenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QueryPresenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QueryPresenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QueryPresenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteSigningKeyResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6916,6 +7189,42 @@ func (c *ClientWithResponses) SendMessageWithResponse(ctx context.Context, param
 	return ParseSendMessageResponse(rsp)
 }
 
+// QueryPresenceWithBodyWithResponse Ask who is online
+//
+// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+// changes, watch users on the long connection.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+func (c *ClientWithResponses) QueryPresenceWithBodyWithResponse(ctx context.Context, params *QueryPresenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*QueryPresenceResponse, error) {
+	rsp, err := c.QueryPresenceWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQueryPresenceResponse(rsp)
+}
+
+// QueryPresenceWithResponse Ask who is online
+//
+// Up to 500 users, answered in the order asked. A user is online while one of its connections is open, on any node;
+// one whose node dies is offline within 30 seconds, unless configured otherwise. `online` is null while gim cannot
+// tell, because Redis is away. A user that does not exist is answered as one that was never seen. To be told of
+// changes, watch users on the long connection.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/presence/query (the `QueryPresence` operationId).
+func (c *ClientWithResponses) QueryPresenceWithResponse(ctx context.Context, params *QueryPresenceParams, body QueryPresenceJSONRequestBody, reqEditors ...RequestEditorFn) (*QueryPresenceResponse, error) {
+	rsp, err := c.QueryPresence(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQueryPresenceResponse(rsp)
+}
+
 // DeleteSigningKeyWithResponse Revoke a signing key
 //
 // The tokens that it verifies and the connections that stand on them end within 5 seconds.
@@ -7918,6 +8227,39 @@ func ParseSendMessageResponse(rsp *http.Response) (*SendMessageResponse, error) 
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseQueryPresenceResponse parses an HTTP response from a QueryPresenceWithResponse call
+func ParseQueryPresenceResponse(rsp *http.Response) (*QueryPresenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QueryPresenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PresenceList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

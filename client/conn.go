@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,52 +24,19 @@ type link interface {
 	write(ctx context.Context, payload []byte) error
 	// read returns the next frame, which is the caller's until the next call.
 	read(ctx context.Context) ([]byte, error)
-	// close says goodbye where the transport has a word for it.
+	// close says goodbye where the transport has a word for it, and waits for the
+	// other side's for some seconds.
 	close() error
-}
-
-// ClosedError says that the server ended the connection, and why.
-type ClosedError struct {
-	Code   int // 4000 and up are gim's, see docs/protocol.md; others are WebSocket's own
-	Reason string
-}
-
-// Error implements error.
-func (e *ClosedError) Error() string {
-	return fmt.Sprintf("connection closed: %d %s", e.Code, e.Reason)
+	// drop closes without a word.
+	drop() error
 }
 
 // maxServerFrame bounds what Read accepts, in bytes: a page of a log is the
 // largest frame.
 const maxServerFrame = 8 << 20
 
-// Dial opens a long connection, speaking protobuf. The scheme of address chooses
-// the transport:
-//
-//	http://127.0.0.1:8080, https://…   WebSocket, at the address of the REST API
-//	tcp://127.0.0.1:7272               TCP
-//	tls://chat.example.com:7272        TCP with TLS
-//
-// The first frame has to be a sign-in. Close the connection when done.
-func Dial(ctx context.Context, address string) (*Conn, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("dial %q: want an address like https://host or tcp://host:port", address)
-	}
-	var l link
-	switch u.Scheme {
-	case "http", "https":
-		l, err = dialWebSocket(ctx, strings.TrimSuffix(address, "/")+"/v1/ws")
-	case "tcp", "tls":
-		l, err = dialTCP(ctx, u.Scheme, u.Host)
-	default:
-		return nil, fmt.Errorf("dial %q: the scheme is none of http, https, tcp, tls", address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", address, err)
-	}
-	return &Conn{link: l}, nil
-}
+// defaultClient is how a client names itself that has no name.
+const defaultClient = "gim-go"
 
 // Write sends one frame.
 func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
@@ -88,7 +52,7 @@ func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
 func (c *Conn) Read(ctx context.Context) (*wire.ServerFrame, error) {
 	payload, err := c.link.read(ctx)
 	if err != nil {
-		return nil, c.closed(err)
+		return nil, c.closed(ctx, err)
 	}
 	f := new(wire.ServerFrame)
 	if err := proto.Unmarshal(payload, f); err != nil {
@@ -98,10 +62,10 @@ func (c *Conn) Read(ctx context.Context) (*wire.ServerFrame, error) {
 	return f, nil
 }
 
-// closed says why the stream is over where the transport has no code of its own:
-// then the last frame has it.
-func (c *Conn) closed(err error) error {
-	if errors.Is(err, io.EOF) && c.closing != nil {
+// closed says why the connection is over where the transport has no code of its
+// own: then the last frame has it.
+func (c *Conn) closed(ctx context.Context, err error) error {
+	if _, told := errors.AsType[*ClosedError](err); !told && ctx.Err() == nil && c.closing != nil {
 		return &ClosedError{Code: int(c.closing.GetCode()), Reason: c.closing.GetReason()}
 	}
 	return err
@@ -110,22 +74,28 @@ func (c *Conn) closed(err error) error {
 // SignIn sends the first frame and returns the answer to it. Without after only
 // what is new is pushed.
 func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.SignedIn, error) {
-	in := &wire.SignIn{Token: token, After: after, Client: "gim-go"}
+	in := &wire.SignIn{Token: token, After: after, Client: defaultClient}
 	if err := c.Write(ctx, &wire.ClientFrame{Id: 1, Body: &wire.ClientFrame_SignIn{SignIn: in}}); err != nil {
 		return nil, err
 	}
-	f, err := c.Read(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		f, err := c.Read(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case f.GetSignedIn() != nil:
+			return f.GetSignedIn(), nil
+		case f.GetError() != nil:
+			return nil, fmt.Errorf("sign in: %w", refusal(f.GetError()))
+		case f.GetClosing() == nil: // else the next Read says why there is no answer
+			return nil, errors.New("sign in: the server answered with another frame")
+		}
 	}
-	switch {
-	case f.GetSignedIn() != nil:
-		return f.GetSignedIn(), nil
-	case f.GetError() != nil:
-		return nil, fmt.Errorf("sign in: %s: %s", f.GetError().GetCode(), f.GetError().GetMessage())
-	}
-	return nil, errors.New("sign in: the server answered with another frame")
 }
 
-// Close ends the connection.
+// Close ends the connection. It says goodbye where the transport has a word for
+// it, and waits for the other side's for 5 seconds at most.
 func (c *Conn) Close() error { return c.link.close() }
+
+// Drop ends the connection at once, without a word.
+func (c *Conn) Drop() error { return c.link.drop() }

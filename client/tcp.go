@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -17,20 +16,6 @@ type tcp struct {
 
 	mu  sync.Mutex // held while writing, so that frames stay whole
 	buf []byte
-}
-
-func dialTCP(ctx context.Context, scheme, host string) (link, error) {
-	var d interface {
-		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
-	} = &net.Dialer{}
-	if scheme == "tls" {
-		d = &tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}
-	}
-	conn, err := d.DialContext(ctx, "tcp", host)
-	if err != nil {
-		return nil, err
-	}
-	return &tcp{conn: conn, decoder: wire.NewDecoder(maxServerFrame)}, nil
 }
 
 func (l *tcp) write(ctx context.Context, payload []byte) error {
@@ -60,17 +45,11 @@ func (l *tcp) read(ctx context.Context) ([]byte, error) {
 
 func (l *tcp) close() error { return l.conn.Close() }
 
+func (l *tcp) drop() error { return l.conn.Close() }
+
 // until makes a deadline follow ctx. The function that it returns ends that.
 func (l *tcp) until(ctx context.Context, set func(time.Time) error) func() {
 	_ = set(time.Time{}) // a connection that is closed says so when it is used
 	stop := context.AfterFunc(ctx, func() { _ = set(time.Unix(1, 0)) })
 	return func() { stop() }
-}
-
-// because prefers the reason why ctx ended over the time-out that it caused.
-func because(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
 }

@@ -20,6 +20,7 @@ func (a App) Ref() AppRef { return AppRef{Num: a.Num, ID: a.ID} }
 // AppSettings are what an operator may set per app.
 type AppSettings struct {
 	MaxGroupMembers int `json:"max_group_members"` // of a normal group, 2 to MaxMaxGroupMembers
+	DevicePolicy
 }
 
 // MaxMaxGroupMembers is the greatest limit an app may have for the members of a
@@ -28,20 +29,41 @@ const MaxMaxGroupMembers = 5000
 
 // DefaultAppSettings returns the settings of an app that sets none.
 func DefaultAppSettings() AppSettings {
-	return AppSettings{MaxGroupMembers: MaxGroupMembers}
+	return AppSettings{
+		MaxGroupMembers: MaxGroupMembers,
+		DevicePolicy:    DevicePolicy{MaxDevicesPerUser: MaxDevicesPerUser, OnlineYields: YieldOldest},
+	}
 }
 
 func (s AppSettings) validate() *Error {
 	if s.MaxGroupMembers < 2 || s.MaxGroupMembers > MaxMaxGroupMembers {
 		return Invalid("/settings/max_group_members", "must be between 2 and %d", MaxMaxGroupMembers)
 	}
-	return nil
+	return s.DevicePolicy.validate("/settings")
 }
 
 // AppPatch changes an app; nil leaves a part as it is.
 type AppPatch struct {
-	Name            *string
-	MaxGroupMembers *int
+	Name              *string
+	MaxGroupMembers   *int
+	MaxDevicesPerUser *int
+	MaxOnlinePerType  *int
+	OnlineYields      *OnlineYield
+}
+
+// apply changes what the patch names.
+func (p AppPatch) apply(a *App) {
+	set(&a.Name, p.Name)
+	set(&a.Settings.MaxGroupMembers, p.MaxGroupMembers)
+	set(&a.Settings.MaxDevicesPerUser, p.MaxDevicesPerUser)
+	set(&a.Settings.MaxOnlinePerType, p.MaxOnlinePerType)
+	set(&a.Settings.OnlineYields, p.OnlineYields)
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
 }
 
 // AppKey is a credential of a business back end, without its secret.
@@ -103,8 +125,8 @@ func (s *Apps) Create(ctx context.Context, by Principal, id AppID, name string, 
 		return App{}, NewAppKey{}, err
 	}
 	app := App{ID: id, Name: name, Settings: DefaultAppSettings(), CreatedAt: Millis(s.clock.Now())}
-	if settings != nil && settings.MaxGroupMembers != nil {
-		app.Settings.MaxGroupMembers = *settings.MaxGroupMembers
+	if settings != nil {
+		settings.apply(&app)
 	}
 	if err := join(ValidateID("/app_id", string(id)), validateText("/name", name, MaxName), app.Settings.validate()); err != nil {
 		return App{}, NewAppKey{}, err
@@ -139,12 +161,7 @@ func (s *Apps) Update(ctx context.Context, by Principal, id AppID, patch AppPatc
 		return App{}, err
 	}
 	return s.store.UpdateApp(ctx, id, func(a *App) error {
-		if patch.Name != nil {
-			a.Name = *patch.Name
-		}
-		if patch.MaxGroupMembers != nil {
-			a.Settings.MaxGroupMembers = *patch.MaxGroupMembers
-		}
+		patch.apply(a)
 		return join(validateText("/name", a.Name, MaxName), a.Settings.validate())
 	})
 }

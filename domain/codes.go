@@ -35,6 +35,8 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeIdempotencyConflict  Code = "idempotency_conflict"
 	CodeRateLimited          Code = "rate_limited"
+	CodeConnectionLimit      Code = "connection_limit"
+	CodeDeviceLimit          Code = "device_limit"
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
 )
@@ -93,6 +95,8 @@ var catalogue = []CodeInfo{
 	{CodeTooLarge, "The request is too large", "Send less: 256 KiB of body and 64 KiB of message content are allowed.", false},
 	{CodeUnsupportedMediaType, "The body's media type is not supported", "Send application/json.", false},
 	{CodeIdempotencyConflict, "This key was used before with another request", "Use a new key for a new request.", false},
+	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
+	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
 	{CodeUnavailable, "The service cannot answer right now", "Send the same request again after Retry-After; what carries an idempotency key is done at most once.", true},
 	{CodeInternal, "Something went wrong inside gim", "Report the request id.", true},
@@ -119,5 +123,6 @@ var (
 	ErrBadAck               = Failure(CodeBadAck, "")
 	ErrResyncRequired       = Failure(CodeResyncRequired, "")
 	ErrIdempotencyConflict  = Failure(CodeIdempotencyConflict, "")
+	ErrDeviceLimit          = Failure(CodeDeviceLimit, "")
 	ErrUnavailable          = Failure(CodeUnavailable, "")
 )

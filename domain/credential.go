@@ -150,7 +150,7 @@ type TokenRequest struct {
 }
 
 // Mint makes a token for a user. bad_request, forbidden, user_not_found,
-// device_not_found, device_exists.
+// device_not_found, device_exists, device_limit.
 func (s *Credentials) Mint(ctx context.Context, by Principal, user UserID, req TokenRequest) (MintedToken, error) {
 	if err := s.allow(by, user); err != nil {
 		return MintedToken{}, err

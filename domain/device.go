@@ -52,7 +52,8 @@ func (d Device) validate(prefix string) error {
 // DeviceStore keeps devices.
 type DeviceStore interface {
 	// CreateDevice registers d for d.User. A device id that any user of the app
-	// has is ErrDeviceExists; a user who is gone ErrUserNotFound.
+	// has is ErrDeviceExists; a user who is gone ErrUserNotFound; one who has as
+	// many devices as the app allows ErrDeviceLimit.
 	CreateDevice(ctx context.Context, app AppNum, d Device) (Device, error)
 	// Device returns a device of the user, or ErrDeviceNotFound.
 	Device(ctx context.Context, app AppNum, user UserNum, id DeviceID) (Device, error)
@@ -65,9 +66,16 @@ type DeviceStore interface {
 	AckDevice(ctx context.Context, app AppNum, user UserNum, id DeviceID, seq int64, at time.Time) (int64, error)
 	// OpenSession makes the next session number of a device, which ends every
 	// session of that device with a lower one. ErrDeviceNotFound.
-	OpenSession(ctx context.Context, app AppNum, user UserNum, id DeviceID, at time.Time) (int64, error)
+	OpenSession(ctx context.Context, app AppNum, user UserNum, id DeviceID, at time.Time) (DeviceSession, error)
 	// Sessions returns the current session numbers of devices; absent ones are left out.
 	Sessions(ctx context.Context, app AppNum, devices []DeviceID) (map[DeviceID]int64, error)
+}
+
+// DeviceSession is a connection's claim to a device.
+type DeviceSession struct {
+	Number int64 // of two sessions of one device, the one with the lower number is over
+	Type   DeviceType
+	Policy DevicePolicy // of the app, as it is now
 }
 
 // Devices is the use case around a user's devices.
@@ -89,7 +97,7 @@ func NewDevices(store DeviceStore, ids IDSource, clock Clock) *Devices {
 }
 
 // Register adds a device for the caller's user; an empty id is chosen by gim.
-// bad_request, forbidden, device_exists.
+// bad_request, forbidden, device_exists, device_limit.
 func (s *Devices) Register(ctx context.Context, by Principal, d Device) (Device, error) {
 	if err := by.RequireUser(); err != nil {
 		return Device{}, err
@@ -148,10 +156,9 @@ func (s *Devices) Ack(ctx context.Context, by Principal, id DeviceID, seq int64)
 	return s.store.AckDevice(ctx, by.App.Num, by.User.Num, id, seq, s.clock.Now())
 }
 
-// OpenSession claims the device for a new connection and returns the session's
-// number: connections of the same device with a lower one have been replaced.
-// device_not_found.
-func (s *Devices) OpenSession(ctx context.Context, by Principal, id DeviceID) (int64, error) {
+// OpenSession claims the device for a new connection: connections of the same
+// device with a lower number have been replaced. device_not_found.
+func (s *Devices) OpenSession(ctx context.Context, by Principal, id DeviceID) (DeviceSession, error) {
 	return s.store.OpenSession(ctx, by.App.Num, by.User.Num, id, s.clock.Now())
 }
 

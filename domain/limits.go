@@ -10,6 +10,8 @@ const (
 	MaxExtraBytes      = 16 << 10            // of an extra object, as compact JSON
 	MaxMentions        = 100                 // of a message
 	MaxClientMsgID     = 64                  // characters
+	MaxSignalBytes     = 4 << 10             // of a signal's data, as compact JSON
+	MaxSignalKind      = 32                  // characters
 	MaxName            = 128                 // characters of a nickname, a group's or an app's name
 	MaxText            = 1024                // characters of an introduction, an address, a label
 	MaxPageSize        = 200                 // entries of a page
@@ -19,6 +21,9 @@ const (
 	MaxUserBatch       = 1000                // users of one batch
 	MaxMemberBatch     = 500                 // users added to a group by one call
 	MaxGroupMembers    = 500                 // of a normal group, unless the app says otherwise
+	MaxDevicesPerUser  = 1000                // registered, unless the app says otherwise
+	MaxPresenceUsers   = 500                 // of one presence query, and watched by one connection
+	MaxPresenceDevices = 100                 // of a user, named by one answer about its presence
 	MaxTokenTTL        = 30 * 24 * time.Hour // between iat and exp
 	DefaultTokenTTL    = 24 * time.Hour      // of tokens that gim mints
 	TokenLeeway        = 60 * time.Second    // tolerated difference of clocks

@@ -17,7 +17,9 @@ func TestLimits_AreWhatTheProtocolPageSays(t *testing.T) {
 	for _, row := range []string{
 		fmt.Sprintf("| content of a message | %d KiB |", MaxContentBytes>>10),
 		fmt.Sprintf("| mentions of a message | %d |", MaxMentions),
+		fmt.Sprintf("| data of a signal | %d KiB |", MaxSignalBytes>>10),
 		fmt.Sprintf("| `limit` of a sync | 1 to %d, %d unless given |", MaxPageSize, DefaultPageSize),
+		fmt.Sprintf("| users that a connection watches | %d; at most %d devices of each are named |", MaxPresenceUsers, MaxPresenceDevices),
 	} {
 		if !strings.Contains(string(page), row) {
 			t.Errorf("docs/protocol.md does not say %q", row)

@@ -18,6 +18,7 @@ type fakeBack struct {
 	members   []Recipient
 	refuse    time.Duration // what the limiter says; 0 allows
 
+	signals  []*Signal
 	page     LogPage
 	reads    int
 	onRead   func(reads int)
@@ -33,6 +34,7 @@ func (f *fakeBack) Append(_ context.Context, out Outgoing) (Receipt, error) {
 func (f *fakeBack) Recipients(context.Context, Outgoing) ([]Recipient, error) { return f.members, nil }
 func (f *fakeBack) Publish(d []Delivery)                                      { f.published = append(f.published, d...) }
 func (f *fakeBack) Allow(LimitKey) (bool, time.Duration)                      { return f.refuse == 0, f.refuse }
+func (f *fakeBack) PublishSignal(s *Signal)                                   { f.signals = append(f.signals, s) }
 func (f *fakeBack) NewID() string                                             { return "fresh" }
 func (f *fakeBack) Heads(context.Context, AppNum, []UserNum) (map[UserNum]int64, error) {
 	return nil, nil
@@ -59,7 +61,9 @@ func newTestMessenger(f *fakeBack) *Messenger {
 	if f.changed == nil {
 		f.changed = make(chan struct{}, 1)
 	}
-	return NewMessenger(MessengerOptions{Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: SystemClock{}})
+	return NewMessenger(MessengerOptions{
+		Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: SystemClock{}, Signals: f, SignalLimiter: f,
+	})
 }
 
 var (

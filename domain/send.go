@@ -77,6 +77,9 @@ type Messenger struct {
 	limit    Limiter
 	ids      IDSource
 	clock    Clock
+
+	signals      SignalPublisher
+	limitSignals Limiter
 }
 
 // MessengerOptions are what a Messenger needs; all are required.
@@ -85,9 +88,12 @@ type MessengerOptions struct {
 	Logs      LogStore
 	Notifier  Notifier
 	Publisher Publisher
-	Limiter   Limiter
+	Limiter   Limiter // of sends
 	IDs       IDSource
 	Clock     Clock
+
+	Signals       SignalPublisher
+	SignalLimiter Limiter
 }
 
 // NewMessenger returns the use case.
@@ -95,6 +101,7 @@ func NewMessenger(o MessengerOptions) *Messenger {
 	return &Messenger{
 		messages: o.Messages, logs: o.Logs, notify: o.Notifier, publish: o.Publisher,
 		limit: o.Limiter, ids: o.IDs, clock: o.Clock,
+		signals: o.Signals, limitSignals: o.SignalLimiter,
 	}
 }
 

@@ -23,6 +23,15 @@ func toAPICursor(position string) *string { return orNil(domain.EncodeCursor(pos
 
 func toAPITime(t time.Time) api.Time { return api.Time{Time: t} }
 
+// toAPITimeOrNil is nil for a time that never was.
+func toAPITimeOrNil(t time.Time) *api.Time {
+	if t.IsZero() {
+		return nil
+	}
+	shown := toAPITime(t)
+	return &shown
+}
+
 func orZero[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

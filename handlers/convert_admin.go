@@ -12,17 +12,13 @@ func fromAPIDevice(b *api.RegisterDeviceRequest) domain.Device {
 	}
 }
 
-func toAPIDevice(d domain.Device) api.Device {
-	shown := api.Device{
+func toAPIDevice(d domain.Device, p domain.DevicePresence) api.Device {
+	return api.Device{
 		DeviceId: string(d.ID), Type: api.DeviceType(d.Type), Brand: d.Brand, Model: d.Model,
 		SystemVersion: d.SystemVersion, SdkVersion: d.SDKVersion,
-		CreatedAt: toAPITime(d.CreatedAt), AckedSeq: d.AckedSeq,
+		CreatedAt: toAPITime(d.CreatedAt), AckedSeq: d.AckedSeq, LastSeenAt: toAPITimeOrNil(d.LastSeenAt),
+		Online: orUnknown(p.Known, p.Online), Transport: orNil(p.Transport),
 	}
-	if !d.LastSeenAt.IsZero() {
-		seen := toAPITime(d.LastSeenAt)
-		shown.LastSeenAt = &seen
-	}
-	return shown
 }
 
 func fromAPIGroup(b *api.CreateGroupRequest) domain.Group {
@@ -49,13 +45,20 @@ func toAPIMember(m domain.Member) api.Member {
 }
 
 func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
-	return domain.AppPatch{Name: name, MaxGroupMembers: orZero(settings).MaxGroupMembers}
+	set := orZero(settings)
+	return domain.AppPatch{
+		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxDevicesPerUser: set.MaxDevicesPerUser,
+		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
+	}
 }
 
 func toAPIApp(a domain.App) api.App {
 	return api.App{
 		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
-		Settings: api.AppSettings{MaxGroupMembers: &a.Settings.MaxGroupMembers},
+		Settings: api.AppSettings{
+			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
+			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
+		},
 	}
 }
 

@@ -13,7 +13,7 @@ func (s *server) RegisterDevice(ctx context.Context, req api.RegisterDeviceReque
 	if err != nil {
 		return nil, err
 	}
-	return api.RegisterDevice201JSONResponse(toAPIDevice(device)), nil
+	return api.RegisterDevice201JSONResponse(s.showDevices(ctx, device)[0]), nil
 }
 
 // GetDevice handles GET /v1/devices/{device_id}.
@@ -22,7 +22,7 @@ func (s *server) GetDevice(ctx context.Context, req api.GetDeviceRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	return api.GetDevice200JSONResponse(toAPIDevice(device)), nil
+	return api.GetDevice200JSONResponse(s.showDevices(ctx, device)[0]), nil
 }
 
 // ListDevices handles GET /v1/devices.
@@ -36,8 +36,17 @@ func (s *server) ListDevices(ctx context.Context, req api.ListDevicesRequestObje
 		return nil, err
 	}
 	return api.ListDevices200JSONResponse{
-		Items: convertAll(devices.Items, toAPIDevice), NextCursor: toAPICursor(devices.NextCursor),
+		Items: s.showDevices(ctx, devices.Items...), NextCursor: toAPICursor(devices.NextCursor),
 	}, nil
+}
+
+// showDevices adds to devices of the caller's user which of them are online.
+func (s *server) showDevices(ctx context.Context, devices ...domain.Device) []api.Device {
+	shown := make([]api.Device, len(devices))
+	for i, p := range s.Presences.OfDevices(ctx, principalOf(ctx), devices) {
+		shown[i] = toAPIDevice(devices[i], p)
+	}
+	return shown
 }
 
 // DeleteDevice handles DELETE /v1/devices/{device_id}.

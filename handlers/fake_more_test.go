@@ -153,7 +153,8 @@ func (f *fake) options() Options {
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,
 		}),
-		Auth: f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
+		Presences: domain.NewPresences(f, f),
+		Auth:      f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

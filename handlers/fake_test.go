@@ -36,6 +36,8 @@ type fake struct {
 	outgoing domain.Outgoing // the last one
 	messages []*domain.Message
 	limited  time.Duration
+	online   []domain.OnlineSession // of alice
+	unknown  bool                   // who else is online
 }
 
 var (

@@ -92,6 +92,10 @@ func TestBadInput_IsRefusedWithASentence(t *testing.T) {
 		{"malformed query", get("/v1/sync?a=%zz"), 400, " has a malformed query"},
 		{"a parameter where there are none", get("/v1/users/alice?x"), 400, "x is not a known parameter"},
 		{"cursor", request{"GET", "/v1/users?cursor=!", "", []string{asApp}}, 400, "cursor is not a cursor that a list answered with"},
+		{"presence of nobody", post("/v1/presence/query", `{"user_ids":[]}`), 400, "/user_ids must have between 1 and 500 entries"},
+		{"presence of too many", post("/v1/presence/query", `{"user_ids":["a`+strings.Repeat(`","a`, 500)+`"]}`), 400, "/user_ids must have between 1 and 500 entries"},
+		{"presence of a bad id", post("/v1/presence/query", `{"user_ids":["a","b c"]}`), 400, "/user_ids/1 " + idRule},
+		{"presence of one twice", post("/v1/presence/query", `{"user_ids":["a","b","a"]}`), 400, "/user_ids/2 is the same as entry 0"},
 		{"before and after", get("/v1/conversations/user:bob/messages?before=1&after=1"), 400, "before must not be given together with after"},
 		{"conversation", get("/v1/conversations/bob/messages"), 400, "conversation_id must be user:ID, group:ID or, for a user, business"},
 

@@ -130,7 +130,7 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		now     = `"2026-01-31T12:00:00.000Z"`
 		profile = `"created_at":` + now + `,"extra":{"a":1},"nickname":"Al","sex":"female","updated_at":` + now + `,"user_id":"carol"}`
 		device  = `{"acked_seq":0,"brand":"","created_at":` + now + `,"device_id":"phone","last_seen_at":`
-		rest    = `,"model":"","sdk_version":"","system_version":"","type":"ios"}`
+		rest    = `,"model":"","online":false,"sdk_version":"","system_version":"","transport":null,"type":"ios"}`
 	)
 	for _, tt := range []struct {
 		call   request
@@ -151,8 +151,8 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		{request{"GET", "/v1/groups/team", "", []string{asApp}}, 200, `{"avatar_url":"","created_at":` + now + `,"extra":{},"group_id":"team","introduction":"","member_count":1,"name":"","owner":"alice","type":"normal","updated_at":` + now + `}`},
 		{get("/v1/groups/team"), 200, `"my_role":"owner"`},
 		{get("/v1/sync"), 200, `{"epoch":"e1","first_seq":1,"has_more":false,"head_seq":99,"items":[]}`},
-		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"max_group_members":500}}`},
-		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9}}`, []string{asAdmin}}, 200, `"settings":{"max_group_members":9}}`},
+		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"max_devices_per_user":1000,"max_group_members":500,"max_online_per_type":0,"online_yields":"oldest"}}`},
+		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9,"online_yields":"newest"}}`, []string{asAdmin}}, 200, `"settings":{"max_devices_per_user":1000,"max_group_members":9,"max_online_per_type":0,"online_yields":"newest"}}`},
 		{request{"GET", "/v1/errors", "", nil}, 200, `{"advice":"Report the request id.","code":"internal","retryable":true,"status":500,"title":"Something went wrong inside gim"}]}`},
 	} {
 		w := tt.call.do(newAPI(t, newFake().options()))

@@ -48,6 +48,8 @@ var statusOf = map[domain.Code]int{
 	domain.CodeTooLarge:             http.StatusRequestEntityTooLarge,
 	domain.CodeUnsupportedMediaType: http.StatusUnsupportedMediaType,
 	domain.CodeIdempotencyConflict:  http.StatusUnprocessableEntity,
+	domain.CodeConnectionLimit:      http.StatusTooManyRequests,
+	domain.CodeDeviceLimit:          http.StatusConflict,
 	domain.CodeRateLimited:          http.StatusTooManyRequests,
 	domain.CodeUnavailable:          http.StatusServiceUnavailable,
 	domain.CodeInternal:             http.StatusInternalServerError,

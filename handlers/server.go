@@ -31,6 +31,7 @@ type Options struct {
 	Groups      *domain.Groups
 	Credentials *domain.Credentials
 	Messenger   *domain.Messenger
+	Presences   *domain.Presences
 
 	Auth        Authenticator
 	Idempotency domain.IdempotencyStore
@@ -76,7 +77,7 @@ func New(o Options) (http.Handler, error) {
 func newServer(o Options) (*server, error) {
 	missing := map[string]bool{
 		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Groups": o.Groups == nil,
-		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Auth": o.Auth == nil,
+		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Presences": o.Presences == nil, "Auth": o.Auth == nil,
 		"Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
 	}
 	for name, isMissing := range missing {

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -36,7 +37,8 @@ const transport = "websocket"
 type server struct{ Options }
 
 // New returns the handler of GET /v1/ws. It returns from a request when the
-// connection is closed. It may be used concurrently.
+// connection is open; the gateway knows when all are closed. It may be used
+// concurrently.
 func New(o Options) (http.Handler, error) {
 	if o.Gateway == nil {
 		return nil, errors.New("realtime: a gateway is required")
@@ -74,7 +76,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &conn{enc: wire.JSON}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	answer := &lean{ResponseWriter: w}
+	ws, err := websocket.Accept(answer, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{wire.SubprotocolJSON, wire.SubprotocolProto},
 		InsecureSkipVerify: true, // checked above, against whole origins and not only their hosts
 		CompressionMode:    websocket.CompressionDisabled,
@@ -86,17 +89,21 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ws.Subprotocol() == wire.SubprotocolProto {
 		c.enc = wire.Proto
 	}
-	c.open(ws)
-	defer c.Close(0, 0)
-	if s.Metrics != nil {
-		open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(c.enc.String(), "gim.v1."))
-		open.Inc()
-		defer open.Dec()
-	}
-	// The connection outlives the request as net/http sees it: its context has
-	// values only.
+	c.open(ws, answer.conn)
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // unknown where the listener is none of TCP
-	s.Gateway.Serve(withoutCancel(r), c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()})
+	ctx := domain.WithRequest(context.Background(), domain.RequestOf(r.Context()))
+	// The connection outlives the request, whose memory and stack it does not need.
+	s.Gateway.Start(ctx, c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()}, s.count(c.enc))
+}
+
+// count counts an open connection until over is called.
+func (s *server) count(enc wire.Encoding) (over func()) {
+	if s.Metrics == nil {
+		return func() {}
+	}
+	open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(enc.String(), "gim.v1."))
+	open.Inc()
+	return open.Dec
 }
 
 // isHandshake reports whether a request opens a WebSocket. The library checks the

@@ -1,12 +1,11 @@
 package realtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
-	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -21,23 +20,16 @@ import (
 type conn struct {
 	enc      wire.Encoding
 	ws       *websocket.Conn
+	out      *corked
 	lastPing atomic.Int64 // nanoseconds since 1970; 0 for none
-
-	ctx    context.Context //nolint:containedctx // ends reads and writes, as Close does on a net.Conn
-	cancel context.CancelFunc
 }
 
 var _ gateway.Conn = (*conn)(nil)
 
-func (c *conn) open(ws *websocket.Conn) {
-	c.ws = ws
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+func (c *conn) open(ws *websocket.Conn, out *corked) {
+	c.ws, c.out = ws, out
 	ws.SetReadLimit(wire.MaxFrameBytes) // beyond it the library closes with 1009
 }
-
-// withoutCancel keeps the request's values: net/http ends its context when the
-// handler of a hijacked connection returns, which is not what ends the connection.
-func withoutCancel(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }
 
 // notePing is called by the library before it answers a ping.
 func (c *conn) notePing(context.Context, []byte) bool {
@@ -58,7 +50,7 @@ func (c *conn) LastPing() time.Time {
 
 // ReadFrame implements gateway.Conn.
 func (c *conn) ReadFrame() ([]byte, error) {
-	kind, payload, err := c.ws.Read(c.ctx)
+	kind, payload, err := c.ws.Read(context.Background()) // Close ends it
 	switch {
 	case err != nil:
 		c.closeAfter(err)
@@ -77,7 +69,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 func (c *conn) closeAfter(err error) {
 	_, network := errors.AsType[net.Error](err)
 	_, goodbye := errors.AsType[websocket.CloseError](err)
-	if network || goodbye || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || c.ctx.Err() != nil {
+	if network || goodbye || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return
 	}
 	_ = c.ws.Close(websocket.StatusProtocolError, "protocol error") // gone either way
@@ -85,21 +77,18 @@ func (c *conn) closeAfter(err error) {
 
 // WriteFrames implements gateway.Conn.
 func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
-	ctx, cancel := context.WithDeadline(c.ctx, deadline)
-	defer cancel()
 	kind := websocket.MessageText
 	if c.enc == wire.Proto {
 		kind = websocket.MessageBinary
 	}
+	c.out.cork()
+	var failed error
 	for _, payload := range frames {
-		if err := c.ws.Write(ctx, kind, payload); err != nil {
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return os.ErrDeadlineExceeded
-			}
-			return err
+		if failed = c.ws.Write(context.Background(), kind, payload); failed != nil { // it does not wait
+			break
 		}
 	}
-	return nil
+	return cmp.Or(failed, c.out.uncork(deadline))
 }
 
 // goodbyeTimeout bounds what is written before a close.
@@ -108,7 +97,6 @@ const goodbyeTimeout = 2 * time.Second
 // Close implements gateway.Conn. A close frame has no place for reconnectAfter,
 // so a frame of gim's goes before it.
 func (c *conn) Close(code wire.CloseCode, reconnectAfter time.Duration) {
-	defer c.cancel()
 	if code == 0 {
 		_ = c.ws.CloseNow() // nobody is told
 		return

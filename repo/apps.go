@@ -173,3 +173,13 @@ func (s *Store) RevokeAppKey(ctx context.Context, app domain.AppNum, keyID strin
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedAppKey, App: app, Name: keyID, At: at})
 	}))
 }
+
+// appSettings reads the settings of an app within a transaction.
+func appSettings(ctx context.Context, tx *sqlx.Tx, app domain.AppNum) (domain.AppSettings, error) {
+	settings := domain.DefaultAppSettings()
+	var stored []byte
+	if err := tx.GetContext(ctx, &stored, `SELECT settings FROM apps WHERE id = ?`, app); err != nil {
+		return settings, err
+	}
+	return settings, json.Unmarshal(stored, &settings)
+}

@@ -45,12 +45,31 @@ func (s *Store) CreateDevice(ctx context.Context, app domain.AppNum, d domain.De
 		if n > 0 {
 			return domain.ErrDeviceExists
 		}
+		if err := checkDeviceLimit(ctx, tx, app, d.User.Num); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO devices (app_id, device_id, user_id, type, brand, model, system_version, sdk_version, push_token,
 			created_at, last_seen_at, acked_seq, session) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`,
 			app, string(d.ID), d.User.Num, string(d.Type), d.Brand, d.Model, d.SystemVersion, d.SDKVersion, d.PushToken, d.CreatedAt.UnixMilli())
 		return err
 	})
 	return d, err
+}
+
+// checkDeviceLimit is called with the user locked.
+func checkDeviceLimit(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum) error {
+	settings, err := appSettings(ctx, tx, app)
+	if err != nil {
+		return err
+	}
+	var n int
+	if err := tx.GetContext(ctx, &n, `SELECT COUNT(*) FROM devices WHERE app_id = ? AND user_id = ?`, app, user); err != nil {
+		return err
+	}
+	if n >= settings.MaxDevicesPerUser {
+		return domain.ErrDeviceLimit
+	}
+	return nil
 }
 
 // Device implements [domain.DeviceStore].
@@ -112,10 +131,16 @@ func (s *Store) AckDevice(ctx context.Context, app domain.AppNum, user domain.Us
 }
 
 // OpenSession implements [domain.DeviceStore].
-func (s *Store) OpenSession(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) (int64, error) {
-	var session int64
+func (s *Store) OpenSession(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) (domain.DeviceSession, error) {
+	var session domain.DeviceSession
 	err := s.changeDevice(ctx, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &session, `SELECT session FROM devices WHERE app_id = ? AND device_id = ?`, app, string(id))
+		if err := tx.QueryRowxContext(ctx, `SELECT session, type FROM devices WHERE app_id = ? AND device_id = ?`, app, string(id)).
+			Scan(&session.Number, &session.Type); err != nil {
+			return err
+		}
+		settings, err := appSettings(ctx, tx, app)
+		session.Policy = settings.DevicePolicy
+		return err
 	}, `UPDATE devices SET last_seen_at = ?, session = session + 1 WHERE app_id = ? AND device_id = ? AND user_id = ?`, at.UnixMilli(), app, string(id), user)
 	return session, err
 }

@@ -29,6 +29,9 @@ type dialect struct {
 
 	// upsert ends an INSERT: rows whose key exists get the new values of columns.
 	upsert func(key, columns []string) string
+	// raise ends an INSERT: rows whose key exists get the new value of column if it
+	// is greater.
+	raise func(key []string, column string) string
 }
 
 // MySQL's error numbers, https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html;
@@ -78,6 +81,9 @@ var mysqlDialect = dialect{
 		}
 		return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
 	},
+	raise: func(_ []string, column string) string {
+		return " ON DUPLICATE KEY UPDATE " + column + " = GREATEST(" + column + ", VALUES(" + column + "))"
+	},
 }
 
 var sqliteDialect = dialect{
@@ -103,6 +109,9 @@ var sqliteDialect = dialect{
 			set[i] = c + " = excluded." + c
 		}
 		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+	},
+	raise: func(key []string, column string) string {
+		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + column + " = MAX(" + column + ", excluded." + column + ")"
 	},
 }
 

@@ -17,10 +17,12 @@ import (
 // Add those of a new migration; change one only if it was never released.
 var shipped = map[string]map[string]string{
 	"mysql": {
-		"0001_create_core": "79008fd49b22dac28fb53b7d6584f215966c93ba321f1b5185ed72ea6ce93f63",
+		"0001_create_core":      "79008fd49b22dac28fb53b7d6584f215966c93ba321f1b5185ed72ea6ce93f63",
+		"0002_create_last_seen": "6e4b079324133e65765f3f3e59a8533142a8b255f5942710611921bc31aa1a65",
 	},
 	"sqlite": {
-		"0001_create_core": "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
+		"0001_create_core":      "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
+		"0002_create_last_seen": "3124c8395083bf0adf58e6d9a59a3bbd6edc32177beef95f2c1835bbf8805f59",
 	},
 }
 

@@ -97,7 +97,14 @@ func ParseBody(common []byte) (*Body, error) {
 	case !json.Valid(p.GetContent()):
 		return nil, errors.New("content is not JSON")
 	}
-	b := NewBody(&domain.Message{
+	b := NewBody(p.message())
+	b.protoOnce.Do(func() { b.proto = common })
+	return b, nil
+}
+
+// message is what a message says to all its readers.
+func (p *Message) message() *domain.Message {
+	return &domain.Message{
 		ConversationSeq: p.GetConversationSeq(),
 		ID:              domain.MessageID(p.GetMessageId()),
 		Sender: domain.Sender{
@@ -111,9 +118,13 @@ func ParseBody(common []byte) (*Body, error) {
 		ClientMsgID: p.GetClientMsgId(),
 		SentAt:      time.UnixMilli(p.GetSentAt()).UTC(),
 		Status:      domain.Status(p.GetStatus()),
-	})
-	b.protoOnce.Do(func() { b.proto = common })
-	return b, nil
+	}
+}
+
+// AppendMessageJSON appends a message as its reader has got it, in the JSON form
+// of the REST API.
+func AppendMessageJSON(dst []byte, m *Message) []byte {
+	return NewBody(m.message()).AppendJSON(dst, m.GetSeq(), m.GetConversationId())
 }
 
 // Numbers of the fields that are one receiver's own, as in gim.proto.

@@ -34,7 +34,6 @@ const (
 	EventGap
 	EventSignal   // something for those online, never stored
 	EventPresence // the user's presence may have changed: look it up
-	EventEvict    // a device of the user has to make room for a newer one
 )
 
 // Event is what the bus carries from a node to those that listen to a topic.
@@ -50,8 +49,7 @@ type Event struct {
 	Origin   string // session that sent it, or ""
 	Request  domain.RequestInfo
 
-	// Of EventSession: sessions of Device with a lower number are replaced. Of
-	// EventEvict: those up to and with this number are over the app's limit.
+	// Of EventSession: sessions of Device with a lower number are replaced.
 	Device  domain.DeviceID
 	Session int64
 

@@ -21,25 +21,40 @@ func AppendLength(dst []byte, n int) []byte {
 // anything below 2^35, which is far beyond every limit.
 const maxLengthBytes = 5
 
-// smallBuffer is what an idle Decoder holds, in bytes.
-const smallBuffer = 512
+// ownBuffer is what a Decoder at rest holds, in bytes.
+const ownBuffer = 64
 
 // Decoder cuts frames out of a byte stream. It hands out slices of its buffer,
-// moves what is left to the front, and allocates nothing per frame: memory for
-// large frames is borrowed while they need it. The memory grows with what has
-// arrived, not with what a length announces. A Decoder is for one goroutine.
+// moves what is left to the front, and allocates nothing per frame: the buffer is
+// borrowed, grows with what has arrived and not with what a length announces, and
+// is given back at Rest. A Decoder is for one goroutine.
 type Decoder struct {
 	limit      int // of a frame, in bytes
 	buf        []byte
 	start, end int     // of what was read and not yet cut
-	own        []byte  // of smallBuffer bytes
-	lent       *[]byte // buf, when it is borrowed
+	lent       *[]byte // buf, unless it is own
+	own        [ownBuffer]byte
 }
 
-// NewDecoder returns a decoder that refuses frames of more than limit bytes.
+// NewDecoder returns a decoder at rest that refuses frames of more than limit bytes.
 func NewDecoder(limit int) *Decoder {
-	own := make([]byte, smallBuffer)
-	return &Decoder{limit: limit, buf: own, own: own}
+	d := new(Decoder)
+	d.Init(limit)
+	return d
+}
+
+// Init makes a decoder that is part of something else what NewDecoder returns. It
+// must not be copied from then on.
+func (d *Decoder) Init(limit int) {
+	d.limit, d.buf = limit, d.own[:]
+}
+
+// Rest gives back what is borrowed. A decoder at rest borrows again when it has
+// more to hold than a few bytes. With a frame that has begun it does not rest.
+func (d *Decoder) Rest() {
+	if d.start == d.end && d.lent != nil {
+		d.giveBack()
+	}
 }
 
 // Next returns the next frame that was read as a whole; it stays valid until
@@ -80,9 +95,10 @@ func parseLength(data []byte, limit int) (length, n int, err error) {
 	return 0, 0, nil
 }
 
-// Buffered is how many bytes were read and not yet handed out. Other than 0,
-// after Next found nothing, a frame has begun and not ended.
-func (d *Decoder) Buffered() int { return d.end - d.start }
+// Buffered returns what was read and not yet handed out; it stays valid as a frame
+// does. When Next found nothing and it is not empty, a frame has begun and not
+// ended.
+func (d *Decoder) Buffered() []byte { return d.buf[d.start:d.end] }
 
 // Fill reads once from r. The frames handed out before are not valid any more.
 func (d *Decoder) Fill(r io.Reader) error {
@@ -95,15 +111,15 @@ func (d *Decoder) Fill(r io.Reader) error {
 	return err
 }
 
-// makeRoom moves what is left to the front, and changes to a larger buffer when
-// that is full or to the own one when nothing is left.
+// makeRoom moves what is left to the front, and takes a larger buffer when that is
+// full.
 func (d *Decoder) makeRoom() {
 	left := d.buf[d.start:d.end]
 	switch {
-	case len(left) == 0 && d.lent != nil:
-		d.giveBack()
-	case len(left) == len(d.buf):
+	case len(left) == len(d.buf), d.lent == nil && d.end > 0:
 		d.grow(left)
+	case len(left) == 0 && len(d.buf) > bufferSizes[1]:
+		d.grow(left) // it gets smaller
 	default:
 		copy(d.buf, left)
 	}
@@ -119,27 +135,20 @@ func (d *Decoder) grow(left []byte) {
 	d.buf, d.lent = *lent, lent
 }
 
-// giveBack returns what is borrowed. The decoder has its own buffer then.
+// giveBack returns what is borrowed. The decoder has its own buffer then, empty.
 func (d *Decoder) giveBack() {
 	for class, size := range bufferSizes {
 		if len(*d.lent) == size {
 			buffers[class].Put(d.lent)
 		}
 	}
-	d.buf, d.lent = d.own, nil
-}
-
-// Close gives back what is borrowed. The decoder is of no use afterwards.
-func (d *Decoder) Close() {
-	if d.lent != nil {
-		d.giveBack()
-	}
+	d.buf, d.lent = d.own[:], nil
 	d.start, d.end = 0, 0
 }
 
 // bufferSizes are the sizes of what is lent. The last holds any frame of a
 // client with its length.
-var bufferSizes = [...]int{8 << 10, MaxFrameBytes + maxLengthBytes}
+var bufferSizes = [...]int{512, 4 << 10, MaxFrameBytes + maxLengthBytes}
 
 // buffers are lent to decoders, one pool for each size. They hold no state.
 var buffers [len(bufferSizes)]sync.Pool

@@ -30,6 +30,7 @@ type cli struct {
 	App      appCmd     `cmd:"" help:"Create, list, show and delete apps of a running gim."`
 	Key      keyCmd     `cmd:"" help:"Create, list and revoke the keys of an app."`
 	Token    tokenCmd   `cmd:"" help:"Make a user token, or look into one."`
+	Chat     chatCmd    `cmd:"" help:"Chat from a terminal, or from a script."`
 	Bench    benchCmd   `cmd:"" help:"Put load on a running gim and judge what comes out."`
 	Version  versionCmd `cmd:"" help:"Print the version."`
 }
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, io streams) (code int) {
 			code = int(early)
 		}
 	}()
-	source, err := config.NewSource(io.environ, "url", "app-key")
+	source, err := config.NewSource(io.environ, "url", "app-key", "token", "address")
 	if err != nil {
 		return fail(io, err)
 	}

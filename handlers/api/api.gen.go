@@ -15,6 +15,24 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AppSettingsOnlineYields.
+const (
+	Newest AppSettingsOnlineYields = "newest"
+	Oldest AppSettingsOnlineYields = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the AppSettingsOnlineYields enum.
+func (e AppSettingsOnlineYields) Valid() bool {
+	switch e {
+	case Newest:
+		return true
+	case Oldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentType.
 const (
 	Command  ContentType = "command"
@@ -290,9 +308,21 @@ type AppList struct {
 
 // AppSettings defines model for AppSettings.
 type AppSettings struct {
+	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
+	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
+
 	// MaxGroupMembers Of a normal group.
 	MaxGroupMembers *int `json:"max_group_members,omitempty"`
+
+	// MaxOnlinePerType Registered devices of one type, such as `ios`, that a user may have connected at a time; 0 is no limit.
+	MaxOnlinePerType *int `json:"max_online_per_type,omitempty"`
+
+	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
 }
+
+// AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
+type AppSettingsOnlineYields string
 
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
@@ -363,12 +393,18 @@ type Device struct {
 	CreatedAt Timestamp `json:"created_at"`
 	DeviceId  string    `json:"device_id"`
 
-	// LastSeenAt When it last signed in or acknowledged.
-	LastSeenAt    *Time      `json:"last_seen_at"`
-	Model         string     `json:"model"`
-	SdkVersion    string     `json:"sdk_version"`
-	SystemVersion string     `json:"system_version"`
-	Type          DeviceType `json:"type"`
+	// LastSeenAt The last sign of life that was kept: it signed in, acknowledged or left. Null when never.
+	LastSeenAt *Time  `json:"last_seen_at"`
+	Model      string `json:"model"`
+
+	// Online It has a connection. Null while gim cannot tell.
+	Online        *bool  `json:"online"`
+	SdkVersion    string `json:"sdk_version"`
+	SystemVersion string `json:"system_version"`
+
+	// Transport Of the connection while online: `websocket` or `tcp`.
+	Transport *string    `json:"transport"`
+	Type      DeviceType `json:"type"`
 }
 
 // DeviceList defines model for DeviceList.
@@ -530,6 +566,20 @@ type NewAppKey struct {
 // NextCursor Ask for the next page with it; null at the end.
 type NextCursor = string
 
+// OnlineDevice defines model for OnlineDevice.
+type OnlineDevice struct {
+	DeviceId string `json:"device_id"`
+
+	// Transport `websocket` or `tcp`.
+	Transport string     `json:"transport"`
+	Type      DeviceType `json:"type"`
+}
+
+// PresenceList defines model for PresenceList.
+type PresenceList struct {
+	Items []UserPresence `json:"items"`
+}
+
 // Problem RFC 9457.
 type Problem struct {
 	// Code Stable; see GET /v1/errors.
@@ -550,6 +600,12 @@ type Problem struct {
 // PutUsersRequest defines model for PutUsersRequest.
 type PutUsersRequest struct {
 	Users []UserWithID `json:"users"`
+}
+
+// QueryPresenceRequest defines model for QueryPresenceRequest.
+type QueryPresenceRequest struct {
+	// UserIds Each once.
+	UserIds []ID `json:"user_ids"`
 }
 
 // RegisterDeviceRequest defines model for RegisterDeviceRequest.
@@ -711,6 +767,19 @@ type UserList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// UserPresence defines model for UserPresence.
+type UserPresence struct {
+	// Devices Those that are online, in the order in which they came; at most 100 are named.
+	Devices []OnlineDevice `json:"devices"`
+
+	// LastSeenAt The last sign of life that was kept; null when never. It says nothing new while the user is online.
+	LastSeenAt *Time `json:"last_seen_at"`
+
+	// Online Null while gim cannot tell.
+	Online *bool  `json:"online"`
+	UserId string `json:"user_id"`
+}
+
 // UserProfile defines model for UserProfile.
 type UserProfile struct {
 	AvatarUrl *string `json:"avatar_url,omitempty"`
@@ -751,9 +820,6 @@ type Before = int64
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
-// Cursor defines model for Cursor.
-type Cursor = string
-
 // DeviceID An id chosen by the business, compared byte for byte.
 type DeviceID = ID
 
@@ -774,6 +840,9 @@ type KeyID = ID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// PageCursor defines model for PageCursor.
+type PageCursor = string
 
 // SyncAfter defines model for SyncAfter.
 type SyncAfter = int64
@@ -796,7 +865,7 @@ type ListAppsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAppParams defines parameters for CreateApp.
@@ -811,7 +880,7 @@ type ListAppKeysParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAppKeyParams defines parameters for CreateAppKey.
@@ -841,7 +910,7 @@ type ListDevicesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -895,7 +964,7 @@ type ListMembersParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -918,6 +987,12 @@ type RemoveMemberParams struct {
 
 // SendMessageParams defines parameters for SendMessage.
 type SendMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// QueryPresenceParams defines parameters for QueryPresence.
+type QueryPresenceParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -946,7 +1021,7 @@ type ListUsersParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // PutUsersParams defines parameters for PutUsers.
@@ -1008,6 +1083,9 @@ type AddMembersJSONRequestBody = AddMembersRequest
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = SendMessageRequest
+
+// QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
+type QueryPresenceJSONRequestBody = QueryPresenceRequest
 
 // PutSigningKeyJSONRequestBody defines body for PutSigningKey for application/json ContentType.
 type PutSigningKeyJSONRequestBody = SigningKeyRequest
@@ -1089,6 +1167,9 @@ type ServerInterface interface {
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(w http.ResponseWriter, r *http.Request, params SendMessageParams)
+	// QueryPresence Ask who is online
+	// (POST /v1/presence/query)
+	QueryPresence(w http.ResponseWriter, r *http.Request, params QueryPresenceParams)
 	// DeleteSigningKey Revoke a signing key
 	// (DELETE /v1/signing-keys/{kid})
 	DeleteSigningKey(w http.ResponseWriter, r *http.Request, kid KID)
@@ -1257,6 +1338,12 @@ func (_ Unimplemented) RemoveMember(w http.ResponseWriter, r *http.Request, grou
 // SendMessage Send a message
 // (POST /v1/messages)
 func (_ Unimplemented) SendMessage(w http.ResponseWriter, r *http.Request, params SendMessageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// QueryPresence Ask who is online
+// (POST /v1/presence/query)
+func (_ Unimplemented) QueryPresence(w http.ResponseWriter, r *http.Request, params QueryPresenceParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2387,6 +2474,47 @@ func (siw *ServerInterfaceWrapper) SendMessage(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// QueryPresence operation middleware
+func (siw *ServerInterfaceWrapper) QueryPresence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params QueryPresenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.QueryPresence(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // DeleteSigningKey operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSigningKey(w http.ResponseWriter, r *http.Request) {
 
@@ -3113,6 +3241,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Put(options.BaseURL+"/v1/signing-keys/{kid}", wrapper.PutSigningKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/presence/query", wrapper.QueryPresence)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/devices", wrapper.ListDevices)
@@ -4019,6 +4150,46 @@ func (response SendMessagedefaultApplicationProblemPlusJSONResponse) VisitSendMe
 	return err
 }
 
+type QueryPresenceRequestObject struct {
+	Params QueryPresenceParams
+	Body   *QueryPresenceJSONRequestBody
+}
+
+type QueryPresenceResponseObject interface {
+	VisitQueryPresenceResponse(w http.ResponseWriter) error
+}
+
+type QueryPresence200JSONResponse PresenceList
+
+func (response QueryPresence200JSONResponse) VisitQueryPresenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QueryPresencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response QueryPresencedefaultApplicationProblemPlusJSONResponse) VisitQueryPresenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSigningKeyRequestObject struct {
 	Kid KID `json:"kid"`
 }
@@ -4592,6 +4763,9 @@ type StrictServerInterface interface {
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
+	// QueryPresence Ask who is online
+	// (POST /v1/presence/query)
+	QueryPresence(ctx context.Context, request QueryPresenceRequestObject) (QueryPresenceResponseObject, error)
 	// DeleteSigningKey Revoke a signing key
 	// (DELETE /v1/signing-keys/{kid})
 	DeleteSigningKey(ctx context.Context, request DeleteSigningKeyRequestObject) (DeleteSigningKeyResponseObject, error)
@@ -5277,6 +5451,39 @@ func (sh *strictHandler) SendMessage(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendMessageResponseObject); ok {
 		if err := validResponse.VisitSendMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// QueryPresence operation middleware
+func (sh *strictHandler) QueryPresence(w http.ResponseWriter, r *http.Request, params QueryPresenceParams) {
+	var request QueryPresenceRequestObject
+
+	request.Params = params
+
+	var body QueryPresenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.QueryPresence(ctx, request.(QueryPresenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "QueryPresence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(QueryPresenceResponseObject); ok {
+		if err := validResponse.VisitQueryPresenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

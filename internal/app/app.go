@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,19 +34,23 @@ type Options struct {
 	Demo func(Demo)
 }
 
-// Addrs are the addresses that an App listens on, with real ports.
+// Addrs are the addresses that an App listens on, with real ports. Those that
+// its roles do not need are "".
 type Addrs struct {
-	REST  string `json:"rest"`
+	REST  string `json:"rest,omitempty"` // with WebSocket
+	TCP   string `json:"tcp,omitempty"`
 	Admin string `json:"admin"`
 }
 
 // App is one gim.
 type App struct {
 	Options
-	rest, admin net.Listener
-	health      health
-	metrics     *metrics.Metrics
-	started     sync.Once
+	rest, tcp net.Listener // nil without a role that needs them
+	admin     net.Listener
+	tls       *tls.Config // of tcp; nil where that is plain
+	health    health
+	metrics   *metrics.Metrics
+	started   sync.Once
 }
 
 // errRunTwice is what a second Run gets.
@@ -61,24 +66,53 @@ func New(o Options) (*App, error) {
 		o.Clock = domain.SystemClock{}
 	}
 	a := &App{Options: o, metrics: metrics.New()}
-	ctx := context.Background() // a listener on an address, not a name, does not wait
-	var err error
-	if a.rest, err = listen(ctx, "rest-addr", o.Config.RESTAddr); err != nil {
-		return nil, err
-	}
-	if a.admin, err = listen(ctx, "admin-addr", o.Config.AdminAddr); err != nil {
-		return nil, errors.Join(err, a.rest.Close())
+	if err := a.listen(context.Background()); err != nil { // on an address, not a name, that does not wait
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
+// listen takes the listeners that the roles need.
+func (a *App) listen(ctx context.Context) (err error) {
+	c := &a.Config
+	if c.Has(config.RoleREST) || c.Has(config.RoleWS) {
+		if a.rest, err = listen(ctx, "rest-addr", c.RESTAddr); err != nil {
+			return err
+		}
+	}
+	if c.Has(config.RoleTCP) {
+		if a.tls, err = a.tcpTLS(); err != nil {
+			return err
+		}
+		if a.tcp, err = listen(ctx, "tcp-addr", c.TCPAddr); err != nil {
+			return err
+		}
+	}
+	a.admin, err = listen(ctx, "admin-addr", c.AdminAddr)
+	return err
+}
+
 // Addrs returns where the App listens.
 func (a *App) Addrs() Addrs {
-	return Addrs{REST: a.rest.Addr().String(), Admin: a.admin.Addr().String()}
+	return Addrs{REST: addrOf(a.rest), TCP: addrOf(a.tcp), Admin: addrOf(a.admin)}
+}
+
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
 }
 
 // Close gives back the listeners of an App that was never run.
-func (a *App) Close() error { return errors.Join(a.rest.Close(), a.admin.Close()) }
+func (a *App) Close() (err error) {
+	for _, l := range []net.Listener{a.rest, a.tcp, a.admin} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
+}
 
 // Run opens the store and the bus, serves until ctx ends or something breaks,
 // and drains. It returns nil after a drain, when all goroutines are gone. The
@@ -130,7 +164,12 @@ func (a *App) serve(ctx context.Context, n *node) error {
 	draining, startDraining := context.WithCancel(context.WithoutCancel(ctx))
 	defer startDraining()
 	rest := newServer(ctx, limitBodyTime(endPolls(draining, n.handler)), a.Logger)
-	group.Go(func() error { return serve(rest, a.rest) })
+	if a.rest != nil {
+		group.Go(func() error { return serve(rest, a.rest) })
+	}
+	if a.tcp != nil {
+		group.Go(func() error { return n.tcp.Serve(draining, a.tcp) }) // connections last until they are drained
+	}
 
 	a.health.set(phaseServing)
 	a.announce(ctx, n)
@@ -161,7 +200,8 @@ var errStuck = errors.New("the store has not finished within --drain-timeout")
 
 func (a *App) announce(ctx context.Context, n *node) {
 	addrs := a.Addrs()
-	a.Logger.InfoContext(ctx, "accepting work", slog.String("rest", addrs.REST), slog.String("admin", addrs.Admin),
+	a.Logger.InfoContext(ctx, "accepting work",
+		slog.String("rest", addrs.REST), slog.String("tcp", addrs.TCP), slog.String("admin", addrs.Admin),
 		slog.Any("roles", a.Config.Roles), slog.String("bus", n.busKind))
 	if a.Ready != nil {
 		a.Ready(addrs)
@@ -177,7 +217,10 @@ func (a *App) drain(ctx context.Context, n *node, rest *http.Server) (finished b
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.DrainTimeout-drainReserve(a.Config.DrainTimeout))
 	defer cancel()
 	var connections sync.WaitGroup
-	connections.Go(func() { n.gateway.Drain(ctx) }) // ends with ctx at the latest
+	connections.Go(func() { // ends with ctx at the latest
+		n.gateway.Drain(ctx)
+		n.presence.Flush(ctx) // while the bus still tells others
+	})
 	finished = shutdown(ctx, rest)
 	connections.Wait()
 	return finished

@@ -9,8 +9,8 @@ import (
 	"github.com/lmittmann/tint"
 	"github.com/mattn/go-isatty"
 
-	"github.com/gim-im/gim/internal/bus"
 	"github.com/gim-im/gim/internal/config"
+	"github.com/gim-im/gim/internal/redisconn"
 )
 
 // NewLogger returns a logger that writes to w: text, coloured on a terminal, or
@@ -30,4 +30,4 @@ func NewLogger(w io.Writer, c config.Logging) *slog.Logger {
 
 // SetLibraryLogger sends what libraries would print by themselves to log. It
 // holds for the whole process, so it is for the program to call, once and first.
-func SetLibraryLogger(log *slog.Logger) { bus.SetLibraryLogger(log) }
+func SetLibraryLogger(log *slog.Logger) { redisconn.SetLibraryLogger(log) }

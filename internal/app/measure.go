@@ -6,6 +6,7 @@ import (
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/bus"
 	"github.com/gim-im/gim/internal/metrics"
+	"github.com/gim-im/gim/internal/presence"
 	"github.com/gim-im/gim/repo"
 )
 
@@ -28,6 +29,11 @@ func (a *App) busMetrics() bus.Metrics {
 		Published: a.metrics.BusPublished, Dropped: a.metrics.BusDropped, Received: a.metrics.BusReceived,
 		Garbage: a.metrics.BusGarbage, Reconnects: a.metrics.BusReconnects, Up: a.metrics.BusUp,
 	}
+}
+
+// presenceMetrics are the instruments as presence asks for them.
+func (a *App) presenceMetrics() presence.Metrics {
+	return presence.Metrics{Sessions: a.metrics.PresenceSessions, Up: a.metrics.PresenceUp}
 }
 
 // ephemeralCounter counts what the use case publishes by itself, which is what

@@ -16,24 +16,28 @@ import (
 	"github.com/gim-im/gim/internal/bus"
 	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/internal/presence"
 	"github.com/gim-im/gim/internal/ratelimit"
 	"github.com/gim-im/gim/realtime"
 	"github.com/gim-im/gim/repo"
+	"github.com/gim-im/gim/tcpgw"
 	"github.com/gim-im/gim/web"
 	"github.com/gim-im/gim/wire"
 )
 
 // node is everything that an App runs, wired and not yet running.
 type node struct {
-	store   *repo.Store
-	bus     bus.Bus
-	busKind string // memory or redis
-	hub     *gateway.Hub
-	gateway *gateway.Gateway
-	watcher *auth.Watcher
-	uses    useCases
-	demo    *demo // nil without --demo
-	handler http.Handler
+	store    *repo.Store
+	bus      bus.Bus
+	busKind  string // memory or redis
+	presence presence.Presence
+	hub      *gateway.Hub
+	gateway  *gateway.Gateway
+	tcp      *tcpgw.Server // nil without its role
+	watcher  *auth.Watcher
+	uses     useCases
+	demo     *demo // nil without --demo
+	handler  http.Handler
 }
 
 // useCases are the rules of the domain over this node's store.
@@ -44,6 +48,7 @@ type useCases struct {
 	groups      *domain.Groups
 	credentials *domain.Credentials
 	messenger   *domain.Messenger
+	presences   *domain.Presences
 }
 
 // burstFactor is how many times its sends of a second a user may send at once.
@@ -124,6 +129,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+	if err := a.wirePresence(n); err != nil {
+		return err
+	}
 	if err := a.wireUseCases(n, secret); err != nil {
 		return err
 	}
@@ -134,6 +142,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 	n.watcher.Listen(n.gateway.Revoke, nil)
 	if err := n.watcher.Start(ctx); err != nil {
 		return storageError("read the revocations", err)
+	}
+	if err := a.wireTCP(n); err != nil {
+		return err
 	}
 	return a.wireHandlers(ctx, n, authenticator)
 }
@@ -150,20 +161,55 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
 	u.users = domain.NewUsers(n.store, a.Clock)
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
+	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
 		Limiter: limitCounter{limiter, a.metrics}, IDs: ids, Clock: a.Clock,
+		Signals: n.bus, SignalLimiter: limitCounter{ratelimit.New(float64(sends), burstFactor*sends, a.Clock), a.metrics},
 	})
 	return nil
+}
+
+// wirePresence makes what knows who is online. It tells by the bus who has changed.
+func (a *App) wirePresence(n *node) (err error) {
+	options := presence.Options{
+		Store: n.store, Logger: a.Logger, Clock: a.Clock, Metrics: a.presenceMetrics(),
+		Changed: func(users []presence.User) {
+			events := make([]*wire.Event, len(users))
+			for i, u := range users {
+				events[i] = &wire.Event{Kind: wire.EventPresence, Topic: wire.Topic{App: u.App, User: u.Num, Kind: wire.TopicPresence}}
+			}
+			n.bus.PublishEvents(events)
+		},
+		Doubt: func(concerns func(presence.User) bool) { // the gateway is made before presence runs
+			n.gateway.LookAgain(func(app domain.AppNum, user domain.UserNum) bool {
+				return concerns(presence.User{App: app, Num: user})
+			})
+		},
+	}
+	if url := a.Config.RedisURL.Reveal(); url != "" {
+		n.presence, err = presence.NewRedis(presence.RedisOptions{Options: options, URL: url, TTL: a.Config.PresenceTTL})
+	} else {
+		n.presence, err = presence.NewMemory(options)
+	}
+	return err
+}
+
+// presenceOf is presence as connections have to do with it.
+type presenceOf struct {
+	presence.Presence
+	*domain.Presences
 }
 
 func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error) {
 	n.gateway, err = gateway.New(gateway.Options{
 		Hub: n.hub, Auth: authenticator, Messages: n.uses.messenger, Devices: n.uses.devices, Store: n.store,
-		IDs: auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
+		Presence: presenceOf{n.presence, n.uses.presences},
+		IDs:      auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
 		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
+		MaxPerAddress: a.Config.MaxConnectionsPerAddress, MaxPerApp: a.Config.MaxConnectionsPerApp,
 	})
 	return err
 }
@@ -179,12 +225,14 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		}
 	}
 	if !a.Config.Has(config.RoleREST) {
-		n.handler = onlyAt("/v1/ws", ws)
+		if ws != nil {
+			n.handler = onlyAt("/v1/ws", ws)
+		}
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{
 		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Groups: n.uses.groups,
-		Credentials: n.uses.credentials, Messenger: n.uses.messenger,
+		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),
 		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
@@ -209,6 +257,7 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 	return func(yield func(string, func(context.Context) error) bool) {
 		_ = yield("store", n.store.Run) &&
 			yield("bus", n.bus.Run) &&
+			yield("presence", n.presence.Run) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil })
 	}

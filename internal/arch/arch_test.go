@@ -66,7 +66,7 @@ func TestRulesFindWhatTheyForbid(t *testing.T) {
 		{"test imports a stranger", "repo/a_test.go", `package repo; import _ "github.com/gim-im/gim/handlers"`, "repo may not import handlers"},
 		{"package without a row", "internal/novel/a.go", "// Package novel is a test.\npackage novel\n", "give it a row"},
 
-		{"fenced module", "wire/a.go", "// Package wire is a test.\npackage wire\nimport _ \"github.com/redis/go-redis/v9\"", "belongs in internal/bus"},
+		{"fenced module", "wire/a.go", "// Package wire is a test.\npackage wire\nimport _ \"github.com/redis/go-redis/v9\"", "belongs in internal/redisconn"},
 		{"fenced module at home", "repo/a.go", docRepo + `import _ "github.com/jmoiron/sqlx/reflectx"`, ""},
 		{"fenced module in a test", "wire/a_test.go", `package wire; import _ "github.com/redis/go-redis/v9"`, ""},
 		{"third party in domain", "domain/a.go", docDomain + `import _ "github.com/google/uuid"`, "only the standard library"},

@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"handlers/api":        {},
 	"internal/config":     {},
 	"internal/metrics":    {},
+	"internal/redisconn":  {},
 	"internal/strictjson": {},
 
 	// Adapters. They meet in the interfaces of domain, never one another.
@@ -25,16 +26,16 @@ var mayImport = map[string][]string{
 	"repo":               {"domain", "migrations", "internal/metrics"},
 	"handlers":           {"domain", "handlers/api", root, "internal/metrics", "internal/strictjson"},
 	"internal/auth":      {"domain", "internal/metrics"},
-	"internal/presence":  {"domain", "internal/metrics"},
+	"internal/presence":  {"domain", "internal/metrics", "internal/redisconn"},
 	"internal/notify":    {"domain", "internal/metrics"},
 	"internal/ratelimit": {"domain", "internal/metrics"},
 	"internal/webhook":   {"domain", "internal/metrics"},
-	"internal/bus":       {"domain", "wire", "internal/metrics"},
+	"internal/bus":       {"domain", "wire", "internal/metrics", "internal/redisconn"},
 
 	// The long connection: what all transports share, then the transports.
 	"internal/gateway": {"domain", "wire", "internal/metrics"},
 	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics"},
-	"tcpgw":            {"internal/gateway", "wire"},
+	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics"},
 
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
@@ -42,27 +43,37 @@ var mayImport = map[string][]string{
 	// The load generator, built on it.
 	"internal/bench": {"client", "wire"},
 
+	// The terminal client, built on it too.
+	"internal/chat":        {"client", "wire"},
+	"internal/chat/screen": {"internal/chat", "client", "wire"},
+	"internal/chat/script": {"internal/chat", "client", "wire"},
+
 	// The one place that knows them all, and the command around it.
 	"internal/app": {
 		root, "domain", "migrations", "web", "wire", "repo", "handlers", "handlers/api", "realtime", "tcpgw",
 		"internal/auth", "internal/bus", "internal/config", "internal/gateway", "internal/metrics",
-		"internal/notify", "internal/presence", "internal/ratelimit", "internal/strictjson", "internal/webhook",
+		"internal/notify", "internal/presence", "internal/ratelimit", "internal/redisconn", "internal/strictjson",
+		"internal/webhook",
 	},
-	"cmd/gim": {"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain"},
+	"cmd/gim": {
+		"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain",
+		"internal/chat", "internal/chat/screen", "internal/chat/script",
+	},
 }
 
 // testOnly are the packages that exist for tests. Only test files, and packages
 // of this list, may import them; they themselves may import anything.
 var testOnly = map[string]bool{
-	"internal/arch":             true,
-	"internal/bus/bustest":      true,
-	"internal/contracttest":     true,
-	"internal/e2e":              true,
-	"internal/e2e/history":      true,
-	"internal/gateway/conntest": true,
-	"internal/gimtest":          true,
-	"internal/testserver":       true,
-	"repo/storetest":            true,
+	"internal/arch":                  true,
+	"internal/bus/bustest":           true,
+	"internal/contracttest":          true,
+	"internal/e2e":                   true,
+	"internal/e2e/history":           true,
+	"internal/gateway/conntest":      true,
+	"internal/gimtest":               true,
+	"internal/presence/presencetest": true,
+	"internal/testserver":            true,
+	"repo/storetest":                 true,
 }
 
 // testsMayImport is what the test files of every package may import besides
@@ -75,10 +86,13 @@ var fences = map[string][]string{
 	"github.com/jmoiron/sqlx":        {"repo"},
 	"github.com/go-sql-driver/mysql": {"repo"},
 	"modernc.org/sqlite":             {"repo"},
-	"github.com/redis/go-redis":      {"internal/bus", "internal/presence", "internal/ratelimit"},
+	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/presence", "internal/ratelimit"},
 	"github.com/go-chi/chi":          {"handlers", "handlers/api", "internal/app"}, // api: the generated routes
 	"github.com/coder/websocket":     {"realtime", "client"},
 	"github.com/lmittmann/tint":      {"internal/app"},
+	"github.com/pires/go-proxyproto": {"tcpgw"},
+	"github.com/gdamore/tcell":       {"internal/chat/screen"},
+	"github.com/clipperhouse":        {"internal/chat/screen"},
 }
 
 // standardLibraryOnly are the packages that import no third-party module at all.

@@ -71,6 +71,7 @@ type (
 	}
 	// verifyingKey is a stored signing key, understood.
 	verifyingKey struct {
+		kid    string // shared by all that it verifies
 		app    domain.AppRef
 		alg    string
 		public crypto.PublicKey
@@ -106,15 +107,23 @@ func New(o Options) (*Authenticator, error) {
 // User returns the principal of a user token. unauthorized, device_not_bound;
 // other errors say that the store could not be asked.
 //
-// Who keeps the principal longer than a request, as a live session does, calls
-// User again once it can be reached by revocations: one that came in between
-// is then seen here.
+// It is for who keeps the principal, as a live session does, so it remembers
+// nothing by itself. Who keeps it longer than a request calls User again once it
+// can be reached by revocations: one that came in between is then seen here.
 func (a *Authenticator) User(ctx context.Context, token string) (domain.Principal, error) {
 	if len(token) > MaxToken {
 		return domain.Principal{}, domain.ErrUnauthorized
 	}
-	return a.user(ctx, token, sha256.Sum256([]byte(token)))
+	if a.trusts() {
+		if p, ok := a.credentials.get(sha256.Sum256([]byte(token)), a.clock.Now()); ok {
+			return p, nil
+		}
+	}
+	return a.checkToken(ctx, token)
 }
+
+// trusts reports whether what is remembered may be used and added to.
+func (a *Authenticator) trusts() bool { return a.watcher != nil && a.watcher.Synced() }
 
 // Bearer returns the principal of an Authorization header's value, of any kind
 // of credential. gimUser is the value of the Gim-User header, "" when there is
@@ -191,7 +200,7 @@ func (a *Authenticator) actingUser(ctx context.Context, p domain.Principal, id d
 // also says whose revocation ends it, and when it ends by itself. While the
 // log of revocations cannot be followed the cache is left alone.
 func remember[K comparable, V any](a *Authenticator, c *cache[K, V], key K, load func() (V, domain.Principal, time.Time, error)) (V, error) {
-	trusted := a.watcher != nil && a.watcher.Synced()
+	trusted := a.trusts()
 	if trusted {
 		if v, ok := c.get(key, a.clock.Now()); ok {
 			return v, nil

@@ -13,7 +13,7 @@ func TestAuthenticator_GoodCredentialsAreLookedUpOnce(t *testing.T) {
 	w := newWorld(t)
 	token := w.token(t, "").Token
 	for name, call := range map[string]func() error{
-		"token":      func() error { _, err := w.auth.User(t.Context(), token); return err },
+		"token":      func() error { _, err := w.auth.Bearer(t.Context(), "Bearer "+token, ""); return err },
 		"app key":    func() error { _, err := w.auth.Bearer(t.Context(), "Bearer "+w.appKey, ""); return err },
 		"acting for": func() error { _, err := w.auth.Bearer(t.Context(), "Bearer "+w.appKey, "bob"); return err },
 	} {
@@ -23,6 +23,29 @@ func TestAuthenticator_GoodCredentialsAreLookedUpOnce(t *testing.T) {
 		if n := w.store.callCount() - before; n != 0 {
 			t.Errorf("%s: the second time the store was asked %d times", name, n)
 		}
+	}
+}
+
+// Who keeps a principal by itself makes nobody else keep it, and takes what is
+// remembered.
+func TestAuthenticator_UserRemembersNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.token(t, "").Token
+	asked := func(call func() error) int {
+		before := w.store.callCount()
+		noError(t, call())
+		return w.store.callCount() - before
+	}
+	user := func() error { _, err := w.auth.User(t.Context(), token); return err }
+	noError(t, user())
+	if n := asked(user); n != 1 {
+		t.Errorf("the second time the store was asked %d times, want once, for the user", n)
+	}
+	_, err := w.auth.Bearer(t.Context(), "Bearer "+token, "")
+	noError(t, err)
+	if n := asked(user); n != 0 {
+		t.Errorf("after a request with the token the store was asked %d times", n)
 	}
 }
 
@@ -83,14 +106,14 @@ func TestAuthenticator_RevokedTokensStop(t *testing.T) {
 			token := w.good(t, nil, fields{"did": "phone", "jti": "t1"})
 			untouched := forge(t, goodHeader().with(fields{"kid": "foreign"}), goodClaims().with(fields{"iss": "other"}), "EdDSA", w.keys["foreign"])
 			for _, tok := range []string{token, untouched} {
-				_, err := w.auth.User(t.Context(), tok)
+				_, err := w.auth.Bearer(t.Context(), "Bearer "+tok, "")
 				noError(t, err)
 			}
 			r := revocations(w)[name]
 			w.revoke(r.entry, r.change)
 
 			before := w.store.callCount()
-			_, err := w.auth.User(t.Context(), untouched)
+			_, err := w.auth.Bearer(t.Context(), "Bearer "+untouched, "")
 			noError(t, err)
 			if w.store.callCount() != before {
 				t.Error("a token that was not revoked was forgotten")
@@ -99,7 +122,7 @@ func TestAuthenticator_RevokedTokensStop(t *testing.T) {
 			if r.entry.Kind == domain.RevokedDevice {
 				want = domain.CodeDeviceNotBound
 			}
-			_, err = w.auth.User(t.Context(), token)
+			_, err = w.auth.Bearer(t.Context(), "Bearer "+token, "")
 			wantCode(t, err, want)
 		})
 	}
@@ -199,21 +222,21 @@ func TestAuthenticator_NothingRememberedIsTrustedWhenTheLogIsUnreadable(t *testi
 	t.Parallel()
 	w := newWorld(t)
 	token := w.token(t, "").Token
-	_, err := w.auth.User(t.Context(), token)
+	_, err := w.auth.Bearer(t.Context(), "Bearer "+token, "")
 	noError(t, err)
 	failure := errors.New("no route to the database")
 	w.store.do(func() { w.store.err = failure })
 
 	w.clock.Advance(4 * time.Second)
-	_, err = w.auth.User(t.Context(), token)
+	_, err = w.auth.Bearer(t.Context(), "Bearer "+token, "")
 	noError(t, err)
 	w.clock.Advance(time.Millisecond)
-	if _, err = w.auth.User(t.Context(), token); !errors.Is(err, failure) {
+	if _, err = w.auth.Bearer(t.Context(), "Bearer "+token, ""); !errors.Is(err, failure) {
 		t.Errorf("got %v, want the store's error", err)
 	}
 	w.store.do(func() { w.store.err = nil }) // lookups work, the log was not read yet
 	before := w.store.callCount()
-	_, err = w.auth.User(t.Context(), token)
+	_, err = w.auth.Bearer(t.Context(), "Bearer "+token, "")
 	noError(t, err)
 	if w.store.callCount() == before {
 		t.Error("the store was not asked")

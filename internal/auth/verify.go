@@ -53,7 +53,7 @@ func (a *Authenticator) checkToken(ctx context.Context, token string) (domain.Pr
 	}
 	return domain.Principal{
 		Kind: domain.PrincipalUser, App: key.app, User: user, Device: t.device,
-		KeyID: t.kid, TokenID: t.id, IssuedAt: t.issued, ExpiresAt: t.expires,
+		KeyID: key.kid, TokenID: t.id, IssuedAt: t.issued, ExpiresAt: t.expires,
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (a *Authenticator) signingKey(ctx context.Context, app domain.AppID, kid st
 			return key, about, until, domain.Trace(errors.New("a stored signing key is unusable: " + err.Error()))
 		}
 		about = domain.Principal{Kind: domain.PrincipalUser, App: ref, KeyID: kid}
-		return verifyingKey{app: ref, alg: stored.Alg, public: public}, about, until, nil
+		return verifyingKey{kid: kid, app: ref, alg: stored.Alg, public: public}, about, until, nil
 	})
 }
 

@@ -35,6 +35,7 @@ type Handler func(*wire.Event)
 type Bus interface {
 	// Publish hands deliveries to the listeners of their recipients, on all nodes.
 	domain.Publisher
+	domain.SignalPublisher
 
 	// PublishEvents does the same with finished events, which must have a topic
 	// and are not changed afterwards.

@@ -12,12 +12,13 @@ import (
 
 	"github.com/gim-im/gim/internal/bus"
 	"github.com/gim-im/gim/internal/bus/bustest"
+	"github.com/gim-im/gim/internal/redisconn"
 	"github.com/gim-im/gim/internal/testserver"
 	"github.com/gim-im/gim/wire"
 )
 
 func TestMain(m *testing.M) {
-	bus.SetLibraryLogger(slog.New(slog.DiscardHandler))
+	redisconn.SetLibraryLogger(slog.New(slog.DiscardHandler))
 	goleak.VerifyTestMain(m)
 }
 

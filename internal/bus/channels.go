@@ -3,18 +3,15 @@ package bus
 import (
 	"strconv"
 
+	"github.com/gim-im/gim/internal/redisconn"
 	"github.com/gim-im/gim/wire"
 )
-
-// partitions is the number of hash tags that topics are divided over on a Redis
-// Cluster. A node has a subscribing connection and a publisher for each, so that a
-// server of the cluster that is down holds up nobody else. All nodes must agree
-// on it.
-const partitions = 16
 
 // channels names the channels: one for each topic, and one control channel for
 // each partition. On a Redis Cluster they are sharded channels, and the hash tag
 // {pN} keeps those of a partition on one server; elsewhere there is one partition.
+// A node has a subscribing connection and a publisher for each, so that a server
+// of the cluster that is down holds up nobody else.
 type channels struct {
 	prefix  string
 	sharded bool
@@ -23,7 +20,7 @@ type channels struct {
 // count is the number of partitions.
 func (c channels) count() int {
 	if c.sharded {
-		return partitions
+		return redisconn.Partitions
 	}
 	return 1
 }
@@ -33,9 +30,7 @@ func (c channels) partition(t wire.Topic) int {
 	if !c.sharded {
 		return 0
 	}
-	const golden = 0x9E3779B97F4A7C15                     // spreads numbers that follow one another
-	h := (uint64(t.User) ^ uint64(t.App)*golden) * golden //nolint:gosec // bits, not a quantity
-	return int(h >> 60)                                   //nolint:gosec // below partitions
+	return redisconn.Partition(int64(t.App), int64(t.User))
 }
 
 // topicLetters stand for the kinds of topics in the names of channels.
@@ -59,8 +54,7 @@ func (c channels) control(partition int) string {
 func (c channels) appendPrefix(buf []byte, partition int) []byte {
 	buf = append(append(buf, c.prefix...), ':')
 	if c.sharded {
-		buf = strconv.AppendInt(append(buf, "{p"...), int64(partition), 10)
-		buf = append(buf, "}:"...)
+		buf = redisconn.AppendTag(buf, partition)
 	}
 	return buf
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/redisconn"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -53,13 +54,13 @@ type link struct {
 
 // run keeps the connection up until ctx ends.
 func (l *link) run(ctx context.Context) {
-	var wait backoff
+	var wait redisconn.Backoff
 	for outage := false; ; outage = true {
 		l.topics.reset()
 		err := l.session(ctx)
 		if l.up {
 			l.up, outage = false, false
-			wait.reset()
+			wait.Reset()
 			l.onDown()
 		}
 		if ctx.Err() != nil {
@@ -68,7 +69,7 @@ func (l *link) run(ctx context.Context) {
 		if !outage { // once, not at every attempt
 			l.logger.Warn("bus has no connection", "partition", l.partition, "error", err)
 		}
-		wait.sleep(ctx)
+		wait.Sleep(ctx)
 		l.onFailed(ctx)
 	}
 }
@@ -136,6 +137,14 @@ func (l *link) control(ctx context.Context, pubsub *redis.PubSub, f *flight, pon
 			return domain.Trace(err)
 		}
 	}
+}
+
+// openPubSub returns a subscribing connection that is not made yet.
+func openPubSub(ctx context.Context, client redis.UniversalClient, sharded bool) *redis.PubSub {
+	if sharded {
+		return client.SSubscribe(ctx)
+	}
+	return client.Subscribe(ctx)
 }
 
 func (l *link) now() time.Duration { return time.Since(l.start) }

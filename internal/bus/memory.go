@@ -32,6 +32,23 @@ func (m *Memory) Publish(deliveries []domain.Delivery) {
 	}
 }
 
+// PublishSignal implements [Bus].
+func (m *Memory) PublishSignal(s *domain.Signal) { m.PublishEvents(signalEvents(s)) }
+
+// signalEvents is what the receivers of a signal are told; all are told the same.
+func signalEvents(s *domain.Signal) []*wire.Event {
+	pushed := &wire.PushedSignal{
+		ConversationId: s.ConversationID(),
+		Sender:         &wire.Sender{Type: string(s.Sender.Type), UserId: string(s.Sender.User), DeviceId: string(s.Sender.Device)},
+		Kind:           s.Kind, Data: s.Data, SentAt: s.SentAt.UnixMilli(),
+	}
+	events := make([]*wire.Event, len(s.Receivers))
+	for i, user := range s.Receivers {
+		events[i] = &wire.Event{Kind: wire.EventSignal, Topic: wire.Topic{App: s.App, User: user}, Signal: pushed}
+	}
+	return events
+}
+
 // PublishEvents implements [Bus].
 func (m *Memory) PublishEvents(events []*wire.Event) {
 	for _, e := range events {

@@ -17,7 +17,7 @@ import (
 //
 //	seq | flags 1 | origin | request id | traceparent | gim.v1.Message
 //
-// a session and an eviction have
+// a session has
 //
 //	number | device
 //
@@ -67,7 +67,7 @@ func appendPayload(buf []byte, node nodeID, e *wire.Event) []byte {
 		buf = appendString(buf, e.Request.ID)
 		buf = appendString(buf, e.Request.TraceParent)
 		buf = append(buf, e.Body.CommonProto()...)
-	case wire.EventSession, wire.EventEvict:
+	case wire.EventSession:
 		buf = binary.AppendUvarint(buf, uint64(e.Session)) //nolint:gosec // never negative
 		buf = appendString(buf, string(e.Device))
 	case wire.EventSignal:
@@ -117,7 +117,7 @@ func (d *decoder) decode(payload string, t wire.Topic) (*wire.Event, error) {
 		var err error
 		e.Body, err = d.body(nodeID([]byte(payload[1:1+nodeIDLength])), r.rest)
 		return e, err
-	case wire.EventSession, wire.EventEvict:
+	case wire.EventSession:
 		e.Session = r.number()
 		e.Device = domain.DeviceID(r.string())
 	case wire.EventSignal:

@@ -23,6 +23,7 @@ func sampleEvents() []*wire.Event {
 		{Kind: wire.EventMessage, Topic: topic, Seq: 300, IsSender: true, Body: body, Origin: "o", Request: domain.RequestInfo{ID: "r", TraceParent: "t"}},
 		{Kind: wire.EventMessage, Topic: topic, Body: body},
 		{Kind: wire.EventSession, Topic: topic, Device: "d", Session: 1 << 40},
+		{Kind: wire.EventPresence, Topic: topic},
 		{Kind: wire.EventGap, Topic: topic},
 	}
 }

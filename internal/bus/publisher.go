@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/redisconn"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -62,7 +63,7 @@ func (p *publisher) signal() {
 // run publishes until ctx ends, and then what is left, without trying again.
 func (p *publisher) run(ctx context.Context) {
 	finish := context.WithoutCancel(ctx) // a pipeline under way is not given up
-	var wait backoff
+	var wait redisconn.Backoff
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,9 +75,9 @@ func (p *publisher) run(ctx context.Context) {
 		}
 		for err := p.publish(finish, ctx.Done()); err != nil && ctx.Err() == nil; err = p.publish(finish, ctx.Done()) {
 			p.failed(err)
-			wait.sleep(ctx)
+			wait.Sleep(ctx)
 		}
-		wait.reset()
+		wait.Reset()
 		p.recovered(ctx)
 	}
 }
@@ -190,7 +191,7 @@ func (p *publisher) add(ctx context.Context, b *batch, t wire.Topic, payload []b
 // error is that of a batch that failed altogether, or for which a gap failed:
 // it has to be tried again, after a while.
 func (p *publisher) write(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
+	ctx, cancel := context.WithTimeout(ctx, redisconn.IOTimeout)
 	defer cancel()
 	commands, err := b.pipe.Exec(ctx)
 	failed := 0

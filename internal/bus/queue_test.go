@@ -98,18 +98,3 @@ func TestChannels_NamesAreThoseThatAllNodesUse(t *testing.T) {
 		}
 	}
 }
-
-func TestChannels_PartitionsAreEvenlyFilled(t *testing.T) {
-	t.Parallel()
-	c := channels{sharded: true}
-	var filled [partitions]int
-	const users = 16_000
-	for u := range domain.UserNum(users) {
-		filled[c.partition(wire.Topic{App: 3, User: u + 1})]++
-	}
-	for p, n := range filled {
-		if n < users/partitions/2 || n > users/partitions*2 {
-			t.Errorf("partition %d has %d of %d topics", p, n, users)
-		}
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/redisconn"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -30,21 +31,7 @@ const (
 
 // Options configure a [Redis] bus.
 type Options struct {
-	// URL says where Redis is:
-	//
-	//	redis://[user:password@]host:port      one server, or a server of a cluster:
-	//	                                       it is asked what it is
-	//	rediss://…                             the same with TLS; skip_verify=true
-	//	                                       in the query does not check certificates
-	//	unix://[user:password@]/path           one server on a unix socket
-	//	redis://host:port?addr=host:port&…     a cluster, by some of its servers
-	//	redis://host:port?cluster=true         a cluster that does not tell
-	//	redis://host:port?master_name=…        Sentinel, more of them as addr=…;
-	//	                                       user and password there are those of
-	//	                                       Sentinel, and username=…&password=…
-	//	                                       in the query those of Redis
-	//
-	// A client_name is used, and other parameters of go-redis are not.
+	// URL says where Redis is, see [redisconn.Parse].
 	URL string
 
 	// Prefix begins the names of all channels; "" means "gim". Databases of a
@@ -68,7 +55,7 @@ type Options struct {
 type Redis struct {
 	local   *Memory
 	handle  Handler
-	server  *server
+	server  *redisconn.Server
 	prefix  string
 	bytes   int
 	node    nodeID
@@ -99,7 +86,7 @@ func NewRedis(o Options) (*Redis, error) {
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return nil, errors.New("bus: Prefix must not hold braces")
 	}
-	server, err := parseURL(o.URL)
+	server, err := redisconn.Parse(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
@@ -128,6 +115,9 @@ func (r *Redis) Publish(deliveries []domain.Delivery) {
 		}
 	}
 }
+
+// PublishSignal implements [Bus].
+func (r *Redis) PublishSignal(s *domain.Signal) { r.PublishEvents(signalEvents(s)) }
 
 // PublishEvents implements [Bus].
 func (r *Redis) PublishEvents(events []*wire.Event) {
@@ -248,16 +238,16 @@ func (r *Redis) Run(ctx context.Context) error {
 // attach finds out what Redis is and makes what depends on that, as soon as it
 // can be reached. It returns nil when ctx ends before.
 func (r *Redis) attach(ctx context.Context) *attachment {
-	var wait backoff
+	var wait redisconn.Backoff
 	for failed := false; ctx.Err() == nil; failed = true {
-		client, isCluster, err := r.server.connect(ctx)
+		client, isCluster, err := r.server.Connect(ctx)
 		if err == nil {
 			return r.attachTo(client, isCluster)
 		}
 		if !failed && ctx.Err() == nil {
 			r.logger.Warn("bus has no connection", "error", err)
 		}
-		wait.sleep(ctx)
+		wait.Sleep(ctx)
 	}
 	return nil
 }
@@ -298,7 +288,7 @@ func (r *Redis) newLink(a *attachment, partition int) *link {
 			set(r.metrics.Up, false)
 			count(r.metrics.Reconnects, 1)
 		},
-		onFailed: func(ctx context.Context) { reload(ctx, a.client) },
+		onFailed: func(ctx context.Context) { redisconn.Reload(ctx, a.client) },
 	}
 }
 

@@ -16,6 +16,7 @@ import "time"
 type Config struct {
 	Storage `embed:"" group:"Storage:"`
 	Network `embed:"" group:"Network:"`
+	TCP     `embed:"" group:"Raw TCP:"`
 	Access  `embed:"" group:"Access:"`
 	Timers  `embed:"" group:"Timers:"`
 	Logging `embed:"" group:"Logging:"`
@@ -31,24 +32,37 @@ type Storage struct {
 
 // Network says what gim listens on and how nodes reach each other.
 type Network struct {
-	Roles          []string `name:"roles" default:"rest,ws" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket)."`
-	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket; port 0 takes a free one, an empty host means all interfaces."`
+	Roles          []string `name:"roles" default:"rest,ws,tcp" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket), tcp (the same over raw TCP)."`
+	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket, not used without those roles; port 0 takes a free one, an empty host means all interfaces."`
 	AdminAddr      string   `name:"admin-addr" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address for /livez, /readyz, /metrics and /debug/pprof. It asks for no credentials: keep it private."`
-	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself; the others are found at the next sync."`
+	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself, and knows only of its own connections; the rest is found at the next sync."`
 	AllowedOrigins []string `name:"allowed-origins" placeholder:"ORIGIN,..." help:"Other web sites whose pages may connect, like https://chat.example.com. The server's own pages always may."`
+}
+
+// TCP says how native apps connect without WebSocket. It counts with the role tcp.
+type TCP struct {
+	TCPAddr      string   `name:"tcp-addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for raw TCP; port 0 takes a free one. Beyond this machine it needs --tcp-tls-cert, or --tcp-plain."`
+	TCPTLSCert   string   `name:"tcp-tls-cert" placeholder:"FILE" help:"Certificate, with its chain, in PEM, for TLS on --tcp-addr. A file that changes is read again without a restart."`
+	TCPTLSKey    string   `name:"tcp-tls-key" placeholder:"FILE" help:"Private key of --tcp-tls-cert, in PEM."`
+	TCPPlain     bool     `name:"tcp-plain" help:"Let --tcp-addr be reached from other machines without TLS, because something in front of gim does it, or the network is private."`
+	TCPProxyFrom []string `name:"tcp-proxy-from" placeholder:"NETWORK,..." help:"Networks of the proxies in front of --tcp-addr, like 10.0.0.0/8. Connections from there must begin with the PROXY protocol, version 2, which gives the client's address."`
 }
 
 // Access says who may do what, how often.
 type Access struct {
 	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
 	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 random bytes in hex or base64, from which gim derives the keys that sign its tokens. Without it one is made in the data directory."`
-	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off."`
+	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off. Signals have the same limit of their own."`
+
+	MaxConnectionsPerAddress int `name:"max-connections-per-address" default:"0" placeholder:"N" help:"Long connections that one address may have on this process, signed in or not; 0 is no limit. Behind a proxy all clients may have one address."`
+	MaxConnectionsPerApp     int `name:"max-connections-per-app" default:"0" placeholder:"N" help:"Long connections that may be signed in for one app on this process; 0 is no limit."`
 }
 
 // Timers are durations such as 30s, 1m30s or 500ms; none may be under 100ms.
 type Timers struct {
 	Heartbeat     time.Duration `name:"heartbeat" default:"30s" placeholder:"TIME" help:"How often a connected client shows that it lives. Silence for 2.5 times as long closes the connection."`
 	SignInTimeout time.Duration `name:"sign-in-timeout" default:"10s" placeholder:"TIME" help:"How long a connection may take to sign in."`
+	PresenceTTL   time.Duration `name:"presence-ttl" default:"20s" placeholder:"TIME" help:"How long a node that is no longer heard of counts as alive, and its users as online; at most 1h. It is heard of four times as often."`
 	DrainTimeout  time.Duration `name:"drain-timeout" default:"15s" placeholder:"TIME" help:"How long stopping may take: connections are told to go elsewhere, requests under way are finished."`
 }
 
@@ -58,10 +72,11 @@ type Logging struct {
 	LogFormat string `name:"log-format" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Form of the log, of: ${enum}. auto is text on a terminal and json elsewhere."`
 }
 
-// RoleREST and RoleWS are what a process may serve, in Network.Roles.
+// Roles are what a process may serve, in Network.Roles.
 const (
 	RoleREST = "rest"
 	RoleWS   = "ws"
+	RoleTCP  = "tcp"
 )
 
 // Default returns the settings of a gim that was told nothing.

@@ -25,9 +25,10 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 	got := Default()
 	want := Config{
 		Storage: Storage{DataDir: "gim-data"},
-		Network: Network{Roles: []string{"rest", "ws"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
+		Network: Network{Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
+		TCP:     TCP{TCPAddr: "127.0.0.1:7272"},
 		Access:  Access{RateLimitSends: 100},
-		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, DrainTimeout: 15 * time.Second},
+		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, PresenceTTL: 20 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -126,8 +127,9 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"bad choice as flag", []string{"--log-format=xml"}, nil, "", []string{"--log-format", `"auto","text","json"`}},
 		{"several at once", nil, []string{"GIM_HEARTBEAT=soon", "GIM_DEMO=perhaps"}, "", []string{"GIM_HEARTBEAT", "GIM_DEMO"}},
 		{"short timer", []string{"--heartbeat=99ms"}, nil, "", []string{"--heartbeat", "at least 100ms"}},
-		{"no tcp yet", []string{"--roles=rest,tcp"}, nil, "", []string{"--roles", "no tcp", "rest, ws"}},
-		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws"}},
+		{"short lease", []string{"--presence-ttl=99ms"}, nil, "", []string{"--presence-ttl", "at least 100ms"}},
+		{"long lease", []string{"--presence-ttl=61m"}, nil, "", []string{"--presence-ttl", "at most 1h0m0s"}},
+		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws, tcp"}},
 		{"role twice", []string{"--roles=ws,ws"}, nil, "", []string{"names ws twice"}},
 		{"no port", []string{"--rest-addr=localhost"}, nil, "", []string{"--rest-addr", "HOST:PORT"}},
 		{"bad port", []string{"--admin-addr=:70000"}, nil, "", []string{"--admin-addr", "65535"}},
@@ -135,6 +137,8 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"origin with star", []string{"--allowed-origins=*"}, nil, "", []string{"--allowed-origins"}},
 		{"demo for all", []string{"--demo", "--rest-addr=:8080"}, nil, "", []string{"--demo", "loopback"}},
 		{"demo without pages", []string{"--demo", "--roles=ws"}, nil, "", []string{"--demo", "roles rest and ws"}},
+		{"negative limit of an address", []string{"--max-connections-per-address=-1"}, nil, "", []string{"--max-connections-per-address", "0 is no limit"}},
+		{"negative limit of an app", nil, []string{"GIM_MAX_CONNECTIONS_PER_APP=-1"}, "", []string{"--max-connections-per-app"}},
 		{"negative rate", []string{"--rate-limit-sends=-1"}, nil, "", []string{"--rate-limit-sends", "0 (no limit)"}},
 		{"short admin key", nil, []string{"GIM_ADMIN_KEY=short"}, "", []string{"--admin-key", "16"}},
 		{"admin key like an app key", nil, []string{"GIM_ADMIN_KEY=gim_0123456789abcdef"}, "", []string{"--admin-key", "gim_"}},
@@ -165,14 +169,28 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 func TestLoad_AcceptsTheShortestTimersAndFreePorts(t *testing.T) {
 	t.Parallel()
 	got, _, err := Load([]string{
-		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms",
-		"--rest-addr=127.0.0.1:0", "--admin-addr=[::1]:0", "--rate-limit-sends=0", "--demo",
+		"--heartbeat=100ms", "--sign-in-timeout=100ms", "--drain-timeout=100ms", "--presence-ttl=100ms",
+		"--rest-addr=127.0.0.1:0", "--tcp-addr=[::1]:0", "--admin-addr=[::1]:0", "--rate-limit-sends=0", "--demo",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Heartbeat != 100*time.Millisecond || !got.Demo {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLoad_TCPForAllWhereTheOperatorSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--tcp-addr=:7272", "--tcp-plain"},
+		{"--tcp-addr=0.0.0.0:7272", "--tcp-tls-cert=a.pem", "--tcp-tls-key=b.pem"},
+		{"--tcp-addr=:7272", "--roles=rest,ws"}, // nobody listens there
+		{"--tcp-proxy-from=10.0.0.0/8,::1/128"},
+	} {
+		if _, _, err := Load(args, nil); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
 	}
 }
 

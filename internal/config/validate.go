@@ -14,6 +14,7 @@ import (
 
 const (
 	minTimer       = 100 * time.Millisecond
+	maxPresenceTTL = time.Hour
 	minAdminKey    = 16
 	maxAdminKey    = 512
 	appKeyPrefix   = "gim_"  // an admin key must not look like an app key
@@ -27,11 +28,14 @@ func (c *Config) Validate() error {
 		c.validateRoles(),
 		validateAddr("rest-addr", c.RESTAddr),
 		validateAddr("admin-addr", c.AdminAddr),
+		c.validateTCP(),
 		validateRedis(c.RedisURL),
 		validateOrigins(c.AllowedOrigins),
 		c.validateAccess(),
 		validateTimer("heartbeat", c.Heartbeat),
 		validateTimer("sign-in-timeout", c.SignInTimeout),
+		validateTimer("presence-ttl", c.PresenceTTL),
+		validatePresence(c.PresenceTTL),
 		validateTimer("drain-timeout", c.DrainTimeout),
 		c.validateDemo(),
 		c.Storage.validate(),
@@ -49,15 +53,14 @@ func (s Storage) validate() error {
 }
 
 func (c *Config) validateRoles() error {
+	allowed := []string{RoleREST, RoleWS, RoleTCP}
 	if len(c.Roles) == 0 {
-		return wrong("roles", "must name at least one of rest, ws")
+		return wrong("roles", "must name at least one of %s", strings.Join(allowed, ", "))
 	}
 	for i, role := range c.Roles {
 		switch {
-		case role == "tcp":
-			return wrong("roles", "this version has no tcp; allowed are rest, ws")
-		case role != RoleREST && role != RoleWS:
-			return wrong("roles", "knows no %q; allowed are rest, ws", role)
+		case !slices.Contains(allowed, role):
+			return wrong("roles", "knows no %q; allowed are %s", role, strings.Join(allowed, ", "))
 		case slices.Contains(c.Roles[:i], role):
 			return wrong("roles", "names %s twice", role)
 		}
@@ -119,12 +122,26 @@ func (c *Config) validateAccess() error {
 	if c.RateLimitSends < 0 || c.RateLimitSends > maxRatePerUser {
 		problems = append(problems, wrong("rate-limit-sends", "must be between 0 (no limit) and %d, not %d", maxRatePerUser, c.RateLimitSends))
 	}
+	for name, n := range map[string]int{
+		"max-connections-per-address": c.MaxConnectionsPerAddress, "max-connections-per-app": c.MaxConnectionsPerApp,
+	} {
+		if n < 0 {
+			problems = append(problems, wrong(name, "must not be negative; 0 is no limit"))
+		}
+	}
 	return errors.Join(problems...)
 }
 
 func validateTimer(name string, d time.Duration) error {
 	if d < minTimer {
 		return wrong(name, "must be at least %s, not %s", minTimer, d)
+	}
+	return nil
+}
+
+func validatePresence(ttl time.Duration) error {
+	if ttl > maxPresenceTTL {
+		return wrong("presence-ttl", "must be at most %s, not %s", maxPresenceTTL, ttl)
 	}
 	return nil
 }

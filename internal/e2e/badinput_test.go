@@ -145,6 +145,9 @@ func TestBadInput_WrongTypesAndValuesNameTheirField(t *testing.T) {
 		})
 		refuse(t, a, a.admin(), []badInput{
 			{"a group limit of 1", "PATCH", "/v1/apps/" + a.id, `{"settings":{"max_group_members":1}}`, 400, "bad_request", "/settings/max_group_members"},
+			{"a device limit of 0", "PATCH", "/v1/apps/" + a.id, `{"settings":{"max_devices_per_user":0}}`, 400, "bad_request", "/settings/max_devices_per_user"},
+			{"a negative online limit", "PATCH", "/v1/apps/" + a.id, `{"settings":{"max_online_per_type":-1}}`, 400, "bad_request", "/settings/max_online_per_type"},
+			{"an unknown yield", "PATCH", "/v1/apps/" + a.id, `{"settings":{"online_yields":"all"}}`, 400, "bad_request", "/settings/online_yields"},
 			{"a group limit of 5001", "PATCH", "/v1/apps/" + a.id, `{"settings":{"max_group_members":5001}}`, 400, "bad_request", "/settings/max_group_members"},
 			{"a name of 129", "PATCH", "/v1/apps/" + a.id, object{"name": strings.Repeat("é", 129)}, 400, "bad_request", "/name"},
 		})

@@ -33,11 +33,11 @@ var (
 	clusterTeam  = history.Group("team")
 )
 
-func newCluster(t *testing.T, dsn, redisURL string) *cluster {
+func newCluster(t *testing.T, dsn, redisURL string, args ...string) *cluster {
 	t.Helper()
 	start := func() *gimtest.Process {
 		return gimtest.StartProcess(t, gimtest.ProcessOptions{
-			Args: []string{"--rate-limit-sends", "0", "--rest-addr", fixedAddress(t)},
+			Args: append([]string{"--rate-limit-sends", "0", "--rest-addr", fixedAddress(t)}, args...),
 			Env: []string{
 				"GIM_MYSQL_DSN=" + dsn, "GIM_REDIS_URL=" + redisURL,
 				"GIM_SECRET_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
@@ -52,6 +52,9 @@ func newCluster(t *testing.T, dsn, redisURL string) *cluster {
 	c.rec.Converse(clusterTeam, clusterUsers...)
 	return c
 }
+
+// addresses are all that a device can connect to.
+func (c *cluster) addresses() []string { return []string{c.a.URL, c.b.TCPURL, c.b.URL, c.a.TCPURL} }
 
 // phone is a device of user that connects to one node.
 func (c *cluster) phone(user string, node *gimtest.Process) *phone {

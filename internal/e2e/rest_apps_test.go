@@ -62,29 +62,11 @@ func TestApps_AreMadeReadChangedAndDeleted(t *testing.T) {
 	})
 }
 
-func setting(members int) client.AppSettings { return client.AppSettings{MaxGroupMembers: &members} }
-
-// everything reads a list page by page and checks the way it is paged.
-func everything[T any](t *testing.T, c caller, path string) []T {
-	t.Helper()
-	var all []T
-	cursor := ""
-	for range 1000 {
-		page := read[struct {
-			Items      []T
-			NextCursor *string `json:"next_cursor"`
-		}](t, c.get(t, path+"?limit=3"+cursor).want(t, 200))
-		all = append(all, page.Items...)
-		if page.NextCursor == nil {
-			return all
-		}
-		if len(page.Items) != 3 {
-			t.Fatalf("a page of %d that is not the last", len(page.Items))
-		}
-		cursor = "&cursor=" + *page.NextCursor
+func setting(maxMembers int) client.AppSettings {
+	oldest := client.Oldest
+	return client.AppSettings{
+		MaxGroupMembers: &maxMembers, MaxDevicesPerUser: new(1000), MaxOnlinePerType: new(0), OnlineYields: &oldest,
 	}
-	t.Fatalf("%s does not end", path)
-	return nil
 }
 
 func TestApps_HaveSeveralKeysWhoseSecretIsShownOnce(t *testing.T) {
@@ -160,4 +142,27 @@ func TestConcurrentCreationsOfOneID_LetOneWin(t *testing.T) {
 			t.Errorf("carol's log is %+v", page)
 		}
 	})
+}
+
+// everything reads a list page by page and checks the way it is paged.
+func everything[T any](t *testing.T, c caller, path string) []T {
+	t.Helper()
+	var all []T
+	cursor := ""
+	for range 1000 {
+		page := read[struct {
+			Items      []T
+			NextCursor *string `json:"next_cursor"`
+		}](t, c.get(t, path+"?limit=3"+cursor).want(t, 200))
+		all = append(all, page.Items...)
+		if page.NextCursor == nil {
+			return all
+		}
+		if len(page.Items) != 3 {
+			t.Fatalf("a page of %d that is not the last", len(page.Items))
+		}
+		cursor = "&cursor=" + *page.NextCursor
+	}
+	t.Fatalf("%s does not end", path)
+	return nil
 }

@@ -105,3 +105,19 @@ func TestDevices_AcksOnlyGrow(t *testing.T) {
 		}
 	})
 }
+
+func TestDevices_AreAsManyAsTheAppAllows(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "alice", "bob")
+		a.admin().do(t, "PATCH", "/v1/apps/"+a.id, object{"settings": object{"max_devices_per_user": 2}}).want(t, 200)
+		alice := a.with(a.token(t, "alice", object{"device": object{"type": "ios"}}).Token)
+		alice.post(t, "/v1/devices", object{"type": "web", "device_id": "second"}).want(t, 201)
+		a.changesNothing(t, []string{"alice"}, nil, func() {
+			alice.post(t, "/v1/devices", object{"type": "web"}).refused(t, 409, "device_limit")
+			a.back().post(t, "/v1/users/alice/tokens", object{"device": object{"type": "web"}}).refused(t, 409, "device_limit")
+		})
+		a.as("bob").post(t, "/v1/devices", object{"type": "web"}).want(t, 201)
+		alice.delete(t, "/v1/devices/second").want(t, 204)
+		alice.post(t, "/v1/devices", object{"type": "web"}).want(t, 201)
+	})
+}

@@ -203,6 +203,8 @@ func encodeFrame(t *testing.T, enc wire.Encoding, f *wire.ClientFrame) ([]byte, 
 		name, body = "sync", object{"after": b.Sync.After, "limit": b.Sync.Limit}
 	case *wire.ClientFrame_Ack:
 		name, body = "ack", object{"seq": b.Ack.Seq}
+	case *wire.ClientFrame_Presence:
+		name, body = "presence", object{"watch": b.Presence.Watch, "unwatch": b.Presence.Unwatch}
 	case *wire.ClientFrame_Send:
 		s := b.Send
 		to := object{"user_id": s.GetTo().GetUserId()}
@@ -260,10 +262,10 @@ func asProtobuf(t *testing.T, tree object) {
 	for name, value := range tree {
 		switch v := value.(type) {
 		case string:
-			if name == "sent_at" {
+			if name == "sent_at" || name == "last_seen_at" {
 				at, err := time.Parse(time.RFC3339, v)
 				if err != nil {
-					t.Errorf("sent_at: %v", err)
+					t.Errorf("%s: %v", name, err)
 				}
 				tree[name] = at.UnixMilli()
 			}

@@ -20,13 +20,13 @@ func benchEvent() *wire.Event {
 // BenchmarkHub_Deliver gives one event to one session, whose pump takes it.
 func BenchmarkHub_Deliver(b *testing.B) {
 	h, e := NewHub(nil), benchEvent()
-	s := &Session{box: newMailbox(1 << 20)}
-	s.box.live = true
+	s := &Session{gw: &Gateway{opts: Options{QueueBytes: 1 << 20}}}
+	s.box.s, s.box.live, s.box.running = s, true, true
 	h.shard(e.Topic).receivers[e.Topic] = []receiver{s}
 	b.ReportAllocs()
 	for b.Loop() {
 		h.Handle(e)
-		s.box.take(e.Body.Size())
+		s.box.take(e.Body.Size(), false, func() {})
 	}
 }
 

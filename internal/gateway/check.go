@@ -107,5 +107,5 @@ func (s *Session) checkNumber(newest int64, ok bool) {
 		s.end(ending{code: wire.CloseRevoked})
 		return
 	}
-	s.replacedBy(s.who.Load(), newest)
+	s.replacedBy(newest)
 }

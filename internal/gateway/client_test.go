@@ -111,6 +111,14 @@ type frame struct {
 	Push *struct {
 		Messages []message
 	} `json:"push"`
+	Signal    *struct{ Kind string } `json:"signal"`
+	Signaled  *struct{}              `json:"signaled"`
+	Refreshed *struct {
+		ExpiresAt time.Time `json:"expires_at"`
+	} `json:"refreshed"`
+	Presence *struct {
+		Items []presenceItem
+	} `json:"presence"`
 	Closing *struct {
 		Code             int
 		Reason           string
@@ -134,8 +142,12 @@ func (n *node) dial(t tester) *client {
 }
 
 func (n *node) serve(t tester, conn gateway.Conn, peer *conntest.PipePeer) *client {
+	return n.serveAt(t, conn, peer, somebody)
+}
+
+func (n *node) serveAt(t tester, conn gateway.Conn, peer *conntest.PipePeer, at gateway.Peer) *client {
 	c := &client{t: t, peer: peer, done: make(chan struct{})}
-	go n.Serve(context.Background(), conn, somebody)
+	go n.Serve(context.Background(), conn, at)
 	go c.read()
 	return c
 }

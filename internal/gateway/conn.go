@@ -19,7 +19,8 @@ type Conn interface {
 	// waits until there is one or the connection is closed by either side. An
 	// error that is ErrBadFrame concerns one frame only; after any other the
 	// connection is of no more use. A *domain.Error says how the other side broke
-	// the framing: it is told so, and the connection closed. One goroutine reads.
+	// the framing: it is told so, and the connection closed. ErrIdle asks for
+	// another call by another goroutine. One goroutine reads at a time.
 	ReadFrame() ([]byte, error)
 
 	// WriteFrames writes frames, in as few system calls as the transport allows,
@@ -41,6 +42,12 @@ type Conn interface {
 // ErrBadFrame is returned by Conn.ReadFrame for a frame of a wrong kind, such as
 // text where protobuf is spoken. It is answered like any malformed frame.
 var ErrBadFrame = errors.New("frame of a wrong kind")
+
+// ErrIdle is returned by Conn.ReadFrame when nothing has come for a while, once
+// after each frame. Whoever reads goes on in a goroutine of its own then, which has
+// a small stack: handling a frame takes a larger one, and an idle connection should
+// not keep it.
+var ErrIdle = errors.New("nothing has come for a while")
 
 // Peer is who is at the other end of a connection.
 type Peer struct {

@@ -15,12 +15,14 @@
 //
 // # Goroutines and locks
 //
-// Each connection has two goroutines: [Gateway.Serve], which reads and handles
-// one frame after another, and the session's pump, which alone moves the cursor
-// and alone writes. They and the bus meet in the session's mailbox, which is
-// bounded in bytes and never blocks the bus. Locks are taken in the order
-// shard.mu, life.mu, mailbox.mu; Gateway.mu is held alone. Nothing waits while it
-// holds one.
+// Each connection has a goroutine that reads and handles one frame after another,
+// and while there is something to write that of the session's pump, which alone
+// moves the cursor and alone writes. They and the bus meet in the session's
+// mailbox, which is bounded in bytes and never blocks the bus. One more goroutine,
+// the board's, looks up whose presence has changed. Locks are taken in the order
+// shard.mu, life.mu, mailbox.mu, and board.mu, life.mu, mailbox.mu; board.dirtyMu
+// comes after shard.mu and board.mu, and Gateway.mu is held alone. Nothing waits
+// while it holds one.
 //
 // All exported methods may be called concurrently.
 package gateway

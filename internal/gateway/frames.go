@@ -11,8 +11,6 @@ import (
 // are handled one after another, so the sends of a session are stored in the
 // order in which it sent them.
 func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
-	ctx, cancel := context.WithTimeout(ctx, frameTimeout)
-	defer cancel()
 	id := frame.GetId()
 	switch b := frame.GetBody().(type) {
 	case *wire.ClientFrame_Send:
@@ -23,6 +21,12 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 		s.handleAck(ctx, id, b.Ack)
 	case *wire.ClientFrame_Sync:
 		s.handleSync(ctx, id, b.Sync)
+	case *wire.ClientFrame_Signal:
+		s.handleSignal(ctx, id, b.Signal)
+	case *wire.ClientFrame_Refresh:
+		s.handleRefresh(ctx, id, b.Refresh)
+	case *wire.ClientFrame_Presence:
+		s.handlePresence(ctx, id, b.Presence)
 	case *wire.ClientFrame_SignIn:
 		err := domain.Failure(domain.CodeBadRequest, "This connection has signed in already.")
 		s.end(ending{code: wire.CloseBadRequest, final: s.failure(ctx, id, err)})
@@ -30,9 +34,12 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 }
 
 func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
+	if s.slots == nil { // most connections only receive
+		s.slots = make(chan struct{}, maxOwnSends)
+	}
 	select {
 	case s.slots <- struct{}{}: // given back by the pump with the answer
-	case <-s.box.ended:
+	case <-ctx.Done():
 		return
 	}
 	// What has been read is sent, even if the connection ends now.
@@ -42,7 +49,7 @@ func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 	answer := settled{}
 	defer func() { s.box.settle(answer) }() // even when it panics
 	receipt, err := s.gw.opts.Messages.Send(ctx, s.who.Load().Principal, domain.SendParams{
-		To:          domain.Target{User: domain.UserID(send.GetTo().GetUserId()), Group: domain.GroupID(send.GetTo().GetGroupId())},
+		To:          targetOf(send.GetTo()),
 		Type:        domain.ContentType(send.GetType()),
 		Content:     send.GetContent(),
 		ClientMsgID: send.GetClientMsgId(),
@@ -59,6 +66,21 @@ func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 		MessageId: string(receipt.MessageID), ConversationId: receipt.ConversationID, ConversationSeq: receipt.ConversationSeq,
 		Seq: receipt.Seq, SentAt: receipt.SentAt.UnixMilli(), Durable: receipt.Durable,
 	}}})
+}
+
+func targetOf(to *wire.Target) domain.Target {
+	return domain.Target{User: domain.UserID(to.GetUserId()), Group: domain.GroupID(to.GetGroupId())}
+}
+
+func (s *Session) handleSignal(ctx context.Context, id uint64, signal *wire.Signal) {
+	err := s.gw.opts.Messages.Signal(ctx, s.who.Load().Principal, domain.SignalParams{
+		To: targetOf(signal.GetTo()), Kind: signal.GetKind(), Data: signal.GetData(),
+	})
+	if err != nil {
+		s.fail(ctx, id, err)
+		return
+	}
+	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Signaled{Signaled: &wire.Signaled{}}}))
 }
 
 // handlePing answers with the head of the log. With a seq the store is asked
@@ -121,6 +143,6 @@ func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
 	s.box.reply(reply{payload: wire.AppendSyncPage(nil, s.conn.Encoding(), id, items, page), written: written})
 	select {
 	case <-written:
-	case <-s.box.ended:
+	case <-ctx.Done():
 	}
 }

@@ -79,6 +79,17 @@ func (l *life) signIn(s *Session, expires time.Duration, limited bool, open func
 	return true
 }
 
+// extend gives the session the time of another token, see signIn.
+func (l *life) extend(expires time.Duration, limited bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expires, l.announced = time.Time{}, false
+	if limited {
+		l.expires = time.Now().Add(expires)
+	}
+	l.timer.Reset(0)
+}
+
 // tick does what is due and sets the timer for what is next.
 func (l *life) tick(s *Session) {
 	announce, code, next := l.due(s)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -14,17 +15,19 @@ import (
 const slowAfter = time.Second
 
 // mailbox is where the reader, the bus and the timers leave work for a session's
-// pump. Nothing in it blocks.
+// pump, which runs only while there is some. Nothing in it blocks.
 //
 // Entries of the log are queued only while the mailbox is live. While it is not,
 // the pump reads them from the store, and events are merely counted as missed:
 // however long a replay takes, it cannot make the queue run over.
 type mailbox struct {
-	limit int           // bytes
-	wake  chan struct{} // capacity 1: there is something to take
-	ended chan struct{} // closed by end
+	s *Session // whose pump is started when there is something to take and it rests
 
 	mu       sync.Mutex // guards everything below
+	running  bool       // the pump
+	pending  bool       // there is something to take
+	retry    bool       // the time to read the store again has come
+	isOpened bool       // the sign-in was answered
 	opening  *opening
 	replies  []reply
 	settled  []settled
@@ -37,8 +40,18 @@ type mailbox struct {
 	finished uint64 // own sends that are in settled, or were
 	draining bool
 	ending   *ending
-	writing  time.Time // when the write under way began; zero when there is none
+	working  [workers]context.CancelFunc // what is done ends with the session
+	writing  time.Time                   // when the write under way began; zero when there is none
 }
+
+// worker is one of those who do something for a session, one thing at a time.
+type worker int
+
+const (
+	reader worker = iota
+	writer
+	workers int = iota
+)
 
 // reply is a frame whose place among the pushes does not matter.
 type reply struct {
@@ -85,26 +98,31 @@ type batch struct {
 	events   []*wire.Event
 	finished uint64 // own sends settled up to now
 	live     bool
+	retry    bool // a read of the store that failed is to be tried again
 	drained  bool // asked to drain, and no own send is under way
 	ending   *ending
 }
 
-func newMailbox(limit int) *mailbox {
-	return &mailbox{limit: limit, wake: make(chan struct{}, 1), ended: make(chan struct{})}
-}
-
 // take empties the mailbox; done is the size of what the pump has dealt with
-// since the last time.
-func (m *mailbox) take(done int) batch {
+// since the last time. ok is false when there is nothing and the pump has nothing
+// to do again by itself: it has been put to rest then, and returns.
+func (m *mailbox) take(done int, again bool, rest func()) (b batch, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := batch{
+	m.bytes -= done
+	if !m.pending && !again {
+		rest() // before another one can be started
+		m.running = false
+		return batch{}, false
+	}
+	b = batch{
+		retry:   m.retry,
 		opening: m.opening, replies: m.replies, settled: m.settled, events: m.events, finished: m.finished, live: m.live,
 		drained: m.draining && m.started == m.finished, ending: m.ending,
 	}
 	m.opening, m.replies, m.settled, m.events = nil, nil, nil, nil
-	m.bytes -= done
-	return b
+	m.pending, m.retry = false, false
+	return b, true
 }
 
 // offer takes an event. It reports false when that ran the queue over because
@@ -119,7 +137,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 	case e.Seq > 0 && !m.live:
 		m.missed++
 		return true // whoever made it so has woken the pump
-	case m.bytes+e.Body.Size() <= m.limit:
+	case m.bytes+e.Body.Size() <= m.s.gw.opts.QueueBytes:
 		m.events = append(m.events, e)
 		m.bytes += e.Body.Size()
 	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
@@ -138,7 +156,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 func (m *mailbox) reply(r reply) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r.written == nil && m.bytes+r.counts() > m.limit {
+	if r.written == nil && m.bytes+r.counts() > m.s.gw.opts.QueueBytes {
 		return m.ending != nil
 	}
 	m.replies = append(m.replies, r)
@@ -153,8 +171,20 @@ func (m *mailbox) open(answer []byte, o opening) {
 	defer m.mu.Unlock()
 	m.replies = append(m.replies, reply{payload: answer})
 	m.bytes += len(answer)
-	m.opening = &o
+	m.opening, m.isOpened = &o, true
 	m.wakeUp()
+}
+
+// isOpen reports whether something may be pushed.
+func (m *mailbox) isOpen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.isOpened
+}
+
+// pass queues what nobody misses: it is dropped when there is no room.
+func (m *mailbox) pass(payload []byte) {
+	_ = m.reply(reply{payload: payload})
 }
 
 // begin notes that an own send is under way, settle that it no longer is.
@@ -203,6 +233,14 @@ func (m *mailbox) stopLive() {
 	m.events = keep
 }
 
+// readAgain lets the pump try a read that failed once more.
+func (m *mailbox) readAgain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.retry = true
+	m.wakeUp()
+}
+
 // mark returns a value for goLive, to be called before the store is read.
 func (m *mailbox) mark() uint64 {
 	m.mu.Lock()
@@ -248,6 +286,24 @@ func (m *mailbox) setWriting(t time.Time) {
 	m.writing = t
 }
 
+// works notes what ends the work that is begun, nil when it is done. After the end
+// work ends at once.
+func (m *mailbox) works(by worker, cancel context.CancelFunc) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.working[by] = cancel
+	if m.ending != nil && cancel != nil {
+		cancel()
+	}
+}
+
+// isOver reports whether the session has ended.
+func (m *mailbox) isOver() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ending != nil
+}
+
 // end is where every session ends; the first reason counts. It reports whether
 // this was the first.
 func (m *mailbox) end(e ending) (first bool) {
@@ -258,14 +314,20 @@ func (m *mailbox) end(e ending) (first bool) {
 	}
 	m.ending = &e
 	m.events = nil
-	close(m.ended)
+	for _, cancel := range m.working {
+		if cancel != nil {
+			cancel()
+		}
+	}
 	m.wakeUp()
 	return true
 }
 
+// wakeUp is called with mu held.
 func (m *mailbox) wakeUp() {
-	select {
-	case m.wake <- struct{}{}:
-	default: // the pump has a wake-up pending already
+	m.pending = true
+	if !m.running {
+		m.running = true
+		go m.s.runPump() // ends when there is nothing to take
 	}
 }

@@ -21,6 +21,8 @@ type Authenticator interface {
 type Messages interface {
 	// Send accepts a message, see domain.Messenger.
 	Send(ctx context.Context, by domain.Principal, p domain.SendParams) (domain.Receipt, error)
+	// Signal tells others something that is not stored, see domain.Messenger.
+	Signal(ctx context.Context, by domain.Principal, p domain.SignalParams) error
 	// Sync reads the caller's log, see domain.Messenger.
 	Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.LogPage, error)
 }
@@ -30,7 +32,7 @@ type Devices interface {
 	// Ack records what the device holds, see domain.Devices.
 	Ack(ctx context.Context, by domain.Principal, id domain.DeviceID, seq int64) (int64, error)
 	// OpenSession claims the device for a connection, see domain.Devices.
-	OpenSession(ctx context.Context, by domain.Principal, id domain.DeviceID) (int64, error)
+	OpenSession(ctx context.Context, by domain.Principal, id domain.DeviceID) (domain.DeviceSession, error)
 }
 
 // Store is what sessions read by themselves.
@@ -54,8 +56,9 @@ type Options struct {
 	IDs      domain.IDSource
 	Logger   *slog.Logger
 
-	Clock   domain.Clock     // nil: the machine's
-	Metrics *metrics.Metrics // nil: kept and shown nowhere
+	Presence Presence         // nil: nobody is told who is online
+	Clock    domain.Clock     // nil: the machine's
+	Metrics  *metrics.Metrics // nil: kept and shown nowhere
 
 	Heartbeat     time.Duration // how often clients ping; 30 s. 2.5 times this in silence closes
 	SignInTimeout time.Duration // from connecting; 10 s
@@ -64,6 +67,8 @@ type Options struct {
 	// ReconnectSpread is over how long clients are asked to spread their return
 	// after a shutdown; 5 s.
 	ReconnectSpread time.Duration
+	MaxPerAddress   int // connections of one address, signed in or not; 0 is no limit
+	MaxPerApp       int // connections that have signed in for one app; 0 is no limit
 	QueueBytes      int // bound of what waits to be written to one connection; 1 MiB
 }
 

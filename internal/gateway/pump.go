@@ -1,21 +1,9 @@
 package gateway
 
-import (
-	"errors"
-	"os"
-	"time"
-
-	"github.com/gim-im/gim/wire"
-)
-
-// Bounds of one push frame. A single message may exceed the first by itself.
-const (
-	maxPushBytes    = 128 << 10
-	maxPushMessages = 200
-)
+import "github.com/gim-im/gim/wire"
 
 // pump is the writing side of a session: it owns the cursor and is the only one
-// that writes to the connection.
+// that writes to the connection. Between two runs it holds its place.
 type pump struct {
 	s *Session
 
@@ -32,8 +20,7 @@ type pump struct {
 
 	replay replay
 
-	items []wire.Item // of the push frame that is gathering
-	size  int         // of items, estimated
+	out *out // lent while the pump runs
 }
 
 // claim is the answer to an own send, waiting for its place.
@@ -49,51 +36,52 @@ type hold struct {
 	until uint64
 }
 
-// run ends when the session has ended, with the connection closed.
-func (p *pump) run() {
-	for {
-		b := p.s.box.take(p.done)
+// run works until there is nothing to do; over is true when the session has ended
+// and its connection is closed.
+func (p *pump) run() (over bool) {
+	p.out = p.s.gw.outs.get()
+	for again := false; ; {
+		done := p.done
 		p.done = 0
+		b, ok := p.s.box.take(done, again, p.rest)
+		if !ok {
+			return false // the pump may be another goroutine's by now
+		}
 		if b.ending != nil {
 			p.goodbye(b)
-			return
+			return true
 		}
-		for _, r := range b.replies {
-			p.answer(r)
-		}
-		p.accept(b)
-		again := p.deliver()
-		p.flush()
-		p.publishCursor()
-		if b.drained && len(p.claims) == 0 {
-			p.s.end(ending{code: wire.CloseShutdown, reconnectAfter: p.s.gw.spread()})
-			continue
-		}
-		if !again {
-			p.wait()
-		}
+		again = p.round(b)
 	}
 }
 
-// wait returns when there is something to take or to try again.
-func (p *pump) wait() {
-	if len(p.items) == 0 && cap(p.items) > 16 {
-		p.items = nil // an idle connection holds little
+// rest gives back what an idle connection has no use for.
+func (p *pump) rest() {
+	p.s.gw.outs.put(p.out)
+	p.out = nil
+}
+
+// round deals with what was taken. It reports whether there is more to do at once.
+func (p *pump) round(b batch) (again bool) {
+	for _, r := range b.replies {
+		p.answer(r)
 	}
-	if p.replay.retry == nil {
-		<-p.s.box.wake
-		return
+	p.accept(b)
+	again = p.deliver()
+	p.flush()
+	p.publishCursor()
+	if b.drained && len(p.claims) == 0 {
+		p.s.end(ending{code: wire.CloseShutdown, reconnectAfter: p.s.gw.spread()})
 	}
-	select {
-	case <-p.s.box.wake:
-	case <-p.replay.retry:
-		p.replay.retry = nil
-	}
+	return again
 }
 
 // accept sorts what was taken from the mailbox.
 func (p *pump) accept(b batch) {
 	p.finished = b.finished
+	if b.retry {
+		p.replay.waiting = false
+	}
 	if b.opening != nil {
 		p.started, p.next = true, b.opening.next
 		p.replay.start(*b.opening)
@@ -248,70 +236,27 @@ func (p *pump) answerOne() bool {
 		return false
 	}
 	delete(p.claims, p.next)
-	p.flush()
+	p.gather()
 	p.answerSend(c.payload)
 	p.next++
 	return true
 }
 
-// add puts a message into the push frame that is gathering.
-func (p *pump) add(it wire.Item) {
-	size := it.Body.Size()
-	if len(p.items) > 0 && (p.size+size > maxPushBytes || len(p.items) >= maxPushMessages) {
-		p.flush()
-	}
-	p.items = append(p.items, it)
-	p.size += size
-}
-
-// flush writes the push frame that has gathered.
-func (p *pump) flush() {
-	if len(p.items) == 0 {
-		return
-	}
-	buf := p.s.gw.buffers.get()
-	*buf = wire.AppendPush((*buf)[:0], p.s.conn.Encoding(), p.items)
-	p.write(*buf)
-	p.s.gw.buffers.put(buf)
-	p.s.gw.metrics.PushFrames.Inc()
-	p.s.gw.metrics.PushMessages.Add(float64(len(p.items)))
-	clear(p.items)
-	p.items, p.size = p.items[:0], 0
-}
-
+// answer writes what has no place among the pushes.
 func (p *pump) answer(r reply) {
-	p.write(r.payload)
-	p.done += r.counts()
 	if r.written != nil {
-		close(r.written)
+		p.out.written = append(p.out.written, r.written)
 	}
+	p.done += r.counts()
+	p.write(r.payload)
 }
 
-// answerSend also makes room for one more send. There is no payload when the
-// handling of a send broke down, which ends the session.
+// answerSend also makes room for one more send, once the answer is written. There
+// is no payload when the handling of a send broke down, which ends the session.
 func (p *pump) answerSend(payload []byte) {
+	p.out.answers++
 	if payload != nil {
 		p.write(payload)
-	}
-	<-p.s.slots
-}
-
-func (p *pump) write(payload []byte) {
-	if p.broken {
-		return
-	}
-	now := time.Now() // the deadline is one of the operating system's
-	p.s.box.setWriting(now)
-	err := p.s.conn.WriteFrames([][]byte{payload}, now.Add(p.s.gw.opts.WriteTimeout))
-	p.s.box.setWriting(time.Time{})
-	if err == nil {
-		return
-	}
-	p.broken = true
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		p.s.end(ending{code: wire.CloseSlowConsumer})
-	} else {
-		p.s.end(ending{})
 	}
 }
 
@@ -332,6 +277,7 @@ func (p *pump) goodbye(b batch) {
 		if b.ending.final != nil {
 			p.write(b.ending.final)
 		}
+		p.writeOut()
 	}
 	p.s.conn.Close(code, b.ending.reconnectAfter)
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -31,7 +30,7 @@ type replay struct {
 	mark uint64         // from before page was read
 
 	failures int
-	retry    <-chan time.Time // the store failed: not before this
+	waiting  bool // the store failed: not before replayRetry is over
 }
 
 // start begins with a page that has been read.
@@ -64,7 +63,7 @@ func (p *pump) catchUp() (again bool) {
 	}
 	r.page = nil
 	switch {
-	case r.retry != nil:
+	case r.waiting:
 		return false
 	case !r.read, r.more:
 		return p.readPage()
@@ -90,10 +89,12 @@ func (p *pump) jump(to int64) {
 // readPage reads what follows the cursor.
 func (p *pump) readPage() (again bool) {
 	p.flush() // so that the client does not wait for the store
-	r, box := &p.replay, p.s.box
+	r, box := &p.replay, &p.s.box
 	r.mark = box.mark()
 	who := p.s.who.Load()
-	page, err := p.s.gw.opts.Store.ReadLog(p.s.ctx, who.App.Num, who.User.Num, p.next-1, replayPage)
+	ctx, done := p.s.work(p.s.ctx, writer)
+	defer done()
+	page, err := p.s.gw.opts.Store.ReadLog(ctx, who.App.Num, who.User.Num, p.next-1, replayPage)
 	if err != nil {
 		p.readFailed(err)
 		return false
@@ -111,7 +112,7 @@ func (p *pump) readFailed(err error) {
 	r := &p.replay
 	r.failures++
 	switch {
-	case p.s.ctx.Err() != nil: // the session is over
+	case p.s.box.isOver():
 	case errors.Is(err, domain.ErrUserNotFound):
 		p.s.end(ending{code: wire.CloseRevoked})
 	case r.failures >= replayAttempts:
@@ -120,7 +121,8 @@ func (p *pump) readFailed(err error) {
 		if domain.CodeOf(err) == domain.CodeInternal && r.failures == 1 {
 			p.s.gw.logUnknown(p.s.ctx, "reading a log for a connection failed", p.s.id, err)
 		}
-		r.retry = time.After(replayRetry)
+		r.waiting = true
+		time.AfterFunc(replayRetry, p.s.box.readAgain)
 	}
 }
 
@@ -136,7 +138,7 @@ func (p *pump) caughtUp() {
 		}
 		delete(p.claims, seq)
 		p.answerSend(c.payload)
-		p.s.gw.opts.Logger.LogAttrs(context.WithoutCancel(p.s.ctx), slog.LevelError, "the log lacks an entry that a receipt names",
+		p.s.gw.opts.Logger.LogAttrs(p.s.ctx, slog.LevelError, "the log lacks an entry that a receipt names",
 			slog.String("session_id", p.s.id), slog.Int64("seq", seq))
 	}
 }

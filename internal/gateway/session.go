@@ -34,72 +34,123 @@ type Session struct {
 	gw   *Gateway
 	conn Conn
 	peer Peer
+	over func()      // called when all is over
+	stop func() bool // ends the watch on the connection's context; nil when there is none
 	id   string
-	box  *mailbox
-	// ctx ends with the session. It is kept, against the rule, because the session
-	// is what the context of this connection is the context of.
-	ctx    context.Context //nolint:containedctx // as said
-	cancel context.CancelFunc
+	box  mailbox
+	pump pump
+	// pumped waits for the pump to be over, not only at rest.
+	pumped sync.WaitGroup
+	// ctx has the values of the connection's context and does not end with the
+	// session: an idle one would pay for that. What a session does is done in a
+	// context of work.
+	ctx context.Context //nolint:containedctx // the session is what it is the context of
 
 	who    atomic.Pointer[identity] // nil until signed in
 	cursor atomic.Int64             // of the pump
-	slots  chan struct{}            // one per own send that is not answered
+	slots  chan struct{}            // one per own send that is not answered; nil before the first
+
+	// newest and number are about the device's sessions; number is this one, 0
+	// while it has none.
+	newest, number atomic.Int64
 
 	life life
 
+	// since is when the session entered presence, zero if it did not, and
+	// deviceType that of a registered device; both are the reader's. watching is
+	// whose presence it is told, guarded by the board.
+	since      time.Time
+	deviceType domain.DeviceType
+	watching   map[domain.UserID]*watched
+
+	judge *judge // nil where the app has no limit for it
+
 	// The reader's own.
-	frames    uint64 // read so far
-	malformed int    // in a row
-	attached  bool   // to the hub
+	frames    uint64        // read so far
+	malformed int           // in a row
+	attached  bool          // to the hub
+	admitted  domain.AppNum // the app that the session counts for; 0 before
 }
 
-// identity is who a session belongs to. It does not change.
+// identity is who a session belongs to, and the token that says so. User and
+// device never change; a refresh changes the token.
 type identity struct {
 	domain.Principal      // with the device, also where only the sign-in names it
 	registered       bool // the device is registered, so it has acks and a session number
-
-	// newest and number are about the device's sessions; number is this one.
-	newest, number atomic.Int64
 }
 
 func (w *identity) topic() wire.Topic { return wire.Topic{App: w.App.Num, User: w.User.Num} }
 
-func newSession(ctx context.Context, cancel context.CancelFunc, g *Gateway, conn Conn, peer Peer) *Session {
-	return &Session{
-		gw: g, conn: conn, peer: peer, id: g.opts.IDs.NewID(), box: newMailbox(g.opts.QueueBytes),
-		ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxOwnSends),
+func newSession(ctx context.Context, g *Gateway, conn Conn, peer Peer, over func()) *Session {
+	s := &Session{
+		gw: g, conn: conn, peer: peer, over: over, id: g.opts.IDs.NewID(),
+		ctx: ctx,
 	}
+	if ctx.Done() != nil {
+		s.ctx = context.WithoutCancel(ctx)
+	}
+	s.box.s, s.pump.s = s, s
+	s.pumped.Add(1)
+	return s
 }
 
-// serve runs the reader here and the pump beside it; both end when the session
-// has ended and its connection is closed.
-func (s *Session) serve() {
-	s.life.start(s)
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		defer s.conn.Close(0, 0) // so that the reader ends in any case
-		defer s.recover("pump")
-		(&pump{s: s}).run()
-	})
-	s.read()
+// loop is the reader's goroutine. While the connection is idle another one takes
+// its place, which has a small stack.
+func (s *Session) loop() {
+	if s.read() {
+		go s.loop() // ends with the connection
+		return
+	}
+	s.finish()
+}
+
+// finish takes the session apart when nothing is read any more.
+func (s *Session) finish() {
 	s.end(ending{})
-	writer.Wait()
+	s.leave()
+	s.pumped.Wait()
 	s.life.stop()
+	if s.stop != nil {
+		s.stop()
+	}
 	if s.attached {
 		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
 	}
+	if s.judge != nil {
+		s.gw.opts.Hub.detach(s.judge.topic(), s.judge)
+	}
+	s.gw.remove(s)
+	s.over()
 }
 
-// read handles frames until the connection is closed.
-func (s *Session) read() {
+// runPump is the pump's goroutine. It may start again as long as the session has
+// not ended.
+func (s *Session) runPump() {
+	over := true // when it panics, too
+	defer func() {
+		if over {
+			s.conn.Close(0, 0) // so that the reader ends in any case
+			s.pumped.Done()
+		}
+	}()
+	defer s.recover("pump")
+	over = s.pump.run()
+}
+
+// read handles frames until the connection is closed or idle.
+func (s *Session) read() (idle bool) {
 	defer s.recover("reader")
 	for {
 		payload, err := s.conn.ReadFrame()
 		switch {
-		case err != nil && !errors.Is(err, ErrBadFrame):
+		case err == nil || errors.Is(err, ErrBadFrame):
+		case errors.Is(err, ErrIdle):
+			return true
+		default:
 			s.endFraming(err)
-			return
-		case s.box.leaving():
+			return false
+		}
+		if s.box.leaving() {
 			continue // the other side has yet to notice
 		}
 		s.life.busy()
@@ -133,6 +184,8 @@ func (s *Session) handle(payload []byte, bad error) {
 		return
 	}
 	s.malformed = 0
+	ctx, done := s.work(ctx, reader)
+	defer done()
 	if s.who.Load() == nil {
 		s.handleFirst(ctx, frame)
 		return
@@ -166,21 +219,25 @@ func (s *Session) receive(e *wire.Event) {
 		s.box.markBehind()
 	case wire.EventSession:
 		if who := s.who.Load(); who != nil && who.registered && who.Device == e.Device {
-			s.replacedBy(who, e.Session)
+			s.replacedBy(e.Session)
+		}
+	case wire.EventSignal:
+		if s.box.isOpen() {
+			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
 		}
 	}
 }
 
 // replacedBy notes that the device has a session of that number. It may be told
 // before the own number is known.
-func (s *Session) replacedBy(who *identity, number int64) {
+func (s *Session) replacedBy(number int64) {
 	for {
-		newest := who.newest.Load()
-		if number <= newest || who.newest.CompareAndSwap(newest, number) {
+		newest := s.newest.Load()
+		if number <= newest || s.newest.CompareAndSwap(newest, number) {
 			break
 		}
 	}
-	if own := who.number.Load(); own != 0 && who.newest.Load() > own {
+	if own := s.number.Load(); own != 0 && s.newest.Load() > own {
 		s.end(ending{code: wire.CloseReplaced})
 	}
 }
@@ -194,7 +251,6 @@ func (s *Session) end(e ending) {
 		return
 	}
 	s.gw.countClose(e.code)
-	s.cancel()
 	switch e.code {
 	case 0:
 		s.life.closeAfter(s, 0)
@@ -205,13 +261,28 @@ func (s *Session) end(e ending) {
 	}
 }
 
+// work returns a context that ends with the session. done has to be called.
+func (s *Session) work(ctx context.Context, by worker) (working context.Context, done func()) {
+	var cancel context.CancelFunc
+	if by == reader {
+		working, cancel = context.WithTimeout(ctx, frameTimeout)
+	} else { // how long the store may take is the store's to say
+		working, cancel = context.WithCancel(ctx)
+	}
+	s.box.works(by, cancel)
+	return working, func() {
+		s.box.works(by, nil)
+		cancel()
+	}
+}
+
 // recover keeps a panic from costing more than this connection.
 func (s *Session) recover(where string) {
 	reason := recover()
 	if reason == nil {
 		return
 	}
-	s.gw.opts.Logger.LogAttrs(context.WithoutCancel(s.ctx), slog.LevelError, "panic on a connection",
+	s.gw.opts.Logger.LogAttrs(s.ctx, slog.LevelError, "panic on a connection",
 		slog.String("session_id", s.id), slog.String("where", where),
 		slog.String("reason", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack())))
 	s.end(ending{code: wire.CloseInternal})

@@ -18,7 +18,7 @@ func (s *Session) handleFirst(ctx context.Context, frame *wire.ClientFrame) {
 		return
 	}
 	err := s.signIn(ctx, id, in)
-	if err == nil || s.ctx.Err() != nil { // in the second case it has ended meanwhile
+	if err == nil || s.box.isOver() { // in the second case it has ended meanwhile
 		return
 	}
 	s.end(ending{code: refusal(err), final: s.failure(ctx, id, err)})
@@ -33,6 +33,8 @@ func refusal(err error) wire.CloseCode {
 		return wire.CloseTryLater
 	case domain.CodeInternal:
 		return wire.CloseInternal
+	case domain.CodeConnectionLimit:
+		return wire.CloseConnectionLimit
 	}
 	return wire.CloseUnauthenticated
 }
@@ -47,6 +49,10 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	if err != nil {
 		return err
 	}
+	if err := s.gw.admit(who.App.Num); err != nil {
+		return err
+	}
+	s.admitted = who.App.Num
 	if err := s.gw.opts.Hub.attach(ctx, who.topic(), s); err != nil {
 		return err
 	}
@@ -77,15 +83,23 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	}) {
 		return domain.Failure(domain.CodeUnauthorized, "The sign-in came too late.")
 	}
+	s.enter()
 	return nil
 }
 
 // identify checks the token and settles on a device. From then on revocations
 // find the session; one that came in between is found by looking again.
 func (s *Session) identify(ctx context.Context, in *wire.SignIn) (*identity, error) {
+	return s.become(ctx, in.GetToken(), func(who *identity) error {
+		return s.chooseDevice(who, domain.DeviceID(in.GetDeviceId()))
+	})
+}
+
+// become makes the session stand on a token that accept agrees to.
+func (s *Session) become(ctx context.Context, token string, accept func(*identity) error) (*identity, error) {
 	for {
 		before := s.gw.revocations.Load()
-		principal, err := s.gw.opts.Auth.User(ctx, in.GetToken())
+		principal, err := s.gw.opts.Auth.User(ctx, token)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +107,7 @@ func (s *Session) identify(ctx context.Context, in *wire.SignIn) (*identity, err
 			return nil, domain.ErrUnauthorized
 		}
 		who := &identity{Principal: principal}
-		if err := s.chooseDevice(who, domain.DeviceID(in.GetDeviceId())); err != nil {
+		if err := accept(who); err != nil {
 			return nil, err
 		}
 		s.who.Store(who)
@@ -125,17 +139,21 @@ func (s *Session) chooseDevice(who *identity, named domain.DeviceID) error {
 
 // openSession claims the device; older connections of it, on any node, are told.
 func (s *Session) openSession(ctx context.Context, who *identity) error {
-	number, err := s.gw.opts.Devices.OpenSession(ctx, who.Principal, who.Device)
+	session, err := s.gw.opts.Devices.OpenSession(ctx, who.Principal, who.Device)
 	switch {
 	case domain.CodeOf(err) == domain.CodeDeviceNotFound:
 		return domain.ErrDeviceNotBound
 	case err != nil:
 		return err
 	}
-	who.number.Store(number)
-	s.replacedBy(who, number) // a newer one may have come already
+	if err := s.beJudged(ctx, who, session); err != nil {
+		return err
+	}
+	s.deviceType = session.Type
+	s.number.Store(session.Number)
+	s.replacedBy(session.Number) // a newer one may have come already
 	s.gw.opts.Hub.bus.PublishEvents([]*wire.Event{
-		{Kind: wire.EventSession, Topic: who.topic(), Device: who.Device, Session: number, Request: domain.RequestOf(ctx)},
+		{Kind: wire.EventSession, Topic: who.topic(), Device: who.Device, Session: session.Number, Request: domain.RequestOf(ctx)},
 	})
 	return nil
 }

@@ -26,7 +26,7 @@ func (h *Hub) Watch(app domain.AppNum, user domain.UserNum) (changed <-chan stru
 
 // receive also takes gaps: any of them may hide a new entry.
 func (w *watcher) receive(e *wire.Event) {
-	if e.Kind == wire.EventMessage && e.Seq == 0 || e.Kind == wire.EventSession {
+	if e.Kind != wire.EventGap && (e.Kind != wire.EventMessage || e.Seq == 0) {
 		return
 	}
 	select {

@@ -29,6 +29,7 @@ type world struct {
 	readErr   error
 	authErr   error
 	expiry    time.Duration // of tokens; 0 never
+	policy    domain.DevicePolicy
 	ids       int
 	// beforeSend and afterCommit, where set, are called around a commit; the
 	// error of the first refuses the send, that of the second is the answer to it.
@@ -231,6 +232,18 @@ func (w *world) Send(_ context.Context, by domain.Principal, p domain.SendParams
 	return r, nil
 }
 
+// Signal tells the target's sessions.
+func (w *world) Signal(_ context.Context, by domain.Principal, p domain.SignalParams) error {
+	if p.Kind == "" {
+		return domain.Invalid("/kind", "must have 1 to 32 characters")
+	}
+	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: w.topic(p.To.User), Signal: &wire.PushedSignal{
+		ConversationId: "user:" + string(by.User.ID), Sender: &wire.Sender{Type: "user", UserId: string(by.User.ID)},
+		Kind: p.Kind, Data: []byte("{}"),
+	}}})
+	return nil
+}
+
 func (w *world) Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.LogPage, error) {
 	page, err := w.ReadLog(ctx, by.App.Num, by.User.Num, p.After, p.Limit)
 	if err != nil {
@@ -304,15 +317,15 @@ func (w *world) Ack(_ context.Context, by domain.Principal, id domain.DeviceID, 
 	return d.acked, nil
 }
 
-func (w *world) OpenSession(_ context.Context, by domain.Principal, id domain.DeviceID) (int64, error) {
+func (w *world) OpenSession(_ context.Context, by domain.Principal, id domain.DeviceID) (domain.DeviceSession, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.byNum(by.User.Num).devices[id]
 	if d == nil {
-		return 0, domain.ErrDeviceNotFound
+		return domain.DeviceSession{}, domain.ErrDeviceNotFound
 	}
 	d.session++
-	return d.session, nil
+	return domain.DeviceSession{Number: d.session, Type: "ios", Policy: w.policy}, nil
 }
 
 func (w *world) NewID() string {

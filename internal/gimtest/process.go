@@ -2,6 +2,7 @@ package gimtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -29,6 +30,8 @@ type ProcessOptions struct {
 type Process struct {
 	URL      string
 	WSURL    string
+	TCPURL   string // as client.Dial takes it
+	TCPAddr  string // host and port
 	AdminURL string
 	AdminKey string // "" with NoAdminKey
 	DataDir  string
@@ -36,6 +39,7 @@ type Process struct {
 	tb      testing.TB
 	options ProcessOptions
 	rest    string // addresses, from the first start on
+	tcp     string
 	admin   string
 	cmd     *exec.Cmd
 	stderr  *logBuffer
@@ -66,7 +70,7 @@ func NewProcess(tb testing.TB, o ProcessOptions) *Process {
 	if testing.Short() {
 		tb.Skip("starts a process, which -short leaves out")
 	}
-	p := &Process{tb: tb, options: o, DataDir: o.DataDir, rest: "127.0.0.1:0", admin: "127.0.0.1:0"}
+	p := &Process{tb: tb, options: o, DataDir: o.DataDir, rest: "127.0.0.1:0", tcp: "127.0.0.1:0", admin: "127.0.0.1:0"}
 	if p.DataDir == "" {
 		p.DataDir = filepath.Join(tb.TempDir(), "data")
 	}
@@ -90,20 +94,20 @@ func (p *Process) Start() {
 	}
 	var ready struct {
 		Event string
-		Addrs struct{ REST, Admin string }
+		Addrs struct{ REST, TCP, Admin string }
 	}
 	if err := json.Unmarshal(line, &ready); err != nil || ready.Event != "ready" {
 		p.tb.Fatalf("gimtest: the first line is not the ready line: %q, %v", line, err)
 	}
-	p.rest, p.admin = ready.Addrs.REST, ready.Addrs.Admin
-	p.URL, p.WSURL, p.AdminURL = "http://"+p.rest, "ws://"+p.rest+"/v1/ws", "http://"+p.admin
+	p.rest, p.tcp, p.admin = cmp.Or(ready.Addrs.REST, p.rest), cmp.Or(ready.Addrs.TCP, p.tcp), ready.Addrs.Admin
+	p.URL, p.WSURL, p.TCPAddr, p.TCPURL, p.AdminURL = "http://"+p.rest, "ws://"+p.rest+"/v1/ws", ready.Addrs.TCP, "tcp://"+ready.Addrs.TCP, "http://"+p.admin
 }
 
 // Launch starts the program and does not wait for anything.
 func (p *Process) Launch() {
 	p.tb.Helper()
 	args := append([]string{
-		"serve", "--data-dir", p.DataDir, "--rest-addr", p.rest, "--admin-addr", p.admin, "--log-level", "debug",
+		"serve", "--data-dir", p.DataDir, "--rest-addr", p.rest, "--tcp-addr", p.tcp, "--admin-addr", p.admin, "--log-level", "debug",
 	}, p.options.Args...)
 	cmd := exec.Command(Binary(p.tb), args...) //nolint:gosec // built from this module
 	for _, entry := range os.Environ() {

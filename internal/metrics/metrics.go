@@ -32,8 +32,8 @@ type Metrics struct {
 	// BatchMessages counts the messages of each committed batch.
 	BatchMessages prometheus.Histogram
 
-	// Connections is the number of open connections by transport ("websocket")
-	// and encoding ("json", "proto"), signed in or not.
+	// Connections is the number of open connections by transport ("websocket",
+	// "tcp") and encoding ("json", "proto"), signed in or not.
 	Connections *prometheus.GaugeVec
 	// ConnectionCloses counts connections that the server closed, by close code.
 	ConnectionCloses *prometheus.CounterVec
@@ -58,6 +58,11 @@ type Metrics struct {
 	// BusUp is 1 while the bus can be reached.
 	BusUp prometheus.Gauge
 
+	// PresenceSessions is the number of connections that others see as online.
+	PresenceSessions prometheus.Gauge
+	// PresenceUp is 1 while it is known who is online on other nodes.
+	PresenceUp prometheus.Gauge
+
 	// RateLimited counts sends refused because their user sent too fast.
 	RateLimited prometheus.Counter
 	// HTTPRequestSeconds times requests by method, route pattern and status.
@@ -76,6 +81,7 @@ func New() *Metrics {
 	m.addStore()
 	m.addConnections()
 	m.addBus()
+	m.addPresence()
 	m.addHTTP()
 	return m
 }
@@ -115,6 +121,15 @@ func (m *Metrics) addBus() {
 	m.BusReconnects = m.counter("gim_bus_reconnects_total", "Connections to the bus made anew.")
 	m.BusUp = add(m, prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "gim_bus_up", Help: "1 while the bus can be reached.",
+	}))
+}
+
+func (m *Metrics) addPresence() {
+	m.PresenceSessions = add(m, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gim_presence_sessions", Help: "Connections of this node that others see as online.",
+	}))
+	m.PresenceUp = add(m, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gim_presence_up", Help: "1 while it is known who is online on other nodes.",
 	}))
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // own is what every instrument of gim must be called: its name says the unit.
-var own = regexp.MustCompile(`^gim_([a-z_]+(_total|_seconds|_messages|_up)|connections)$`)
+var own = regexp.MustCompile(`^gim_([a-z_]+(_total|_seconds|_messages|_sessions|_up)|connections)$`)
 
 func TestNew_NamesEndWithTheirUnitAndHaveHelp(t *testing.T) {
 	t.Parallel()

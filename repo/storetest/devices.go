@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -15,6 +17,7 @@ func deviceTests() map[string]func(*world) {
 		"Device_ListIsPagedByID":                  deviceList,
 		"Device_AckNeverFallsNorPassesTheHead":    deviceAck,
 		"Device_AckOfOneSaysNothingAboutAnother":  deviceAckApart,
+		"Device_LimitIsTheApps":                   deviceLimit,
 		"Device_SessionsRise":                     deviceSessions,
 		"Device_ConcurrentAcksEndAtTheHighest":    deviceAckConcurrent,
 		"Device_ConcurrentSessionsHaveOwnNumbers": deviceSessionsConcurrent,
@@ -52,6 +55,45 @@ func deviceIsRead(w *world) {
 	gone := domain.UserRef{Num: alice.Num + 1, ID: "alice"} // an earlier user of the name
 	_, err = w.store.CreateDevice(w.ctx, w.app.Num, deviceOf(gone, "x"))
 	w.refused(err, domain.ErrUserNotFound)
+}
+
+func deviceLimit(w *world) {
+	users := w.users("alice", "bob")
+	limit := func(n int) {
+		_, err := w.store.UpdateApp(w.ctx, w.app.ID, func(a *domain.App) error {
+			a.Settings.MaxDevicesPerUser, a.Settings.MaxOnlinePerType, a.Settings.OnlineYields = n, 1, domain.YieldNewest
+			return nil
+		})
+		w.ok(err)
+	}
+	limit(2)
+	w.device(users[0], "phone")
+	w.device(users[0], "laptop")
+	_, err := w.store.CreateDevice(w.ctx, w.app.Num, deviceOf(users[0], "third"))
+	w.refused(err, domain.ErrDeviceLimit)
+	w.device(users[1], "third") // another user's count is its own
+	w.ok(w.store.DeleteDevice(w.ctx, w.app.Num, users[0].Num, "laptop", epoch))
+	w.device(users[0], "fourth")
+	limit(1) // those there are stay
+	s, err := w.store.OpenSession(w.ctx, w.app.Num, users[0].Num, "fourth", epoch)
+	w.ok(err)
+	w.same("policy", s.Policy, domain.DevicePolicy{MaxDevicesPerUser: 1, MaxOnlinePerType: 1, OnlineYields: domain.YieldNewest})
+
+	limit(3)
+	var made atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { // ends with the test
+			switch _, err := w.store.CreateDevice(w.ctx, w.app.Num, deviceOf(users[1], fmt.Sprint("at-once-", i))); {
+			case err == nil:
+				made.Add(1)
+			case !errors.Is(err, domain.ErrDeviceLimit):
+				w.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.same("devices made at once beside one", made.Load(), int32(2))
 }
 
 func deviceForeign(w *world) {
@@ -129,12 +171,13 @@ func deviceSessions(w *world) {
 	w.device(users[1], "laptop")
 	var last int64
 	for range 3 {
-		n, err := w.store.OpenSession(w.ctx, w.app.Num, users[0].Num, "phone", epoch.Add(time.Hour))
+		s, err := w.store.OpenSession(w.ctx, w.app.Num, users[0].Num, "phone", epoch.Add(time.Hour))
 		w.ok(err)
-		if n <= last {
-			w.Errorf("session %d follows %d", n, last)
+		if s.Number <= last {
+			w.Errorf("session %d follows %d", s.Number, last)
 		}
-		last = n
+		last = s.Number
+		w.same("session", s, domain.DeviceSession{Number: last, Type: "ios", Policy: domain.DefaultAppSettings().DevicePolicy})
 	}
 	got, err := w.store.Sessions(w.ctx, w.app.Num, []domain.DeviceID{"phone", "laptop", "absent"})
 	w.ok(err)
@@ -176,13 +219,13 @@ func deviceSessionsConcurrent(w *world) {
 	var wg sync.WaitGroup
 	for range 12 {
 		wg.Go(func() { // ends with the test
-			n, err := w.store.OpenSession(w.ctx, w.app.Num, alice.Num, "phone", epoch)
+			s, err := w.store.OpenSession(w.ctx, w.app.Num, alice.Num, "phone", epoch)
 			if err != nil {
 				w.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			seen[n] = true
+			seen[s.Number] = true
 		})
 	}
 	wg.Wait()

@@ -19,6 +19,7 @@ type Store interface {
 	domain.MessageStore
 	domain.LogStore
 	domain.IdempotencyStore
+	domain.PresenceStore
 
 	// Run works until ctx ends; messages are appended only meanwhile.
 	Run(ctx context.Context) error
@@ -42,6 +43,7 @@ func Exercise(t *testing.T, open Opener) {
 	for _, suite := range []map[string]func(*world){
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
+		presenceTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/wire"
@@ -57,12 +58,54 @@ func content(t *testing.T, p *pair) {
 	}
 }
 
-func session(t *testing.T, p *pair) {
+func others(t *testing.T, p *pair) {
 	topic := wire.Topic{App: 1, User: 2}
 	p.subscribe(p.b, topic)
-	want := &wire.Event{Kind: wire.EventSession, Topic: topic, Device: "phone-1", Session: 1<<62 + 7}
-	p.a.PublishEvents([]*wire.Event{want})
-	if diff := cmp.Diff(want, p.hearB.Wait(t, topic, 1)[0]); diff != "" {
-		t.Errorf("session event (-want +got):\n%s", diff)
+	want := []*wire.Event{
+		{Kind: wire.EventSession, Topic: topic, Device: "phone-1", Session: 1<<62 + 7},
+		{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{
+			ConversationId: "group:team", Sender: &wire.Sender{Type: "user", UserId: "alice", DeviceId: "phone-1"},
+			Kind: "x.cursor", Data: []byte(`{"line":7,"text":"😀"}`), SentAt: 1795435200070,
+		}},
+		{Kind: wire.EventPresence, Topic: topic},
+	}
+	p.a.PublishEvents(want)
+	if diff := cmp.Diff(want, p.hearB.Wait(t, topic, len(want)), protocmp.Transform()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// signals is about what the use cases publish.
+func signals(t *testing.T, p *pair) {
+	alice, bob := wire.Topic{App: 1, User: 2}, wire.Topic{App: 1, User: 3}
+	p.subscribe(p.b, alice, bob)
+	s := &domain.Signal{
+		App: 1, Sender: domain.Sender{Type: domain.SenderUser, User: "carol", Device: "web"}, To: domain.Target{User: "alice"},
+		Kind: "typing", Data: []byte("{}"), SentAt: time.UnixMilli(1795435200070).UTC(), Receivers: []domain.UserNum{2, 3},
+	}
+	p.a.PublishSignal(s)
+	want := &wire.PushedSignal{
+		ConversationId: "user:carol", Sender: &wire.Sender{Type: "user", UserId: "carol", DeviceId: "web"},
+		Kind: "typing", Data: []byte("{}"), SentAt: 1795435200070,
+	}
+	for _, topic := range []wire.Topic{alice, bob} {
+		if diff := cmp.Diff(want, p.hearB.Wait(t, topic, 1)[0].Signal, protocmp.Transform()); diff != "" {
+			t.Errorf("signal (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// kinds: a user's topic and the topic of its presence are two.
+func kinds(t *testing.T, p *pair) {
+	own := wire.Topic{App: 1, User: 2}
+	presence := wire.Topic{App: 1, User: 2, Kind: wire.TopicPresence}
+	p.subscribe(p.b, presence)
+	p.a.PublishEvents([]*wire.Event{
+		{Kind: wire.EventSession, Topic: own, Device: "d", Session: 1},
+		{Kind: wire.EventPresence, Topic: presence},
+	})
+	p.hearB.Wait(t, presence, 1)
+	if got := p.hearB.Of(own); len(got) > 0 {
+		t.Errorf("heard %v of a topic that nobody subscribed to", got)
 	}
 }

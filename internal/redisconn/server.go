@@ -1,4 +1,4 @@
-package bus
+package redisconn
 
 import (
 	"context"
@@ -11,24 +11,37 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-const (
-	dialTimeout = time.Second
-	// ioTimeout is the patience with a slow server. Nobody but the bus itself
-	// waits for it.
-	ioTimeout = 2 * time.Second
-)
+// IOTimeout is the patience with a slow server. Whoever does not want to wait for
+// so long gives a context that ends earlier.
+const IOTimeout = 2 * time.Second
 
-// server says how to connect.
-type server struct {
+const dialTimeout = time.Second
+
+// Server says how to connect.
+type Server struct {
 	options redis.UniversalOptions
 	// mayBeCluster is true for a single address that nobody has called a cluster:
 	// the server has to be asked.
 	mayBeCluster bool
 }
 
-// parseURL reads Options.URL. Its errors do not repeat it, as it may hold a
-// password.
-func parseURL(raw string) (*server, error) {
+// Parse reads a URL that says where Redis is. Its errors do not repeat it, as it
+// may hold a password.
+//
+//	redis://[user:password@]host:port      one server, or a server of a cluster:
+//	                                       it is asked what it is
+//	rediss://…                             the same with TLS; skip_verify=true
+//	                                       in the query does not check certificates
+//	unix://[user:password@]/path           one server on a unix socket
+//	redis://host:port?addr=host:port&…     a cluster, by some of its servers
+//	redis://host:port?cluster=true         a cluster that does not tell
+//	redis://host:port?master_name=…        Sentinel, more of them as addr=…;
+//	                                       user and password there are those of
+//	                                       Sentinel, and username=…&password=…
+//	                                       in the query those of Redis
+//
+// A client_name is used, and other parameters of go-redis are not.
+func Parse(raw string) (*Server, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errors.New("the Redis URL cannot be parsed")
@@ -46,7 +59,7 @@ func parseURL(raw string) (*server, error) {
 	if err != nil {
 		return nil, errors.New("the Redis URL is not valid: " + withoutURL(err))
 	}
-	s := &server{options: redis.UniversalOptions{
+	s := &Server{options: redis.UniversalOptions{
 		Addrs: append([]string{o.Addr}, more...), DB: o.DB,
 		Username: o.Username, Password: o.Password,
 		TLSConfig: o.TLSConfig, ClientName: o.ClientName,
@@ -57,12 +70,12 @@ func parseURL(raw string) (*server, error) {
 	return s, nil
 }
 
-func parseSentinel(u *url.URL) (*server, error) {
+func parseSentinel(u *url.URL) (*Server, error) {
 	o, err := redis.ParseFailoverURL(u.String())
 	if err != nil {
 		return nil, errors.New("the Redis URL is not valid: " + withoutURL(err))
 	}
-	s := &server{options: redis.UniversalOptions{
+	s := &Server{options: redis.UniversalOptions{
 		Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
 		Username: o.Username, Password: o.Password,
@@ -81,12 +94,12 @@ func withoutURL(err error) string {
 }
 
 // fill adds what does not come from the URL.
-func (s *server) fill() {
+func (s *Server) fill() {
 	o := &s.options
-	o.Protocol = 2      // all that publish and subscribe need
+	o.Protocol = 2      // all that we need
 	o.MaxRetries = -1   // a command that failed may have been done
 	o.DialerRetries = 1 // we space attempts out ourselves
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, IOTimeout, IOTimeout
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
@@ -96,9 +109,10 @@ func (s *server) fill() {
 	}
 }
 
-// connect returns a client, and whether it is of a cluster. It contacts the
-// server only where it has to ask for that.
-func (s *server) connect(ctx context.Context) (client redis.UniversalClient, isCluster bool, err error) {
+// Connect returns a client, which the caller closes, and whether it is of a
+// cluster. It contacts the server only where it has to ask for that; the error is
+// then that of the network.
+func (s *Server) Connect(ctx context.Context) (client redis.UniversalClient, isCluster bool, err error) {
 	options := s.options
 	if s.mayBeCluster {
 		if options.IsClusterMode, err = s.askCluster(ctx); err != nil {
@@ -108,7 +122,7 @@ func (s *server) connect(ctx context.Context) (client redis.UniversalClient, isC
 	return redis.NewUniversalClient(&options), options.IsClusterMode, nil
 }
 
-func (s *server) askCluster(ctx context.Context) (bool, error) {
+func (s *Server) askCluster(ctx context.Context) (bool, error) {
 	client := redis.NewClient(s.options.Simple())
 	defer client.Close()
 	info, err := client.Info(ctx, "cluster").Result()
@@ -121,16 +135,8 @@ func (s *server) askCluster(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// openPubSub returns a subscribing connection that is not made yet.
-func openPubSub(ctx context.Context, client redis.UniversalClient, sharded bool) *redis.PubSub {
-	if sharded {
-		return client.SSubscribe(ctx)
-	}
-	return client.Subscribe(ctx)
-}
-
-// reload lets a cluster client find out which server has which slot.
-func reload(ctx context.Context, client redis.UniversalClient) {
+// Reload lets a cluster client find out which server has which slot.
+func Reload(ctx context.Context, client redis.UniversalClient) {
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		cluster.ReloadState(ctx)
 	}

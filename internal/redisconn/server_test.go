@@ -1,16 +1,13 @@
-package bus
+package redisconn
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/gim-im/gim/wire"
 )
 
-func TestParseURL_KnowsAllKindsOfRedis(t *testing.T) {
+func TestParse_KnowsAllKindsOfRedis(t *testing.T) {
 	t.Parallel()
 	type kind struct {
 		Addrs                []string
@@ -28,7 +25,7 @@ func TestParseURL_KnowsAllKindsOfRedis(t *testing.T) {
 		"redis://s:1?master_name=m&addr=s:2":     {Addrs: []string{"s:1", "s:2"}, Master: "m"},
 		"redis://s:1/3?master_name=m&password=q": {Addrs: []string{"s:1"}, Master: "m", Secret: "q", DB: 3},
 	} {
-		s, err := parseURL(url)
+		s, err := Parse(url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -41,25 +38,41 @@ func TestParseURL_KnowsAllKindsOfRedis(t *testing.T) {
 	}
 }
 
-func TestNewRedis_RefusesWhatItCannotUse(t *testing.T) {
+func TestParse_RefusesWhatItCannotUse(t *testing.T) {
 	t.Parallel()
-	handle, logger := func(*wire.Event) {}, slog.New(slog.DiscardHandler)
-	for name, o := range map[string]Options{
-		"no handler":        {URL: "redis://h", Logger: logger},
-		"no logger":         {URL: "redis://h", Handler: handle},
-		"prefix with brace": {URL: "redis://h", Handler: handle, Logger: logger, Prefix: "a{b"},
-		"no URL":            {Handler: handle, Logger: logger},
-		"other scheme":      {URL: "http://:hunter2@h", Handler: handle, Logger: logger},
-		"bad port":          {URL: "redis://:hunter2@h:x", Handler: handle, Logger: logger},
-		"bad database":      {URL: "redis://:hunter2@h/x", Handler: handle, Logger: logger},
-		"unknown option":    {URL: "redis://:hunter2@h?nonsense=1", Handler: handle, Logger: logger},
-		"unknown, sentinel": {URL: "redis://:hunter2@h?master_name=m&nonsense=1", Handler: handle, Logger: logger},
+	for name, url := range map[string]string{
+		"nothing":           "",
+		"other scheme":      "http://:hunter2@h",
+		"bad port":          "redis://:hunter2@h:x",
+		"bad database":      "redis://:hunter2@h/x",
+		"unknown option":    "redis://:hunter2@h?nonsense=1",
+		"unknown, sentinel": "redis://:hunter2@h?master_name=m&nonsense=1",
 	} {
-		_, err := NewRedis(o)
+		_, err := Parse(url)
 		if err == nil {
 			t.Errorf("%s: accepted", name)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error shows the password: %v", name, err)
 		}
+	}
+}
+
+func TestPartition_IsAgreedUponByAllNodes(t *testing.T) {
+	t.Parallel()
+	seen := make(map[int]int)
+	for user := range int64(1600) {
+		p := Partition(7, user)
+		if p < 0 || p >= Partitions {
+			t.Fatalf("user %d is in partition %d", user, p)
+		}
+		seen[p]++
+	}
+	for p := range Partitions {
+		if seen[p] < 50 {
+			t.Errorf("partition %d has %d of 1600 users", p, seen[p])
+		}
+	}
+	if got := [3]int{Partition(1, 1), Partition(1, 2), Partition(2, 1)}; got != [3]int{4, 1, 5} {
+		t.Errorf("partitions %v are not those of earlier versions", got)
 	}
 }

@@ -1,4 +1,4 @@
-package bus
+package redisconn
 
 import (
 	"context"
@@ -10,8 +10,7 @@ import (
 
 // SetLibraryLogger sends to logger, at debug level, what the Redis library
 // would print on standard error by itself. What matters of that comes back as
-// errors, and is logged by the bus. It holds for the whole process, so it is for
-// the program to call, once.
+// errors. It holds for the whole process, so it is for the program to call, once.
 func SetLibraryLogger(logger *slog.Logger) { redis.SetLogger(libraryLogger{logger}) }
 
 type libraryLogger struct{ logger *slog.Logger }

@@ -1,0 +1,77 @@
+package chat
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/wire"
+)
+
+// Stage is how far a message has come.
+type Stage int
+
+// The stages of a message.
+const (
+	// Stored is in the log: received, or sent and acknowledged.
+	Stored Stage = iota
+	// Passing was pushed to those online and is stored nowhere but here.
+	Passing
+	// Sending is not acknowledged yet. It may be stored or not.
+	Sending
+	// Failed was refused; Failure says why. Nobody else has seen it.
+	Failed
+)
+
+// Message is a message as the client shows it.
+type Message struct {
+	ID string `json:"message_id,omitempty"` // "" while it is sending, and when it failed
+	// Seq is its number in the conversation. What has none of its own has that of
+	// the message that it came after.
+	Seq         int64           `json:"conversation_seq"`
+	SenderType  string          `json:"sender_type"` // user, business or system
+	Sender      string          `json:"sender,omitempty"`
+	Type        string          `json:"type"`
+	Content     json.RawMessage `json:"content"`
+	Mentions    []string        `json:"mentions,omitempty"`
+	ClientMsgID string          `json:"client_msg_id,omitempty"`
+	SentAt      time.Time       `json:"sent_at"`
+
+	Stage   Stage  `json:"stage,omitempty"`
+	Failure string `json:"failure,omitempty"` // of a failed one: a sentence
+}
+
+func fromPush(m *wire.Message) Message {
+	stage := Stored
+	if m.GetSeq() == 0 {
+		stage = Passing
+	}
+	return Message{
+		ID: m.GetMessageId(), Seq: m.GetConversationSeq(), SenderType: m.GetSender().GetType(), Sender: m.GetSender().GetUserId(),
+		Type: m.GetType(), Content: m.GetContent(), Mentions: m.GetMentions(), ClientMsgID: m.GetClientMsgId(),
+		SentAt: time.UnixMilli(m.GetSentAt()), Stage: stage,
+	}
+}
+
+func fromHistory(m client.Message) Message {
+	got := Message{
+		ID: m.MessageId, Seq: m.ConversationSeq, SenderType: string(m.Sender.Type), Type: m.Type, Content: m.Content,
+		Mentions: m.Mentions, SentAt: m.SentAt,
+	}
+	if m.Sender.UserId != nil {
+		got.Sender = *m.Sender.UserId
+	}
+	if m.ClientMsgId != nil {
+		got.ClientMsgID = *m.ClientMsgId
+	}
+	return got
+}
+
+// by reports whether user sent m.
+func (m *Message) by(user string) bool { return m.SenderType == "user" && m.Sender == user }
+
+// names reports whether m mentions user.
+func (m *Message) names(user string) bool {
+	return slices.Contains(m.Mentions, user) || slices.Contains(m.Mentions, "@all")
+}

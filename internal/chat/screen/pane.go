@@ -1,0 +1,249 @@
+package screen
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gdamore/tcell/v3"
+
+	"github.com/gim-im/gim/internal/chat"
+)
+
+// row is one row of the message pane.
+type row struct {
+	of    string // the message that it belongs to
+	part  int    // which of the message's rows it is, from 0 on
+	spans []span
+	// centre puts the row's only span in the middle, between lines of rule.
+	centre bool
+	rule   string
+}
+
+// span is a piece of text from a column on.
+type span struct {
+	x     int
+	text  string
+	style tcell.Style
+}
+
+const (
+	clockWidth = 5
+	maxName    = 12 // cells of a sender's name
+)
+
+// rows lays out the messages of a conversation for a pane of a width.
+func (a *app) rows(c *chat.Conversation, width int, now time.Time) []row {
+	l := &layout{app: a, c: c, width: width, now: now, names: a.nameWidth(c, width)}
+	if !c.Complete {
+		text := "PgUp for earlier messages"
+		if a.o.Session.Reading(c.ID) {
+			text = "reading earlier messages…"
+		}
+		l.middle("", text, dim, " ")
+	}
+	for i := range c.Messages {
+		l.message(&c.Messages[i])
+	}
+	for i := range c.Pending {
+		l.message(&c.Pending[i])
+	}
+	if len(c.Messages)+len(c.Pending) == 0 && c.Complete {
+		l.middle("", "No messages yet", dim, " ")
+	}
+	return l.rows
+}
+
+// nameWidth is the width of the column of names: as narrow as the names allow.
+func (a *app) nameWidth(c *chat.Conversation, pane int) int {
+	limit := maxName
+	if pane < 50 {
+		limit = 8
+	}
+	widest := width("you")
+	for i := range c.Messages {
+		widest = max(widest, width(a.senderName(&c.Messages[i])))
+	}
+	return min(widest, limit)
+}
+
+// layout is where the rows of a pane are made.
+type layout struct {
+	app   *app
+	c     *chat.Conversation
+	width int
+	names int
+	now   time.Time
+
+	rows    []row
+	last    *chat.Message // above
+	part    int           // rows of the message at hand
+	divided bool
+}
+
+// key names a message within its conversation; it stays when the message is
+// acknowledged.
+func key(m *chat.Message) string {
+	if m.ClientMsgID != "" {
+		return m.ClientMsgID
+	}
+	return m.ID
+}
+
+func (l *layout) add(of string, spans ...span) {
+	l.rows = append(l.rows, row{of: of, part: l.part, spans: spans})
+	l.part++
+}
+
+func (l *layout) middle(of, text string, style tcell.Style, rule string) {
+	l.rows = append(l.rows, row{of: of, part: l.part, centre: true, rule: rule, spans: []span{{text: text, style: style}}})
+	l.part++
+}
+
+// message lays out one message, with what separates it from the one above.
+func (l *layout) message(m *chat.Message) {
+	l.part = 0
+	apart := l.separate(m)
+	textAt := clockWidth + 1 + l.names + 1
+	style := plain
+	switch {
+	case m.Stage == chat.Sending:
+		style = dim
+	case m.Type != "text":
+		style = plain.Italic(true)
+	}
+	text := wrap(m.Text(), l.width-textAt-1)
+	for i, line := range text {
+		spans := []span{{textAt, line, style}}
+		if i == 0 && (apart || !l.continues(m)) {
+			name := l.app.senderName(m)
+			spans = append(spans, span{0, l.app.clock(m.SentAt), dim},
+				span{clockWidth + 1, fit(name, l.names), l.nameStyle(m)})
+		}
+		l.add(key(m), spans...)
+	}
+	l.mark(m, textAt+width(text[len(text)-1]), textAt)
+	l.last = m
+}
+
+// separate draws the line of a new day and that of what is new. It reports
+// whether it did.
+func (l *layout) separate(m *chat.Message) (apart bool) {
+	at := m.SentAt.In(l.app.o.Location)
+	if l.last == nil || !sameDay(at, l.last.SentAt.In(l.app.o.Location)) {
+		format := "Monday 2 January"
+		if at.Year() != l.now.In(l.app.o.Location).Year() {
+			format = "Monday 2 January 2006"
+		}
+		l.middle(key(m), " "+at.Format(format)+" ", dim, " ")
+		apart = true
+	}
+	own := m.SenderType == "user" && m.Sender == l.app.o.Session.Model().Me()
+	if l.c.NewFrom > 0 && !l.divided && !own && m.Seq >= l.c.NewFrom {
+		l.middle(key(m), " new ", newMark, "─")
+		l.divided, apart = true, true
+	}
+	return apart
+}
+
+// continues reports whether m goes on where the message above ended, so that it
+// needs neither time nor name.
+func (l *layout) continues(m *chat.Message) bool {
+	above := l.last
+	return above != nil && above.Stage != chat.Failed && above.SenderType == m.SenderType && above.Sender == m.Sender &&
+		l.app.clock(above.SentAt) == l.app.clock(m.SentAt) && sameDay(above.SentAt.In(l.app.o.Location), m.SentAt.In(l.app.o.Location))
+}
+
+func (l *layout) nameStyle(m *chat.Message) tcell.Style {
+	switch {
+	case m.SenderType != "user":
+		return bold
+	case m.Sender == l.app.o.Session.Model().Me():
+		return myself
+	}
+	return nameStyle(m.Sender)
+}
+
+// mark says how far an own message has come, behind its last row if there is
+// room.
+func (l *layout) mark(m *chat.Message, end, textAt int) {
+	text, style := "", dim
+	switch {
+	case m.Stage == chat.Failed:
+		for _, line := range wrap("✗ not sent: "+chat.CleanLine(m.Failure)+" (/retry)", l.width-textAt-1) {
+			l.add(key(m), span{textAt, line, bad})
+		}
+		return
+	case m.Stage == chat.Sending:
+		text = " sending…"
+	case m.Stage == chat.Passing:
+		text = " (kept nowhere)"
+	case m.SenderType == "user" && m.Sender == l.app.o.Session.Model().Me():
+		text, style = " ✓", good
+	default:
+		return
+	}
+	if end+width(text) <= l.width {
+		last := &l.rows[len(l.rows)-1]
+		last.spans = append(last.spans, span{end, text, style})
+		return
+	}
+	l.add(key(m), span{textAt, text[1:], style})
+}
+
+// draw draws the row.
+func (r *row) draw(b box, y int) {
+	if !r.centre {
+		for _, s := range r.spans {
+			b.put(s.x, y, s.text, s.style)
+		}
+		return
+	}
+	text := fit(r.spans[0].text, b.width)
+	if r.rule != " " {
+		b.fill(y, r.rule, r.spans[0].style)
+	}
+	b.put((b.width-width(text))/2, y, text, r.spans[0].style)
+}
+
+// scroll is where the pane stands: at the end, or with a row at its bottom.
+type scroll struct {
+	held bool // else the pane follows what comes
+	of   string
+	part int
+}
+
+// bottom finds the row at the bottom of the pane.
+func (s *scroll) bottom(rows []row) int {
+	if !s.held {
+		return len(rows) - 1
+	}
+	found := -1
+	for i := range rows {
+		if rows[i].of == s.of && rows[i].part <= s.part {
+			found = i
+		}
+	}
+	if found < 0 {
+		*s = scroll{}
+		return len(rows) - 1
+	}
+	return found
+}
+
+// hold makes a row the one at the bottom; the last one lets go.
+func (s *scroll) hold(rows []row, at int) {
+	if at >= len(rows)-1 || at < 0 {
+		*s = scroll{}
+		return
+	}
+	*s = scroll{held: true, of: rows[at].of, part: rows[at].part}
+}
+
+// below tells how many rows are below the pane.
+func below(rows []row, bottom int) string {
+	n := len(rows) - 1 - bottom
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("↓ %d more", n)
+}

@@ -1,0 +1,141 @@
+package script
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/internal/chat"
+	"github.com/gim-im/gim/wire"
+)
+
+// do carries out a line.
+func (s *script) do(l line) {
+	if l.err != nil {
+		s.refuse(l, badLine("the line cannot be read: %v", l.err))
+		return
+	}
+	text := strings.TrimRight(l.text, "\r")
+	switch {
+	case strings.TrimSpace(text) == "":
+	case s.o.JSON && strings.HasPrefix(strings.TrimSpace(text), "{"):
+		s.frame(l, []byte(text))
+	default:
+		s.text(l, text)
+	}
+}
+
+// badLine is the refusal of a line by gim chat itself.
+func badLine(format string, args ...any) *client.Error {
+	return &client.Error{Code: "bad_request", Message: fmt.Sprintf(format, args...)}
+}
+
+// text sends a line of text.
+func (s *script) text(l line, text string) {
+	if s.o.To == "" {
+		s.refuse(l, badLine("--to says where lines of text go; it is not given"))
+		return
+	}
+	to := chat.TargetOf(s.o.To)
+	if to == nil {
+		s.refuse(l, badLine("nobody can write to %s", s.o.To))
+		return
+	}
+	content, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		s.refuse(l, err)
+		return
+	}
+	s.send(l, &wire.Send{To: to, Type: "text", Content: content})
+}
+
+func (s *script) send(l line, send *wire.Send) {
+	if send.GetTo() == nil || (send.GetTo().GetUserId() == "") == (send.GetTo().GetGroupId() == "") {
+		s.refuse(l, badLine("to names a user or a group"))
+		return
+	}
+	s.o.Session.Send(send)
+	l.clientMsgID = send.GetClientMsgId()
+	s.busy = &l
+}
+
+// frame carries out a line of JSON: a frame of the long connection, or {"watch":
+// [...]} for short.
+func (s *script) frame(l line, raw []byte) {
+	if f, ok := shorthand(raw); ok {
+		s.watch(l, f)
+		return
+	}
+	f, err := wire.DecodeClient(wire.JSON, raw)
+	l.id = f.GetId()
+	if err != nil {
+		s.refuse(l, badLine("%s", strings.TrimPrefix(err.Error(), "bad_request: ")))
+		return
+	}
+	switch body := f.GetBody().(type) {
+	case *wire.ClientFrame_Send:
+		s.send(l, body.Send)
+	case *wire.ClientFrame_Signal:
+		s.begin(l, func(ctx context.Context, stream *client.Stream) any {
+			if err := stream.Signal(ctx, body.Signal); err != nil {
+				return err
+			}
+			return nil
+		})
+	case *wire.ClientFrame_Presence:
+		s.watch(l, body.Presence)
+	default:
+		s.refuse(l, badLine("a line is a send, a signal or a watch; gim chat does the rest itself"))
+	}
+}
+
+func (s *script) watch(l line, w *wire.PresenceWatch) {
+	s.begin(l, func(ctx context.Context, stream *client.Stream) any {
+		users, err := stream.Watch(ctx, w.GetWatch(), w.GetUnwatch())
+		if err != nil {
+			return err
+		}
+		return users
+	})
+}
+
+// begin starts what a line asks for; finish gets the result.
+func (s *script) begin(l line, work func(context.Context, *client.Stream) any) {
+	s.busy = &l
+	s.o.Session.Go(func(ctx context.Context) chat.Event {
+		return chat.Done{Result: work(ctx, s.o.Session.Stream())}
+	})
+}
+
+// shorthand reads {"watch":[...],"unwatch":[...]}.
+func shorthand(raw []byte) (*wire.PresenceWatch, bool) {
+	var names map[string]json.RawMessage
+	if json.Unmarshal(raw, &names) != nil || names["watch"] == nil && names["unwatch"] == nil {
+		return nil, false
+	}
+	var body struct {
+		Watch   []string `json:"watch"`
+		Unwatch []string `json:"unwatch"`
+	}
+	if json.Unmarshal(raw, &body) != nil {
+		return nil, false
+	}
+	return &wire.PresenceWatch{Watch: body.Watch, Unwatch: body.Unwatch}, true
+}
+
+// codeOf returns what to call an error, and a sentence about it.
+func codeOf(err error) (code, message string) {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		return refused.Code, refused.Message
+	}
+	switch {
+	case errors.Is(err, client.ErrNotConnected):
+		return "not_connected", "There is no connection."
+	case errors.Is(err, client.ErrUnsettled):
+		return "unsettled", err.Error()
+	}
+	return "failed", err.Error()
+}

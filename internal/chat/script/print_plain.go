@@ -1,0 +1,60 @@
+package script
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/internal/chat"
+	"github.com/gim-im/gim/wire"
+)
+
+// plainPrinter prints messages for people, and everything else beside them, on
+// Err. Signals and presence are left out.
+type plainPrinter struct{ o Options }
+
+func (p *plainPrinter) beside(format string, args ...any) {
+	fmt.Fprintf(p.o.Err, "gim: "+format+"\n", args...)
+}
+
+func (p *plainPrinter) note(text string) { p.beside("%s", text) }
+
+// message prints: time, conversation, sender, text. Further lines of the text are
+// indented.
+func (p *plainPrinter) message(m *wire.Message) {
+	shown := chat.Message{Type: m.GetType(), Content: m.GetContent()}
+	sender := m.GetSender().GetUserId()
+	if m.GetSender().GetType() != "user" {
+		sender = m.GetSender().GetType()
+	}
+	text := strings.ReplaceAll(shown.Text(), "\n", "\n    ")
+	at := time.UnixMilli(m.GetSentAt()).In(p.o.Location).Format("2006-01-02 15:04:05")
+	fmt.Fprintf(p.o.Out, "%s %s %s: %s\n", at, chat.CleanLine(m.GetConversationId()), chat.CleanLine(sender), text)
+}
+
+func (p *plainPrinter) state(s client.State) {
+	switch s.Phase {
+	case client.Connected:
+		p.beside("connected to %s as %s", p.o.Address, s.SignedIn.GetUserId())
+	case client.Waiting:
+		p.beside("no connection: %v; trying again in %v", s.Err, s.Delay.Round(100*time.Millisecond))
+	}
+}
+
+func (*plainPrinter) signal(*wire.PushedSignal) {}
+
+func (*plainPrinter) presence([]*wire.UserPresence) {}
+
+func (p *plainPrinter) restarted(string) { p.beside("the log has begun anew on the server") }
+
+func (*plainPrinter) sent(line, *wire.Sent) {} // it comes as a message
+
+func (*plainPrinter) signaled(line) {}
+
+func (*plainPrinter) watched(line, []*wire.UserPresence) {}
+
+func (p *plainPrinter) refused(l line, err error) {
+	code, message := codeOf(err)
+	p.beside("line %d was not sent: %s: %s", l.number, code, chat.CleanLine(message))
+}

@@ -1,0 +1,177 @@
+package chat
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/wire"
+)
+
+// handler makes events of what the stream hands on. It waits for the answer where
+// the stream does.
+func (s *Session) handler() client.Handler {
+	ask := func(ctx context.Context, event func(done chan<- error) Event) error {
+		done := make(chan error, 1)
+		s.post(ctx, event(done))
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return client.Handler{
+		Messages: func(ctx context.Context, page []*wire.Message) error {
+			return ask(ctx, func(done chan<- error) Event { return Arrived{Page: page, done: done} })
+		},
+		Resync: func(ctx context.Context, epoch string) error {
+			return ask(ctx, func(done chan<- error) Event { return Restarted{Epoch: epoch, done: done} })
+		},
+		Signal:   func(ctx context.Context, signal *wire.PushedSignal) { s.post(ctx, Signalled{signal}) },
+		Presence: func(ctx context.Context, users []*wire.UserPresence) { s.post(ctx, Looked{users}) },
+		State:    func(state client.State) { s.post(s.ctx, Changed{state}) },
+	}
+}
+
+// Take takes an event into the model, and keeps what has to be kept. An error is
+// about that; it also ends Run.
+func (s *Session) Take(event Event) error {
+	switch e := event.(type) {
+	case Arrived:
+		s.model.Received(e.Page)
+		err := s.keepCursor(e.Page)
+		e.done <- err
+		s.watchPeers()
+		return err
+	case Restarted:
+		s.model.Reset()
+		s.state.Cursor = SavedCursor{Epoch: e.Epoch}
+		err := s.Save()
+		e.done <- err
+		return err
+	case Signalled:
+		s.model.Signal(e.Signal, s.o.Now())
+	case Looked:
+		s.model.Presence(e.Users)
+	case Changed:
+		s.connection, s.since = e.State, s.o.Now()
+		if e.State.Phase == client.Connected {
+			s.state.Began = true
+		} else {
+			s.model.ForgetPresence()
+		}
+		s.watchPeers()
+	case Outcome:
+		return s.settle(e)
+	case Read:
+		delete(s.reading, e.Conversation)
+		if e.Err == nil {
+			e.apply(s.model)
+		}
+	}
+	return nil
+}
+
+// keepCursor moves the cursor to the end of a page. Within the stream's call the
+// epoch is that of the page.
+func (s *Session) keepCursor(page []*wire.Message) error {
+	seq := s.state.Cursor.Seq
+	for _, m := range page {
+		seq = max(seq, m.GetSeq())
+	}
+	s.state.Cursor = SavedCursor{Seq: seq, Epoch: s.stream.Cursor().Epoch}
+	return s.Save()
+}
+
+// settle notes what became of a send. One whose outcome is not known stays as it
+// is: it is sent again at the next start.
+func (s *Session) settle(e Outcome) error {
+	switch refused, ok := errors.AsType[*client.Error](e.Err); {
+	case e.Err == nil:
+		s.model.Sent(e.Send, e.Sent)
+	case ok:
+		s.model.Fail(e.Send, refused.Message)
+	case errors.Is(e.Err, client.ErrUnsettled):
+		return nil
+	default:
+		s.model.Fail(e.Send, e.Err.Error())
+	}
+	return s.Save()
+}
+
+// watchPeers asks for the presence of those who are not watched yet.
+func (s *Session) watchPeers() {
+	if s.o.WatchPeers {
+		s.watch(s.model.Peers())
+	}
+}
+
+func (s *Session) watch(users []string) {
+	var more []string
+	for _, user := range users {
+		if !s.watched[user] && user != s.model.Me() && len(s.watched) < maxWatched {
+			s.watched[user] = true
+			more = append(more, user)
+		}
+	}
+	if len(more) == 0 {
+		return
+	}
+	s.Go(func(ctx context.Context) Event {
+		users, err := s.stream.Watch(ctx, more, nil)
+		if err != nil {
+			return nil // presence is then not known, which is what is shown
+		}
+		return Looked{users}
+	})
+}
+
+// Older reads a page of what came before the first message of a conversation. It
+// reports whether it does: not when it is doing so already, or there is no more.
+func (s *Session) Older(id string) bool {
+	c := s.model.Conversation(id)
+	if c == nil || c.Complete || s.reading[id] {
+		return false
+	}
+	s.reading[id] = true
+	before := c.Oldest()
+	s.Go(func(ctx context.Context) Event {
+		page, err := s.readHistory(ctx, id, before)
+		if isCode(err, "conversation_not_found") || isCode(err, "user_not_found") {
+			return Read{Conversation: id, apply: func(m *Model) { m.History(id, nil, false) }}
+		}
+		if err != nil {
+			return Read{Conversation: id, Err: err}
+		}
+		return Read{Conversation: id, apply: func(m *Model) { m.History(id, page.Items, page.HasMore) }}
+	})
+	return true
+}
+
+// Reading reports whether older messages of a conversation are on their way.
+func (s *Session) Reading(id string) bool { return s.reading[id] }
+
+// Look finds out the name of a group, and the presence of its members or of the
+// user that a conversation is with.
+func (s *Session) Look(id string) {
+	if user := Peer(id); user != "" {
+		s.watch([]string{user})
+		return
+	}
+	group := Group(id)
+	if group == "" {
+		return
+	}
+	s.Go(func(ctx context.Context) Event {
+		name, members, err := s.readGroup(ctx, group)
+		if err != nil {
+			return Read{Conversation: id, Err: err}
+		}
+		return Read{Conversation: id, apply: func(m *Model) {
+			m.Name(id, name)
+			s.members[group] = members
+			s.watch(members)
+		}}
+	})
+}
