@@ -244,3 +244,23 @@ func TestResult_IsReadableByPrograms(t *testing.T) {
 		t.Errorf("%s holds what was not measured", raw)
 	}
 }
+
+// TestBench_LeavesNoKeyBehind looks for the signing key of a run: whoever got
+// hold of it could speak for every user of the app.
+func TestBench_LeavesNoKeyBehind(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{})
+	shop := g.NewApp(t, "shop")
+	o := bench.Options{URL: g.URL, AppKey: shop.Key, Via: bench.WebSocket}
+	results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{1}})
+	good(t, 1, results, err)
+	users, err := shop.Back(t).ListUsersWithResponse(t.Context(), nil)
+	if err != nil || users.JSON200 == nil || len(users.JSON200.Items) == 0 {
+		t.Fatalf("list users: %v %s", err, users.Body)
+	}
+	kid := strings.TrimSuffix(users.JSON200.Items[0].UserId, "-0")
+	key, err := shop.Back(t).GetSigningKeyWithResponse(t.Context(), kid)
+	if err != nil || key.StatusCode() != 404 {
+		t.Errorf("the key %s: status %d, %v; want 404", kid, key.StatusCode(), err)
+	}
+}
