@@ -21,17 +21,24 @@ func AppendLength(dst []byte, n int) []byte {
 // anything below 2^35, which is far beyond every limit.
 const maxLengthBytes = 5
 
-// smallBuffer is what an idle Decoder holds, in bytes.
-const smallBuffer = 512
+const (
+	// smallBuffer is what an idle Decoder holds, in bytes.
+	smallBuffer = 512
+	// readAhead is up to which size a buffer grows because reads fill it, in bytes.
+	// Beyond that it grows for a frame that needs it.
+	readAhead = 32 << 10
+)
 
 // Decoder cuts frames out of a byte stream. It hands out slices of its buffer,
-// moves what is left to the front, and allocates nothing per frame: memory for
-// large frames is borrowed while they need it. The memory grows with what has
-// arrived, not with what a length announces. A Decoder is for one goroutine.
+// moves what is left to the front, and allocates nothing per frame: memory beyond
+// a few hundred bytes is borrowed while it is needed. It grows with what has
+// arrived, to four times as much or 8 KiB, and not with what a length announces.
+// A Decoder is for one goroutine.
 type Decoder struct {
 	limit      int // of a frame, in bytes
 	buf        []byte
 	start, end int     // of what was read and not yet cut
+	full       bool    // the last read filled buf: more may be waiting
 	own        []byte  // of smallBuffer bytes
 	lent       *[]byte // buf, when it is borrowed
 }
@@ -89,29 +96,35 @@ func (d *Decoder) Fill(r io.Reader) error {
 	d.makeRoom()
 	n, err := r.Read(d.buf[d.end:])
 	d.end += n
+	d.full = d.end == len(d.buf)
 	if n > 0 {
 		return nil // an error comes again with the next read
 	}
 	return err
 }
 
-// makeRoom moves what is left to the front, and changes to a larger buffer when
-// that is full or to the own one when nothing is left.
+// makeRoom moves what is left to the front of a buffer with room for more: the
+// own one where that is enough.
 func (d *Decoder) makeRoom() {
 	left := d.buf[d.start:d.end]
+	want := len(left) + 1
+	if d.full {
+		want = max(want, min(len(d.buf)+1, readAhead))
+	}
 	switch {
-	case len(left) == 0 && d.lent != nil:
+	case want <= smallBuffer && d.lent != nil:
+		copy(d.own, left)
 		d.giveBack()
-	case len(left) == len(d.buf):
-		d.grow(left)
+	case want > len(d.buf):
+		d.grow(want, left)
 	default:
 		copy(d.buf, left)
 	}
 	d.start, d.end = 0, len(left)
 }
 
-func (d *Decoder) grow(left []byte) {
-	lent := borrow(len(left) + 1)
+func (d *Decoder) grow(want int, left []byte) {
+	lent := borrow(want)
 	copy(*lent, left)
 	if d.lent != nil {
 		d.giveBack()
@@ -139,7 +152,7 @@ func (d *Decoder) Close() {
 
 // bufferSizes are the sizes of what is lent. The last holds any frame of a
 // client with its length.
-var bufferSizes = [...]int{8 << 10, MaxFrameBytes + maxLengthBytes}
+var bufferSizes = [...]int{8 << 10, readAhead, MaxFrameBytes + maxLengthBytes}
 
 // buffers are lent to decoders, one pool for each size. They hold no state.
 var buffers [len(bufferSizes)]sync.Pool
