@@ -117,7 +117,7 @@ func (d *Decoder) makeRoom() {
 		d.giveBack()
 	case want > len(d.buf):
 		d.grow(want, left)
-	default:
+	case d.start > 0: // else a large frame in many pieces would be copied for each
 		copy(d.buf, left)
 	}
 	d.start, d.end = 0, len(left)
