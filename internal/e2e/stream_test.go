@@ -176,10 +176,11 @@ func TestStream_OutlivesAKilledServer(t *testing.T) {
 	app.NewUsers(t, "alice", "bob")
 	logs := map[string]*kept{"alice": newKept(t), "bob": newKept(t)}
 	streams := make(map[string]*running)
+	addresses := map[string]string{"alice": g.TCPURL, "bob": g.URL}
 	for user, log := range logs {
 		token, _ := app.Token(t, user)
 		streams[user] = runStream(t, client.StreamOptions{
-			Address: g.TCPURL, Token: always(token), Cursor: &client.Cursor{}, Handler: client.Handler{Messages: log.store},
+			Address: addresses[user], Token: always(token), Cursor: &client.Cursor{}, Handler: client.Handler{Messages: log.store},
 		})
 	}
 	const each = 200
