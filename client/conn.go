@@ -35,6 +35,9 @@ type link interface {
 // largest frame.
 const maxServerFrame = 8 << 20
 
+// defaultClient is how a client names itself that has no name.
+const defaultClient = "gim-go"
+
 // Write sends one frame.
 func (c *Conn) Write(ctx context.Context, f *wire.ClientFrame) error {
 	payload, err := proto.Marshal(f)
@@ -71,40 +74,28 @@ func (c *Conn) closed(ctx context.Context, err error) error {
 // SignIn sends the first frame and returns the answer to it. Without after only
 // what is new is pushed.
 func (c *Conn) SignIn(ctx context.Context, token string, after *int64) (*wire.SignedIn, error) {
-	in := &wire.SignIn{Token: token, After: after, Client: "gim-go"}
+	in := &wire.SignIn{Token: token, After: after, Client: defaultClient}
 	if err := c.Write(ctx, &wire.ClientFrame{Id: 1, Body: &wire.ClientFrame_SignIn{SignIn: in}}); err != nil {
 		return nil, err
 	}
-	return c.signedIn(ctx)
-}
-
-// signedIn reads the answer to a sign-in: a refusal is an *Error, and a close right
-// after it is a *ClosedError that has it.
-func (c *Conn) signedIn(ctx context.Context) (*wire.SignedIn, error) {
-	var refused *Error
 	for {
 		f, err := c.Read(ctx)
-		if closed, ok := errors.AsType[*ClosedError](err); ok {
-			closed.Refusal = refused
-			return nil, fmt.Errorf("sign in: %w", closed)
-		}
 		switch {
-		case err != nil && refused != nil:
-			return nil, fmt.Errorf("sign in: %w", refused)
 		case err != nil:
-			return nil, fmt.Errorf("sign in: %w", err)
+			return nil, err
 		case f.GetSignedIn() != nil:
 			return f.GetSignedIn(), nil
 		case f.GetError() != nil:
-			refused = refusal(f.GetError()) // why comes with the close
-		case f.GetClosing() == nil:
+			return nil, fmt.Errorf("sign in: %w", refusal(f.GetError()))
+		case f.GetClosing() == nil: // else the next Read says why there is no answer
 			return nil, errors.New("sign in: the server answered with another frame")
 		}
 	}
 }
 
-// Close ends the connection.
+// Close ends the connection. It says goodbye where the transport has a word for
+// it, and waits for the other side's for 5 seconds at most.
 func (c *Conn) Close() error { return c.link.close() }
 
-// drop ends the connection without a word.
-func (c *Conn) drop() { _ = c.link.drop() } // it is closed either way
+// Drop ends the connection at once, without a word.
+func (c *Conn) Drop() error { return c.link.drop() }

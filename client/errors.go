@@ -14,6 +14,7 @@ type Error struct {
 	Message    string        // a sentence for a person
 	Retryable  bool          // the same may succeed later
 	RetryAfter time.Duration // with Retryable: not before; 0 where the server does not know
+	RequestID  string        // of a REST call, for those who run the server
 }
 
 // refusal is an error frame as an error.
@@ -25,7 +26,13 @@ func refusal(e *wire.Error) *Error {
 }
 
 // Error implements error.
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
+func (e *Error) Error() string {
+	text := e.Code + ": " + e.Message
+	if e.RequestID != "" {
+		text += " [request " + e.RequestID + "]"
+	}
+	return text
+}
 
 // ClosedError says that the server ended the connection, and why.
 type ClosedError struct {

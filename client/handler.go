@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gim-im/gim/wire"
@@ -75,4 +77,81 @@ func (p Phase) String() string {
 		return "closed"
 	}
 	return "unknown"
+}
+
+// errHandler is in the error of a handler that ended Run.
+var errHandler = errors.New("the handler failed")
+
+// handle calls the handler for what is in the inbox, until ctx ends or nothing
+// comes any more.
+func (s *Stream) handle(ctx context.Context) error {
+	for ctx.Err() == nil {
+		it, ok, over, final := s.inbox.take()
+		switch {
+		case ok:
+			if err := s.handleItem(ctx, it); err != nil {
+				return fmt.Errorf("%w: %w", errHandler, err)
+			}
+			s.inbox.handled(it)
+			s.pokeSession()
+			continue
+		case over:
+			return final
+		}
+		select {
+		case <-s.inbox.wake:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// pokeSession lets the writer see that there is something to ack, or room.
+func (s *Stream) pokeSession() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.session != nil {
+		s.session.poke()
+	}
+}
+
+func (s *Stream) handleItem(ctx context.Context, it item) error {
+	h := &s.o.Handler
+	switch {
+	case it.page != nil:
+		return s.handlePage(ctx, it.page)
+	case it.resync != nil:
+		if h.Resync != nil {
+			if err := h.Resync(ctx, *it.resync); err != nil {
+				return err
+			}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cursor, s.acked = Cursor{Epoch: *it.resync}, 0
+		s.resyncs--
+	case it.signal != nil && h.Signal != nil:
+		h.Signal(ctx, it.signal)
+	case it.presence != nil && h.Presence != nil:
+		h.Presence(ctx, it.presence)
+	case it.state != nil && h.State != nil:
+		h.State(*it.state)
+	}
+	return nil
+}
+
+func (s *Stream) handlePage(ctx context.Context, page []*wire.Message) error {
+	highest := int64(0) // before the page is the program's
+	for _, m := range page {
+		highest = max(highest, m.GetSeq())
+	}
+	if h := s.o.Handler.Messages; h != nil {
+		if err := h(ctx, page); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor.Seq = max(s.cursor.Seq, highest)
+	return nil
 }

@@ -25,8 +25,7 @@ type item struct {
 	state    *State
 	resync   *string // the new epoch
 
-	last int64 // the highest Seq of page
-	size int   // of page or signal
+	size int // of page or signal
 }
 
 // inbox is what the connection leaves for the handler, in order. Nothing in it
@@ -69,10 +68,9 @@ func (b *inbox) message(m *wire.Message) (ok bool) {
 	if n := len(b.items); n > 0 && b.items[n-1].page != nil && len(b.items[n-1].page) < maxPage {
 		last := &b.items[n-1]
 		last.page = append(last.page, m)
-		last.last = max(last.last, m.GetSeq())
 		last.size += size
 	} else {
-		b.items = append(b.items, item{page: []*wire.Message{m}, last: m.GetSeq(), size: size})
+		b.items = append(b.items, item{page: []*wire.Message{m}, size: size})
 	}
 	b.bytes += size
 	signalTo(b.wake)

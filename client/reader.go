@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/gim-im/gim/wire"
 )
 
@@ -86,7 +84,7 @@ func (c *session) announced(closing *wire.Closing) {
 		c.refresh()
 		c.s.mu.Lock()
 		defer c.s.mu.Unlock()
-		c.refreshing = false
+		c.refreshing, c.refreshAt = false, time.Now().Add(refreshInterval)
 	})
 }
 
@@ -198,7 +196,7 @@ func ownMessage(send *wire.Send, sent *wire.Sent, me *wire.SignedIn) *wire.Messa
 	if json.Compact(&compact, send.GetContent()) == nil {
 		m.Content = compact.Bytes()
 	}
-	return proto.CloneOf(m)
+	return m
 }
 
 // synced takes the answer to a sync.
@@ -208,6 +206,10 @@ func (c *session) synced(f *wire.ServerFrame) {
 		return
 	}
 	page := f.GetSyncPage()
+	if page == nil {
+		c.cancel(fmt.Errorf("a sync was answered with %T", f.GetBody()))
+		return
+	}
 	c.s.mu.Lock()
 	feed := &c.s.feed
 	from := feed.received

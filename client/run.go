@@ -4,279 +4,253 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"sync"
 	"time"
 
 	"github.com/gim-im/gim/wire"
 )
 
 const (
-	// attemptTimeout bounds one attempt to connect and sign in.
-	attemptTimeout = 30 * time.Second
-	// maxRefusals is how many fresh tokens in a row may be refused.
-	maxRefusals = 2
-	// signInID is the id of the frame that signs in.
+	// signInTimeout bounds dialing and signing in together.
+	signInTimeout = 30 * time.Second
+	// signInID is the id of the first frame.
 	signInID = 1
+	// maxRefused is how many sign-ins in a row may be refused for their token.
+	maxRefused = 2
+
+	codeResyncRequired = "resync_required"
 )
 
-var errEnding = errors.New("the program ends the stream")
-
-// Run connects and calls the handler until ctx ends (it returns nil then), the
-// server closes for good (*ClosedError), or a function of the handler fails (its
-// error, wrapped). When it returns, all goroutines of the stream are gone and
-// sends that wait have failed. A stream runs once.
-func (s *Stream) Run(ctx context.Context) error {
-	s.mu.Lock()
-	again := s.ran
-	s.ran = true
-	s.mu.Unlock()
-	if again {
-		return errors.New("client: a Stream runs once")
-	}
-	run, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer context.AfterFunc(ctx, func() { stop(errEnding) })()
-	var connecting sync.WaitGroup
-	connecting.Go(func() { s.inbox.finish(s.connectAlways(run)) })
-	err := s.handleAll(run)
-	stop(errEnding)
-	connecting.Wait()
-	s.end(err)
-	return err
-}
-
-func (s *Stream) end(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = State{Phase: Closed, Err: err}
-	s.out.end()
-	close(s.over)
-}
-
-// handleAll calls the handler until there is nothing more to come, or ctx ends.
-func (s *Stream) handleAll(ctx context.Context) error {
-	for {
-		it, ok, over, final := s.inbox.take()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case ok:
-			if err := s.handle(ctx, it); err != nil {
-				return fmt.Errorf("client: the handler failed: %w", err)
-			}
-			s.inbox.handled(it)
-			continue
-		case over:
-			return final
-		}
-		select {
-		case <-s.inbox.wake:
-		case <-ctx.Done():
-		}
-	}
-}
-
-func (s *Stream) handle(ctx context.Context, it item) error {
-	h := &s.o.Handler
-	switch {
-	case it.page != nil:
-		if h.Messages != nil {
-			if err := h.Messages(ctx, it.page); err != nil {
-				return err
-			}
-		}
-		s.stored(it.last)
-	case it.signal != nil && h.Signal != nil:
-		h.Signal(ctx, it.signal)
-	case it.presence != nil && h.Presence != nil:
-		h.Presence(ctx, it.presence)
-	case it.state != nil && h.State != nil:
-		h.State(*it.state)
-	case it.resync != nil:
-		if h.Resync != nil {
-			if err := h.Resync(ctx, *it.resync); err != nil {
-				return err
-			}
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.cursor, s.acked = Cursor{Epoch: *it.resync}, 0
-	}
-	return nil
-}
-
-// stored moves the cursor; seq is 0 for a page without entries of the log.
-func (s *Stream) stored(seq int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cursor.Seq = max(s.cursor.Seq, seq)
-	if s.session != nil {
-		s.session.poke() // there may be something to ack, and room to ask for more
-	}
-}
-
-// outcome is how an attempt to connect, or a connection, ended.
+// outcome is how an attempt to be connected ended.
 type outcome struct {
 	err      error
 	signedIn bool
-	up       time.Duration // how long it was signed in
-	after    time.Duration // how long the server asks to stay away
+	up       time.Duration // how long the connection stood
+	after    time.Duration // the server asked to stay away for
 }
 
-// connectAlways connects again and again until ctx ends, when it returns nil, or
-// the server says that it must not.
-func (s *Stream) connectAlways(ctx context.Context) error {
-	pause, refusals := s.newBackoff(), 0
+// connect keeps the stream connected until ctx ends, which is no error, or it
+// must not go on.
+func (s *Stream) connect(ctx context.Context) error {
+	pause := s.newBackoff()
+	refused := 0
 	for {
+		attempt, cancel := s.newAttempt(ctx)
 		s.setState(State{Phase: Connecting})
-		out := s.connect(ctx)
+		out := s.try(attempt)
+		cancel(nil)
 		if ctx.Err() != nil {
-			s.setState(State{Phase: Closed})
-			return nil
+			return nil //nolint:nilerr // the program wants it
 		}
 		if out.signedIn {
-			refusals = 0
+			refused = 0
+		}
+		if out.isTokenRefused() {
+			refused++
+		}
+		switch {
+		case out.isFinal() || refused >= maxRefused:
+			return out.err
+		case out.isResync():
+			s.startAnew()
 		}
 		if out.up >= s.o.MaxBackoff {
 			pause.reset()
 		}
-		atOnce, final := s.decide(out, &refusals)
-		if final != nil {
-			s.setState(State{Phase: Closed, Err: final})
-			return final
-		}
-		if atOnce {
+		if errors.Is(out.err, errSwitched) {
 			continue
 		}
-		delay := out.after + pause.next()
-		s.log.InfoContext(ctx, "reconnecting", "in", delay, "because", out.err)
-		s.setState(State{Phase: Waiting, Err: out.err, Delay: delay})
-		s.wait(ctx, delay)
+		if !s.wait(ctx, out.err, pause.next()+out.after) {
+			return nil
+		}
 	}
 }
 
-// wait ends early with ctx, or when the program wants to be elsewhere.
-func (s *Stream) wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
+// newAttempt returns the context of an attempt, which SwitchTo ends.
+func (s *Stream) newAttempt(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.switched: // from here on the new address counts
+	default:
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	s.interrupt = cancel
+	return ctx, cancel
+}
+
+// wait pauses between two attempts and reports whether there is to be another.
+func (s *Stream) wait(ctx context.Context, reason error, delay time.Duration) bool {
+	s.log.InfoContext(ctx, "not connected", "reason", reason, "delay", delay)
+	s.setState(State{Phase: Waiting, Err: reason, Delay: delay})
+	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-s.hurry:
+	case <-s.switched:
 	case <-ctx.Done():
+		return false
 	}
+	return true
 }
 
-// decide says what follows from how a connection ended: another one, at once or
-// after a pause, or the end.
-func (s *Stream) decide(out outcome, refusals *int) (atOnce bool, final error) {
-	closed, ok := errors.AsType[*ClosedError](out.err)
-	refused, isRefused := errors.AsType[*Error](out.err)
-	switch {
-	case errors.Is(out.err, errSwitched):
-		return true, nil
-	case errors.Is(out.err, errOtherLog), ok && wire.CloseCode(closed.Code) == wire.CloseResyncRequired: //nolint:gosec // small
-		s.startAnew()
-		return false, nil
-	case ok && isAboutToken(closed.Code), !ok && isRefused && !refused.Retryable && !out.signedIn:
-		if out.signedIn {
-			return true, nil // the token was good until now
-		}
-		if *refusals++; *refusals >= maxRefusals {
-			return false, out.err
-		}
-		return false, nil
-	case ok && !wire.CloseCode(closed.Code).Reconnect(): //nolint:gosec // small
-		return false, closed
-	}
-	return false, nil
-}
-
-func isAboutToken(code int) bool {
-	c := wire.CloseCode(code) //nolint:gosec // small
-	return c == wire.CloseUnauthenticated || c == wire.CloseTokenExpired
-}
-
-// startAnew reads the log from its beginning. What is acked until the program
-// knows of it would be of the former log.
-func (s *Stream) startAnew() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.feed.startAnew()
-	s.acked = math.MaxInt64
-}
-
-// connect makes one connection and serves it until it ends.
-func (s *Stream) connect(ctx context.Context) outcome {
-	conn, in, err := s.open(ctx)
+// try makes one connection and serves it until it ends.
+func (s *Stream) try(ctx context.Context) outcome {
+	token, err := s.o.Token(ctx)
 	if err != nil {
-		return outcome{err: err}
+		return outcome{err: because(ctx, fmt.Errorf("get a token: %w", err))}
 	}
-	if err := s.enter(in); err != nil {
-		conn.drop()
-		return outcome{err: err, signedIn: true}
+	s.mu.Lock()
+	address := s.address
+	s.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, signInTimeout)
+	defer cancel()
+	conn, err := s.o.Dial(limited, address)
+	if err != nil {
+		return outcome{err: because(ctx, err)}
+	}
+	in, out := s.signIn(limited, conn, token)
+	if in == nil {
+		_ = conn.Drop() // it is closed either way
+		out.err = because(ctx, out.err)
+		return out
+	}
+	if err := s.signedIn(in); err != nil {
+		_ = conn.Drop() // as above
+		return outcome{err: err}
 	}
 	return s.serve(ctx, conn, in)
 }
 
-// open dials and signs in. SwitchTo ends it.
-func (s *Stream) open(ctx context.Context) (_ *Conn, _ *wire.SignedIn, err error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	ctx, abort := context.WithCancelCause(ctx)
-	defer abort(nil)
-	s.mu.Lock()
-	s.abort = abort
-	address := s.address
-	s.dialed = address
-	sign := &wire.SignIn{DeviceId: s.o.DeviceID, Client: s.o.Client, Epoch: s.feed.epoch}
-	if s.feed.known {
-		after := s.feed.received
-		sign.After = &after
+// because prefers the reason why ctx ended over the error that it caused.
+func because(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.abort = nil
-		if errors.Is(context.Cause(ctx), errSwitched) {
-			err = errSwitched
-		}
-	}()
-	if sign.Token, err = s.o.Token(ctx); err != nil {
-		return nil, nil, fmt.Errorf("get a token: %w", err)
-	}
-	conn, err := s.o.Dial(ctx, address)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = conn.Write(ctx, &wire.ClientFrame{Id: signInID, Body: &wire.ClientFrame_SignIn{SignIn: sign}})
-	var in *wire.SignedIn
-	if err == nil {
-		in, err = conn.signedIn(ctx)
-	}
-	if err != nil {
-		conn.drop()
-		return nil, nil, err
-	}
-	return conn, in, nil
+	return err
 }
 
-// enter takes note of the log that was signed in to.
-func (s *Stream) enter(in *wire.SignedIn) error {
+// signIn sends the first frame and waits for the answer. When it is refused, it
+// waits for the close, which has the code.
+func (s *Stream) signIn(ctx context.Context, conn *Conn, token string) (*wire.SignedIn, outcome) {
+	var out outcome
+	first := &wire.ClientFrame{Id: signInID, Body: &wire.ClientFrame_SignIn{SignIn: s.signInFrame(token)}}
+	if err := conn.Write(ctx, first); err != nil {
+		return nil, outcome{err: fmt.Errorf("sign in: %w", err)}
+	}
+	var refused *Error
+	for {
+		f, err := conn.Read(ctx)
+		if err != nil {
+			if closed, ok := errors.AsType[*ClosedError](err); ok {
+				closed.Refusal = refused
+				out.err = closed
+			} else if out.err = err; refused != nil {
+				out.err = refused
+			}
+			return nil, out
+		}
+		switch b := f.GetBody().(type) {
+		case *wire.ServerFrame_SignedIn:
+			return b.SignedIn, out
+		case *wire.ServerFrame_Error:
+			refused = refusal(b.Error)
+		case *wire.ServerFrame_Closing:
+			out.after = time.Duration(b.Closing.GetReconnectAfterMs()) * time.Millisecond
+		}
+	}
+}
+
+func (s *Stream) signInFrame(token string) *wire.SignIn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	isFirst, isNew := !s.feed.known, s.feed.resync
+	in := &wire.SignIn{Token: token, DeviceId: s.o.DeviceID, Client: s.o.Client}
+	if s.feed.known {
+		after := s.feed.received
+		in.After, in.Epoch = &after, s.feed.epoch
+	}
+	return in
+}
+
+// signedIn takes the answer to a sign-in and tells the program.
+func (s *Stream) signedIn(in *wire.SignedIn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.user != "" && s.user != in.GetUserId() {
+		return &otherUserError{was: s.user, is: in.GetUserId()}
+	}
+	first := !s.feed.known
 	if !s.feed.signIn(in) {
 		return errOtherLog
 	}
+	s.user = in.GetUserId()
 	switch {
-	case isNew:
+	case s.feed.resync:
 		s.feed.resync = false
-		s.inbox.resync(in.GetEpoch())
-		return nil
-	case isFirst:
-		s.cursor.Seq, s.acked = in.GetHeadSeq(), in.GetHeadSeq()
+		s.resyncs++
+		s.inbox.resync(in.GetEpoch()) // the cursor changes when the program has been told
+	case first:
+		s.cursor = Cursor{Seq: in.GetHeadSeq(), Epoch: in.GetEpoch()}
+		s.acked = s.cursor.Seq // what came before is not known to be stored
+	case s.cursor.Epoch == "":
+		s.cursor.Epoch = in.GetEpoch()
 	}
-	s.cursor.Epoch = in.GetEpoch()
+	s.enter(State{Phase: Connected, SignedIn: in})
 	return nil
+}
+
+// otherUserError ends a stream: its cursor means nothing in the log of another.
+type otherUserError struct{ was, is string }
+
+// Error implements error.
+func (e *otherUserError) Error() string {
+	return fmt.Sprintf("the token is of user %q, and the stream is one of user %q", e.is, e.was)
+}
+
+// startAnew makes the next sign-in read the log from its beginning.
+func (s *Stream) startAnew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feed.startAnew()
+}
+
+// isResync reports whether the log is not the one that the cursor belongs to.
+func (o outcome) isResync() bool {
+	if refused, ok := errors.AsType[*Error](o.err); ok && refused.Code == codeResyncRequired {
+		return true
+	}
+	return o.closeCode() == wire.CloseResyncRequired || errors.Is(o.err, errOtherLog)
+}
+
+// isTokenRefused reports whether another token may help. A live connection whose
+// token ran out was not refused.
+func (o outcome) isTokenRefused() bool {
+	if o.signedIn || o.isResync() {
+		return false
+	}
+	if refused, ok := o.err.(*Error); ok { //nolint:errorlint // one inside a ClosedError has a code
+		return !refused.Retryable
+	}
+	return isAboutToken(o.closeCode())
+}
+
+func isAboutToken(c wire.CloseCode) bool {
+	return c == wire.CloseUnauthenticated || c == wire.CloseTokenExpired
+}
+
+// isFinal reports whether the stream must not connect again by itself.
+func (o outcome) isFinal() bool {
+	if _, ok := errors.AsType[*otherUserError](o.err); ok {
+		return true
+	}
+	code := o.closeCode()
+	return code != 0 && !code.Reconnect() && !isAboutToken(code)
+}
+
+// closeCode is that of the close, 0 when there was none.
+func (o outcome) closeCode() wire.CloseCode {
+	closed, ok := errors.AsType[*ClosedError](o.err)
+	if !ok {
+		return 0
+	}
+	return wire.CloseCode(closed.Code) //nolint:gosec // at most 4999
 }

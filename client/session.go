@@ -14,6 +14,9 @@ const (
 	defaultHeartbeat = 30 * time.Second
 	// ackInterval is the least time between two acks of a stream.
 	ackInterval = time.Second
+	// refreshInterval is the least time between two new tokens on a connection. One
+	// that is announced to run out as soon as it is there must not make a storm.
+	refreshInterval = 5 * time.Second
 	// farewell bounds what is still written and read when a connection ends.
 	farewell = time.Second
 )
@@ -25,13 +28,17 @@ var (
 	errSwitched = errors.New("the program switches to another address")
 )
 
+// silently are the reasons to close at once: nobody listens, or it is urgent.
+var silently = []error{errSilent, errHole, errOtherLog, errSwitched}
+
 // session is one connection that has signed in. Two goroutines serve it: the one
-// that connects reads, another one writes.
+// that connected reads, another one writes.
 type session struct {
 	s         *Stream
 	conn      *Conn
 	in        *wire.SignedIn
 	heartbeat time.Duration
+	attempt   context.Context //nolint:containedctx // ends when the program wants it, see ctx
 
 	// ctx ends when the session is to end, with the reason as its cause. It is kept,
 	// against the rule, because callers of the Stream wait for it.
@@ -49,6 +56,9 @@ type session struct {
 	closing *wire.Closing // a close that was announced
 	refused *Error        // an error that answered nothing
 
+	// Of the writer.
+	cut bool // a frame was not written as a whole
+
 	// Guarded by Stream.mu.
 	lastID     uint64
 	replies    map[uint64]func(*wire.ServerFrame) // by frame id; called by the reader
@@ -56,15 +66,16 @@ type session struct {
 	pingAt     time.Time
 	ackAt      time.Time
 	syncAt     time.Time
-	acking     bool // an ack is under way
-	ackOff     bool // the device cannot ack
+	refreshAt  time.Time // not before
+	acking     bool      // an ack is under way
+	ackOff     bool      // the device cannot ack
 	refreshing bool
 }
 
 // serve runs a connection that has signed in until it ends, and says why it did.
 func (s *Stream) serve(ctx context.Context, conn *Conn, in *wire.SignedIn) outcome {
 	c := &session{
-		s: s, conn: conn, in: in, heartbeat: time.Duration(in.GetHeartbeatMs()) * time.Millisecond,
+		s: s, attempt: ctx, conn: conn, in: in, heartbeat: time.Duration(in.GetHeartbeatMs()) * time.Millisecond,
 		gone: make(chan struct{}), wake: make(chan struct{}, 1),
 		lastID: signInID, replies: make(map[uint64]func(*wire.ServerFrame)),
 	}
@@ -75,11 +86,11 @@ func (s *Stream) serve(ctx context.Context, conn *Conn, in *wire.SignedIn) outco
 	c.hard, c.hardStop = context.WithCancel(context.WithoutCancel(ctx))
 	defer c.hardStop()
 	s.begin(c)
-	s.setState(State{Phase: Connected, SignedIn: in})
 	began := time.Now()
 	c.work.Go(c.write)
 	err := c.read()
 	c.cancel(err)
+	c.hardStop()
 	c.work.Wait()
 	s.drop(c)
 	return outcome{
@@ -106,9 +117,6 @@ func (s *Stream) begin(c *session) {
 	defer s.mu.Unlock()
 	c.pingAt = time.Now().Add(c.heartbeat)
 	s.session = c
-	if s.dialed != s.address {
-		c.cancel(errSwitched) // it was asked for while the sign-in ended
-	}
 	close(s.online)
 	s.stats.Connects++
 	c.watchAgain()
@@ -144,6 +152,12 @@ func (c *session) number(f *wire.ClientFrame, reply func(*wire.ServerFrame)) *wi
 // refresh gets a new token for the live connection. It tries until it has
 // succeeded or the session ends.
 func (c *session) refresh() {
+	c.s.mu.Lock()
+	wait := time.Until(c.refreshAt)
+	c.s.mu.Unlock()
+	if !sleep(c.ctx, wait) {
+		return
+	}
 	pause := c.s.newBackoff()
 	for {
 		err := c.refreshOnce()

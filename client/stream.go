@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +31,8 @@ type StreamOptions struct {
 	// Cursor is where to go on; nil hands on only what is new.
 	Cursor  *Cursor
 	Handler Handler
-	// Client is the name and version of the program, for the server's logs.
+	// Client is the name and version of the program, for the server's logs; gim-go
+	// unless set.
 	Client string
 	// ManualAck leaves it to the program to call Ack. Else the stream acks what
 	// Handler.Messages has stored, at most once a second.
@@ -51,40 +53,39 @@ type StreamOptions struct {
 
 // Stream is a long connection that lasts: it reconnects, goes on from its cursor,
 // hands on every entry of the log once and in order, and sends until it knows the
-// outcome. Run it once; all methods may be called concurrently, before and
-// during Run.
+// outcome. Run it once; all methods may be called concurrently, before, during and
+// after Run, and by the handler.
+//
+// Run's goroutine calls the handler. Of its own a Stream has one goroutine that
+// connects and reads and one that writes, and one more while it replaces a token.
 type Stream struct {
 	o      StreamOptions
 	log    *slog.Logger
 	random jitter
 	inbox  *inbox
-	called chan struct{} // capacity 1: somebody began to wait for an answer
-	hurry  chan struct{} // capacity 1: do not wait before the next connection
-	over   chan struct{} // closed when Run is over
 
-	mu      sync.Mutex // guards what follows
-	ran     bool
-	address string
-	dialed  string                  // the address of the connection, or of the attempt
-	abort   context.CancelCauseFunc // of the attempt to connect; nil when there is none
-	session *session                // nil while not connected
-	online  chan struct{}           // closed while connected
-	feed    feed
-	out     outbox
-	cursor  Cursor
-	acked   int64 // what the server knows of cursor
-	awaited int   // callers that wait for an answer
-	watched map[string]struct{}
-	state   State
-	stats   Stats
-}
+	waiters  atomic.Int64  // calls that wait for an answer
+	called   chan struct{} // capacity 1: one more does
+	switched chan struct{} // capacity 1: there is a new address
+	ended    chan struct{} // closed when Run is over
+	ran      atomic.Bool
 
-// Stats count what a developer may wonder about.
-type Stats struct {
-	Connects int // connections that have signed in
-	Repeats  int // entries that came again and were left out
-	Gaps     int // times that entries were missing and were asked for
-	Dropped  int // unpersisted messages and signals that the program was too slow for
+	// mu guards what follows. It is taken before that of the inbox, and never held
+	// while anything blocks.
+	mu        sync.Mutex
+	address   string
+	interrupt context.CancelCauseFunc // ends the attempt to be connected
+	state     State
+	stats     Stats
+	user      string
+	cursor    Cursor // what the program has stored
+	acked     int64
+	resyncs   int // new logs that the program has yet to be told of: until then cursor is of an old one
+	feed      feed
+	out       outbox
+	watched   map[string]struct{}
+	session   *session      // nil while not connected
+	online    chan struct{} // closed while there is a session
 }
 
 // NewStream checks the options. It starts nothing.
@@ -96,30 +97,105 @@ func NewStream(o StreamOptions) (*Stream, error) {
 		o.MinBackoff = defaultMinBackoff
 	}
 	if o.MaxBackoff <= 0 {
-		o.MaxBackoff = defaultMaxBackoff
+		o.MaxBackoff = max(defaultMaxBackoff, o.MinBackoff)
 	}
-	o.MaxBackoff = max(o.MaxBackoff, o.MinBackoff)
+	if o.MaxBackoff < o.MinBackoff {
+		return nil, errors.New("client: MaxBackoff is less than MinBackoff")
+	}
 	if o.Dial == nil {
 		o.Dial = Dial
 	}
+	if o.Client == "" {
+		o.Client = defaultClient
+	}
 	s := &Stream{
 		o: o, log: o.Logger, random: randomJitter, inbox: newInbox(), address: o.Address,
-		called: make(chan struct{}, 1), hurry: make(chan struct{}, 1), over: make(chan struct{}), online: make(chan struct{}),
-		watched: make(map[string]struct{}),
+		called: make(chan struct{}, 1), switched: make(chan struct{}, 1), ended: make(chan struct{}),
+		watched: make(map[string]struct{}), online: make(chan struct{}),
+		out: outbox{inFlight: make(map[uint64]*outgoing)},
 	}
+	s.out.pause = s.newBackoff()
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.out = outbox{inFlight: make(map[uint64]*outgoing), pause: s.newBackoff()}
-	if o.Cursor != nil {
-		s.cursor = *o.Cursor
-		s.feed = feed{known: true, received: o.Cursor.Seq, epoch: o.Cursor.Epoch}
+	if c := o.Cursor; c != nil {
+		if c.Seq < 0 {
+			return nil, errors.New("client: a cursor is not negative")
+		}
+		s.cursor = *c
+		s.feed = feed{known: true, received: c.Seq, epoch: c.Epoch}
 	}
 	return s, nil
 }
 
 func (s *Stream) newBackoff() backoff {
-	return backoff{min: s.o.MinBackoff, max: s.o.MaxBackoff, random: func(bound time.Duration) time.Duration { return s.random(bound) }}
+	return backoff{min: s.o.MinBackoff, max: s.o.MaxBackoff, random: func(d time.Duration) time.Duration { return s.random(d) }}
+}
+
+// Run connects and calls the handler until ctx ends (it returns nil then), the
+// server closes for good (*ClosedError), or a function of the handler fails (its
+// error, wrapped). When it returns, all goroutines of the stream are gone and
+// sends that wait have failed. A stream runs once; running it again is an error.
+func (s *Stream) Run(ctx context.Context) error {
+	if s.ran.Swap(true) {
+		return errors.New("client: this Stream has been run already")
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var work sync.WaitGroup
+	work.Go(func() { s.inbox.finish(s.connect(running)) })
+	err := s.handle(running)
+	stop()
+	work.Wait()
+	if ctx.Err() != nil && (!errors.Is(err, errHandler) || errors.Is(err, ctx.Err())) {
+		err = nil // it ends because the program wants it
+	}
+	s.end(err)
+	return err
+}
+
+// end says goodbye to everyone who waits.
+func (s *Stream) end(err error) {
+	closed := State{Phase: Closed, Err: err}
+	s.mu.Lock()
+	s.state = closed
+	s.out.end()
+	close(s.ended)
+	s.mu.Unlock()
+	if s.o.Handler.State != nil {
+		s.o.Handler.State(closed)
+	}
+}
+
+// setState notes how the connection is and tells the program.
+func (s *Stream) setState(st State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(st)
+}
+
+// enter is setState with mu held.
+func (s *Stream) enter(st State) {
+	s.state = st
+	s.inbox.state(st)
+}
+
+func (s *Stream) count(add func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	add(&s.stats)
+}
+
+// SwitchTo goes on at another address, which may be of another transport: the
+// stream reconnects at once, from its cursor. Nothing is lost or doubled.
+func (s *Stream) SwitchTo(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = address
+	signalTo(s.switched)
+	if s.interrupt != nil {
+		s.interrupt(errSwitched)
+	}
 }
 
 // Cursor is what the program has stored: it moves when Handler.Messages returns
@@ -140,40 +216,17 @@ func (s *Stream) State() State {
 	return s.state
 }
 
+// Stats counts what a Stream went through.
+type Stats struct {
+	Connects int64 // sign-ins that succeeded
+	Gaps     int64 // times that entries were missing, which were then asked for
+	Repeats  int64 // entries that came again and were dropped
+	Dropped  int64 // signals and messages stored nowhere, lost because the handler was slow
+}
+
 // Stats returns what was counted up to now.
 func (s *Stream) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stats
-}
-
-func (s *Stream) count(change func(*Stats)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(&s.stats)
-}
-
-func (s *Stream) setState(st State) {
-	s.mu.Lock()
-	s.state = st
-	s.mu.Unlock()
-	if s.o.Handler.State != nil {
-		s.inbox.state(st)
-	}
-}
-
-// SwitchTo goes on at another address, which may be of another transport: the
-// stream reconnects at once, from its cursor. Nothing is lost or doubled.
-func (s *Stream) SwitchTo(address string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.address = address
-	switch {
-	case s.session != nil:
-		s.session.cancel(errSwitched)
-	case s.abort != nil:
-		s.abort(errSwitched)
-	default:
-		signalTo(s.hurry)
-	}
 }

@@ -53,11 +53,3 @@ func (l *tcp) until(ctx context.Context, set func(time.Time) error) func() {
 	stop := context.AfterFunc(ctx, func() { _ = set(time.Unix(1, 0)) })
 	return func() { stop() }
 }
-
-// because prefers the reason why ctx ended over the time-out that it caused.
-func because(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -40,6 +41,7 @@ func (c *session) writeFrame(f *wire.ClientFrame) {
 		if errors.Is(context.Cause(ctx), errSilent) {
 			err = errSilent
 		}
+		c.cut = true
 		c.cancel(err)
 	}
 }
@@ -51,18 +53,18 @@ func (c *session) leave() {
 	stop := time.AfterFunc(farewell, c.hardStop)
 	defer stop.Stop()
 	switch cause := context.Cause(c.ctx); {
-	case errors.Is(cause, errEnding):
-		if f := c.lastAck(); f != nil {
+	case slices.ContainsFunc(silently, func(e error) bool { return errors.Is(cause, e) }):
+		_ = c.conn.Drop() // it is closed either way
+	case c.attempt.Err() != nil:
+		if f := c.lastAck(); f != nil && !c.cut {
 			ctx, cancel := context.WithTimeout(c.hard, farewell)
 			_ = c.conn.Write(ctx, f) // the server learns it after the next sign-in
 			cancel()
 		}
-		_ = c.conn.Close() // it is closed either way
-	case errors.Is(cause, errSilent), errors.Is(cause, errSwitched), errors.Is(cause, errHole), errors.Is(cause, errOtherLog):
-		c.conn.drop()
+		_ = c.conn.Close() // as above
 	default:
 		<-c.hard.Done() // the reader ends it, or time does
-		c.conn.drop()
+		_ = c.conn.Drop()
 	}
 	c.hardStop()
 }
@@ -87,24 +89,22 @@ func (c *session) next(now time.Time) (f *wire.ClientFrame, due time.Time) {
 	if !now.Before(c.pingAt) {
 		return c.ping(now), due
 	}
-	if f, at := c.sync(now); f != nil {
-		return f, due
-	} else {
+	for _, pick := range []func(time.Time) (*wire.ClientFrame, time.Time){c.sync, c.ack, c.send} {
+		f, at := pick(now)
+		if f != nil {
+			return f, due
+		}
 		until(at)
 	}
-	if f, at := c.ack(now); f != nil {
-		return f, due
-	} else {
-		until(at)
-	}
-	f, at := c.send(now)
-	until(at)
-	return f, due
+	return nil, due
 }
 
 func (c *session) ping(now time.Time) *wire.ClientFrame {
 	c.pingAt = now.Add(c.heartbeat)
-	seq := c.s.cursor.Seq
+	seq := int64(0)
+	if c.s.resyncs == 0 {
+		seq = c.s.cursor.Seq
+	}
 	return c.number(&wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{Seq: &seq}}}, c.ponged)
 }
 
@@ -136,7 +136,7 @@ func (c *session) ack(now time.Time) (f *wire.ClientFrame, due time.Time) {
 }
 
 func (c *session) isAckDue() bool {
-	return !c.s.o.ManualAck && !c.ackOff && c.s.cursor.Seq > c.s.acked
+	return !c.s.o.ManualAck && !c.ackOff && c.s.resyncs == 0 && c.s.cursor.Seq > c.s.acked
 }
 
 // lastAck is the ack of a session that ends, nil when there is none.

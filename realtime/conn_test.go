@@ -17,7 +17,7 @@ import (
 
 func TestConn_IsAConn(t *testing.T) {
 	t.Parallel()
-	conntest.Run(t, connect)
+	conntest.Run(t, connect, wire.JSON, wire.Proto)
 }
 
 // connect makes a connection over a real socket, with nobody serving it.
@@ -47,7 +47,7 @@ func connect(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 		close(over)
 		web.Close()
 	})
-	return c, &peer{ctx: t.Context(), ws: ws, kind: kindOf(enc)}
+	return c, &peer{ctx: t.Context(), ws: ws, enc: enc, kind: kindOf(enc)}
 }
 
 func kindOf(enc wire.Encoding) websocket.MessageType {
@@ -61,7 +61,10 @@ func kindOf(enc wire.Encoding) websocket.MessageType {
 type peer struct {
 	ctx  context.Context //nolint:containedctx // of the test
 	ws   *websocket.Conn
+	enc  wire.Encoding
 	kind websocket.MessageType
+	// announced is the frame before a close that has a time in it.
+	announced *conntest.Closed
 }
 
 func (p *peer) Send(frame []byte) error { return p.ws.Write(p.ctx, p.kind, frame) }
@@ -69,7 +72,15 @@ func (p *peer) Send(frame []byte) error { return p.ws.Write(p.ctx, p.kind, frame
 func (p *peer) Receive() ([]byte, error) {
 	kind, frame, err := p.ws.Read(p.ctx)
 	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
-		return nil, &conntest.Closed{Code: wire.CloseCode(closed.Code)} //nolint:gosec // two bytes
+		last := &conntest.Closed{Code: wire.CloseCode(closed.Code)} //nolint:gosec // two bytes
+		if p.announced != nil && p.announced.Code == last.Code {
+			last = p.announced
+		}
+		return nil, last
+	}
+	if announced, ok := conntest.ParseClosing(p.enc, frame); ok && err == nil {
+		p.announced = announced
+		return p.Receive()
 	}
 	if err == nil && kind != p.kind {
 		return nil, errors.New("received a frame of the wrong kind")

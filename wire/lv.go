@@ -21,17 +21,26 @@ func AppendLength(dst []byte, n int) []byte {
 // anything below 2^35, which is far beyond every limit.
 const maxLengthBytes = 5
 
-// ownBuffer is what a Decoder at rest holds, in bytes.
-const ownBuffer = 64
+const (
+	// ownBuffer is what a Decoder at rest holds, in bytes.
+	ownBuffer = 64
+	// smallBuffer is what it borrows first, in bytes.
+	smallBuffer = 512
+	// readAhead is up to which size a buffer grows because reads fill it, in bytes.
+	// Beyond that it grows for a frame that needs it.
+	readAhead = 32 << 10
+)
 
 // Decoder cuts frames out of a byte stream. It hands out slices of its buffer,
 // moves what is left to the front, and allocates nothing per frame: the buffer is
-// borrowed, grows with what has arrived and not with what a length announces, and
-// is given back at Rest. A Decoder is for one goroutine.
+// borrowed, and given back at Rest. It grows with what has arrived, to four times
+// as much or 8 KiB, and not with what a length announces. A Decoder is for one
+// goroutine.
 type Decoder struct {
 	limit      int // of a frame, in bytes
 	buf        []byte
 	start, end int     // of what was read and not yet cut
+	full       bool    // the last read filled buf: more may be waiting
 	lent       *[]byte // buf, unless it is own
 	own        [ownBuffer]byte
 }
@@ -95,41 +104,44 @@ func parseLength(data []byte, limit int) (length, n int, err error) {
 	return 0, 0, nil
 }
 
-// Buffered is how many bytes were read and not yet handed out. Other than 0,
-// after Next found nothing, a frame has begun and not ended.
-func (d *Decoder) Buffered() int { return d.end - d.start }
-
-// Peek returns what was read and not yet handed out; it stays valid as a frame does.
-func (d *Decoder) Peek() []byte { return d.buf[d.start:d.end] }
+// Buffered returns what was read and not yet handed out; it stays valid as a frame
+// does. When Next found nothing and it is not empty, a frame has begun and not
+// ended.
+func (d *Decoder) Buffered() []byte { return d.buf[d.start:d.end] }
 
 // Fill reads once from r. The frames handed out before are not valid any more.
 func (d *Decoder) Fill(r io.Reader) error {
 	d.makeRoom()
 	n, err := r.Read(d.buf[d.end:])
 	d.end += n
+	d.full = d.end == len(d.buf)
 	if n > 0 {
 		return nil // an error comes again with the next read
 	}
 	return err
 }
 
-// makeRoom moves what is left to the front, and takes a larger buffer when that is
-// full.
+// makeRoom moves what is left to the front of a buffer with room for more: a
+// small one where that is enough.
 func (d *Decoder) makeRoom() {
 	left := d.buf[d.start:d.end]
+	want := len(left) + 1
+	if d.full {
+		want = max(want, min(len(d.buf)+1, readAhead))
+	}
 	switch {
-	case len(left) == len(d.buf), d.lent == nil && d.end > 0:
-		d.grow(left)
-	case len(left) == 0 && len(d.buf) > bufferSizes[0]:
-		d.grow(left) // it gets smaller
-	default:
+	case d.lent == nil && d.end > 0, want > len(d.buf): // no longer at rest, or no room
+		d.grow(want, left)
+	case want <= smallBuffer && len(d.buf) > bufferSizes[1]:
+		d.grow(want, left) // it gets smaller
+	case d.start > 0: // else a large frame in many pieces would be copied for each
 		copy(d.buf, left)
 	}
 	d.start, d.end = 0, len(left)
 }
 
-func (d *Decoder) grow(left []byte) {
-	lent := borrow(len(left) + 1)
+func (d *Decoder) grow(want int, left []byte) {
+	lent := borrow(want)
 	copy(*lent, left)
 	if d.lent != nil {
 		d.giveBack()
@@ -150,7 +162,7 @@ func (d *Decoder) giveBack() {
 
 // bufferSizes are the sizes of what is lent. The last holds any frame of a
 // client with its length.
-var bufferSizes = [...]int{4 << 10, MaxFrameBytes + maxLengthBytes}
+var bufferSizes = [...]int{smallBuffer, 8 << 10, readAhead, MaxFrameBytes + maxLengthBytes}
 
 // buffers are lent to decoders, one pool for each size. They hold no state.
 var buffers [len(bufferSizes)]sync.Pool

@@ -42,7 +42,7 @@ func (c *appCreateCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	got, err := gim.CreateAppWithResponse(ctx, nil, client.CreateAppRequest{AppId: c.AppID, Name: &c.Name})
-	if err := check(got, err); err != nil {
+	if err := client.Check(got, err); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -72,7 +72,7 @@ func (c *appListCmd) Run(ctx context.Context, io streams) error {
 	}
 	apps, err := collect(func(cursor *string) ([]client.App, *string, error) {
 		got, err := gim.ListAppsWithResponse(ctx, &client.ListAppsParams{Cursor: cursor})
-		if err := check(got, err); err != nil {
+		if err := client.Check(got, err); err != nil {
 			return nil, nil, err
 		}
 		return got.JSON200.Items, got.JSON200.NextCursor, nil
@@ -110,7 +110,7 @@ func (c *appShowCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	got, err := gim.GetAppWithResponse(ctx, c.AppID)
-	if err := check(got, err); err != nil {
+	if err := client.Check(got, err); err != nil {
 		return err
 	}
 	return printJSON(io.out, got.JSON200)
@@ -135,5 +135,5 @@ func (c *appDeleteCmd) Run(ctx context.Context) error {
 		return err
 	}
 	got, err := gim.DeleteAppWithResponse(ctx, c.AppID)
-	return check(got, err)
+	return client.Check(got, err)
 }

@@ -25,11 +25,11 @@ func unlimited(t *testing.T) (g *gimtest.Gim, environ []string) {
 
 func TestBench_ExitsWithZeroWhenAllArrived(t *testing.T) {
 	t.Parallel()
-	_, environ := unlimited(t)
+	g, environ := unlimited(t)
 	for _, args := range [][]string{
 		{"bench", "--in-flight=2", "--duration=1s"}, // single is the default
 		{"bench", "group", "--members=3", "--senders=1,2", "--duration=1s", "--via=rest", "--receive=ws"},
-		{"bench", "room", "--members=3", "--senders=1", "--duration=1s"},
+		{"bench", "room", "--members=3", "--senders=1", "--duration=1s", "--via=tcp", "--tcp-addr=" + g.TCPAddr},
 		{"bench", "idle", "--connections=3", "--duration=1s"},
 		{"bench", "sync", "--messages=20"},
 	} {
@@ -83,7 +83,7 @@ func TestBench_ExitsWithOneWhenNothingCanHappen(t *testing.T) {
 		{"--connections", []string{"idle", "--connections=0"}},
 		{"--messages", []string{"sync", "--messages=0"}},
 		{"--clients", []string{"sync", "--clients=0"}},
-		{"--tcp-addr", []string{"single", "--via=tcp"}},
+		{"127.0.0.1:1", []string{"single", "--via=tcp", "--tcp-addr=127.0.0.1:1"}},
 		{"pigeon", []string{"single", "--via=pigeon"}},
 		{"127.0.0.1:1", []string{"single", "--url=http://127.0.0.1:1"}},
 	} {

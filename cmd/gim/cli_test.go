@@ -92,7 +92,7 @@ func TestGim_WrongUseIsAConfigurationErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"unknown flag", nil, []string{"serve", "--heartbeet=1s"}, []string{"--heartbeet", "--heartbeat", "gim serve --help"}},
 		{"bad value", []string{"GIM_HEARTBEAT=soon"}, []string{"config"}, []string{"GIM_HEARTBEAT", "soon"}},
 		{"bad combination", nil, []string{"--demo", "--rest-addr=:0"}, []string{"--demo", "loopback"}},
-		{"role of another version", nil, []string{"serve", "--roles=tcp"}, []string{"no tcp", "rest, ws"}},
+		{"plain TCP for everybody", nil, []string{"serve", "--tcp-addr=:7272"}, []string{"--tcp-addr", "--tcp-tls-cert", "--tcp-plain"}},
 		{"no admin key", nil, []string{"app", "list"}, []string{"GIM_ADMIN_KEY"}},
 		{"no app key", nil, []string{"token", "--user=alice"}, []string{"GIM_APP_KEY", "--key-file"}},
 		{"no user", []string{"GIM_APP_KEY=gim_x"}, []string{"token"}, []string{"--user"}},

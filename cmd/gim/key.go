@@ -41,7 +41,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	got, err := gim.CreateAppKeyWithResponse(ctx, c.AppID, nil, client.CreateAppKeyRequest{Name: &c.Name})
-	if err := check(got, err); err != nil {
+	if err := client.Check(got, err); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -72,7 +72,7 @@ func (c *keyListCmd) Run(ctx context.Context, io streams) error {
 	}
 	keys, err := collect(func(cursor *string) ([]client.AppKey, *string, error) {
 		got, err := gim.ListAppKeysWithResponse(ctx, c.AppID, &client.ListAppKeysParams{Cursor: cursor})
-		if err := check(got, err); err != nil {
+		if err := client.Check(got, err); err != nil {
 			return nil, nil, err
 		}
 		return got.JSON200.Items, got.JSON200.NextCursor, nil
@@ -111,5 +111,5 @@ func (c *keyRevokeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	got, err := gim.RevokeAppKeyWithResponse(ctx, c.AppID, c.KeyID)
-	return check(got, err)
+	return client.Check(got, err)
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gim-im/gim/client"
@@ -37,41 +35,7 @@ func (r adminRemote) dial() (*client.ClientWithResponses, error) {
 }
 
 func (r remote) dial(credential config.Secret) (*client.ClientWithResponses, error) {
-	bearer := func(_ context.Context, req *http.Request) error {
-		req.Header.Set("Authorization", "Bearer "+credential.Reveal())
-		return nil
-	}
-	return client.NewClientWithResponses(strings.TrimSuffix(r.URL, "/"),
-		client.WithRequestEditorFn(bearer),
-		client.WithHTTPClient(&http.Client{Timeout: remoteTimeout}))
-}
-
-// answer is what all generated answers have in common.
-type answer interface {
-	StatusCode() int
-	GetBody() []byte
-	GetApplicationproblemJSONDefault() *client.Problem
-}
-
-// check turns a refusal into an error that a person can act on.
-func check(a answer, err error) error {
-	if err != nil {
-		return err
-	}
-	if a.StatusCode() < 300 {
-		return nil
-	}
-	p := a.GetApplicationproblemJSONDefault()
-	if p == nil {
-		return fmt.Errorf("the server answered with status %d, and not as gim does: is the URL right?", a.StatusCode())
-	}
-	text := p.Code + ": " + p.Detail
-	if p.Errors != nil {
-		for _, e := range *p.Errors {
-			text += " (" + e.Pointer + " " + e.Detail + ")"
-		}
-	}
-	return fmt.Errorf("%s [request %s]", text, p.RequestId)
+	return client.NewREST(r.URL, credential.Reveal(), client.WithHTTPClient(&http.Client{Timeout: remoteTimeout}))
 }
 
 // printJSON writes v as one indented document.

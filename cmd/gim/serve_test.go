@@ -32,10 +32,10 @@ func TestServe_PrintsOneLineWhenItIsReady(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Stdout()), &ready); err != nil {
 		t.Fatalf("%v in %q", err, p.Stdout())
 	}
-	if ready.Event != "ready" || len(ready.Addrs) != 2 {
+	if ready.Event != "ready" || len(ready.Addrs) != 3 {
 		t.Errorf("got %q", p.Stdout())
 	}
-	for _, name := range []string{"rest", "admin"} {
+	for _, name := range []string{"rest", "tcp", "admin"} {
 		if _, port, err := net.SplitHostPort(ready.Addrs[name]); err != nil || port == "0" {
 			t.Errorf("%s is %q, want a real port", name, ready.Addrs[name])
 		}

@@ -72,7 +72,7 @@ func (c *tokenMintCmd) Run(ctx context.Context, io streams) error {
 		body.Device = &client.RegisterDeviceRequest{Type: client.DeviceType(c.DeviceType)}
 	}
 	got, err := gim.CreateTokenWithResponse(ctx, c.User, nil, body)
-	if err := check(got, err); err != nil {
+	if err := client.Check(got, err); err != nil {
 		return err
 	}
 	return c.print(io, *got.JSON201)

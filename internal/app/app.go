@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,10 +34,10 @@ type Options struct {
 	Demo func(Demo)
 }
 
-// Addrs are the addresses that an App listens on, with real ports; those of roles
-// that it does not play are empty.
+// Addrs are the addresses that an App listens on, with real ports. Those that
+// its roles do not need are "".
 type Addrs struct {
-	REST  string `json:"rest,omitempty"`
+	REST  string `json:"rest,omitempty"` // with WebSocket
 	TCP   string `json:"tcp,omitempty"`
 	Admin string `json:"admin"`
 }
@@ -44,10 +45,12 @@ type Addrs struct {
 // App is one gim.
 type App struct {
 	Options
-	rest, tcp, admin net.Listener // rest and tcp are nil without their roles
-	health           health
-	metrics          *metrics.Metrics
-	started          sync.Once
+	rest, tcp net.Listener // nil without a role that needs them
+	admin     net.Listener
+	tls       *tls.Config // of tcp; nil where that is plain
+	health    health
+	metrics   *metrics.Metrics
+	started   sync.Once
 }
 
 // errRunTwice is what a second Run gets.
@@ -63,31 +66,30 @@ func New(o Options) (*App, error) {
 		o.Clock = domain.SystemClock{}
 	}
 	a := &App{Options: o, metrics: metrics.New()}
-	return a, a.listen()
+	if err := a.listen(context.Background()); err != nil { // on an address, not a name, that does not wait
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
 }
 
-// listen takes the listeners of the roles, all or none.
-func (a *App) listen() error {
+// listen takes the listeners that the roles need.
+func (a *App) listen(ctx context.Context) (err error) {
 	c := &a.Config
-	for _, l := range []struct {
-		to            *net.Listener
-		setting, addr string
-		wanted        bool
-	}{
-		{&a.rest, "rest-addr", c.RESTAddr, c.Has(config.RoleREST) || c.Has(config.RoleWS)},
-		{&a.tcp, "tcp-addr", c.TCP.Addr, c.Has(config.RoleTCP)},
-		{&a.admin, "admin-addr", c.AdminAddr, true},
-	} {
-		if !l.wanted {
-			continue
-		}
-		var err error
-		// An address, not a name, needs no time.
-		if *l.to, err = listen(context.Background(), l.setting, l.addr); err != nil {
-			return errors.Join(err, a.Close())
+	if c.Has(config.RoleREST) || c.Has(config.RoleWS) {
+		if a.rest, err = listen(ctx, "rest-addr", c.RESTAddr); err != nil {
+			return err
 		}
 	}
-	return nil
+	if c.Has(config.RoleTCP) {
+		if a.tls, err = a.tcpTLS(); err != nil {
+			return err
+		}
+		if a.tcp, err = listen(ctx, "tcp-addr", c.TCPAddr); err != nil {
+			return err
+		}
+	}
+	a.admin, err = listen(ctx, "admin-addr", c.AdminAddr)
+	return err
 }
 
 // Addrs returns where the App listens.
@@ -95,9 +97,21 @@ func (a *App) Addrs() Addrs {
 	return Addrs{REST: addrOf(a.rest), TCP: addrOf(a.tcp), Admin: addrOf(a.admin)}
 }
 
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
 // Close gives back the listeners of an App that was never run.
-func (a *App) Close() error {
-	return errors.Join(closeListener(a.rest), closeListener(a.tcp), closeListener(a.admin))
+func (a *App) Close() (err error) {
+	for _, l := range []net.Listener{a.rest, a.tcp, a.admin} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
 }
 
 // Run opens the store and the bus, serves until ctx ends or something breaks,
@@ -154,7 +168,7 @@ func (a *App) serve(ctx context.Context, n *node) error {
 		group.Go(func() error { return serve(rest, a.rest) })
 	}
 	if a.tcp != nil {
-		group.Go(func() error { return n.tcp.Serve(a.tcp) })
+		group.Go(func() error { return n.tcp.Serve(draining, a.tcp) }) // connections last until they are drained
 	}
 
 	a.health.set(phaseServing)
@@ -186,7 +200,8 @@ var errStuck = errors.New("the store has not finished within --drain-timeout")
 
 func (a *App) announce(ctx context.Context, n *node) {
 	addrs := a.Addrs()
-	a.Logger.InfoContext(ctx, "accepting work", slog.String("rest", addrs.REST), slog.String("tcp", addrs.TCP), slog.String("admin", addrs.Admin),
+	a.Logger.InfoContext(ctx, "accepting work",
+		slog.String("rest", addrs.REST), slog.String("tcp", addrs.TCP), slog.String("admin", addrs.Admin),
 		slog.Any("roles", a.Config.Roles), slog.String("bus", n.busKind))
 	if a.Ready != nil {
 		a.Ready(addrs)
@@ -201,7 +216,6 @@ func (a *App) announce(ctx context.Context, n *node) {
 func (a *App) drain(ctx context.Context, n *node, rest *http.Server) (finished bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.DrainTimeout-drainReserve(a.Config.DrainTimeout))
 	defer cancel()
-	_ = closeListener(a.tcp) // nobody comes in any more
 	var connections sync.WaitGroup
 	connections.Go(func() { // ends with ctx at the latest
 		n.gateway.Drain(ctx)
@@ -209,9 +223,6 @@ func (a *App) drain(ctx context.Context, n *node, rest *http.Server) (finished b
 	})
 	finished = shutdown(ctx, rest)
 	connections.Wait()
-	if n.tcp != nil {
-		n.tcp.Close()
-	}
 	return finished
 }
 

@@ -27,21 +27,6 @@ func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// addrOf is empty for a listener that there is not.
-func addrOf(l net.Listener) string {
-	if l == nil {
-		return ""
-	}
-	return l.Addr().String()
-}
-
-func closeListener(l net.Listener) error {
-	if l == nil {
-		return nil
-	}
-	return l.Close()
-}
-
 // newServer returns a server that gives up on callers who are slow to say what
 // they want. It has no write timeout: a long poll is answered late by design.
 func newServer(ctx context.Context, h http.Handler, log *slog.Logger) *http.Server {

@@ -143,6 +143,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 	if err := n.watcher.Start(ctx); err != nil {
 		return storageError("read the revocations", err)
 	}
+	if err := a.wireTCP(n); err != nil {
+		return err
+	}
 	return a.wireHandlers(ctx, n, authenticator)
 }
 
@@ -208,27 +211,7 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
 		MaxPerAddress: a.Config.MaxConnectionsPerAddress, MaxPerApp: a.Config.MaxConnectionsPerApp,
 	})
-	if err != nil || !a.Config.Has(config.RoleTCP) {
-		return err
-	}
-	n.tcp, err = a.newTCP(n.gateway)
 	return err
-}
-
-// newTCP makes the transport for native apps.
-func (a *App) newTCP(g *gateway.Gateway) (*tcpgw.Server, error) {
-	c := &a.Config
-	o := tcpgw.Options{Gateway: g, Logger: a.Logger, Metrics: a.metrics, OpeningTimeout: c.SignInTimeout}
-	var err error
-	if o.ProxyFrom, err = c.Proxies(); err != nil {
-		return nil, err
-	}
-	if c.TLSCert != "" {
-		if o.TLS, err = tcpgw.NewTLS(c.TLSCert, c.TLSKey, a.Logger); err != nil {
-			return nil, fmt.Errorf("--tcp-tls-cert: %w", err)
-		}
-	}
-	return tcpgw.New(o)
 }
 
 // wireHandlers makes the handler of the REST listener.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,30 +24,31 @@ func start(t *testing.T) (*gimtest.Gim, bench.Options) {
 	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
 	return g, bench.Options{
 		URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket,
-		Duration: 200 * time.Millisecond, WarmUp: 20 * time.Millisecond,
+		Duration: 2 * time.Second, WarmUp: 20 * time.Millisecond, // something has to happen even on a machine that is busy
 	}
 }
 
-// ways are the transports of messages and of connections.
-func ways(g *gimtest.Gim) []bench.Options {
-	return []bench.Options{
-		{Via: bench.WebSocket},
-		{Via: bench.REST},
-	}
-}
-
-// onAllWays runs a test for each way.
-func onAllWays(t *testing.T, test func(t *testing.T, o bench.Options)) {
+// on runs a test for each way of messages.
+func on(t *testing.T, ways []bench.Options, test func(t *testing.T, g *gimtest.Gim, o bench.Options)) {
 	t.Helper()
 	g, o := start(t)
-	for _, way := range ways(g) {
-		t.Run(way.Via+" to "+way.Receive, func(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.Via+" "+way.Receive, func(t *testing.T) {
 			o := o
-			o.Via, o.Receive, o.TCPAddr = way.Via, way.Receive, way.TCPAddr
-			test(t, o)
+			o.Via, o.Receive, o.TCPAddr = way.Via, way.Receive, g.TCPAddr
+			test(t, g, o)
 		})
 	}
 }
+
+// Ways of messages.
+var (
+	bothConnections = []bench.Options{{Via: bench.WebSocket}, {Via: bench.TCP}}
+
+	allWays = append([]bench.Options{
+		{Via: bench.REST}, {Via: bench.REST, Receive: bench.TCP}, {Via: bench.TCP, Receive: bench.WebSocket},
+	}, bothConnections...)
+)
 
 // good fails the test unless all results are clean, and of as many rounds as wanted.
 func good(t *testing.T, rounds int, results []bench.Result, err error) {
@@ -63,7 +65,7 @@ func good(t *testing.T, rounds int, results []bench.Result, err error) {
 
 func TestSingle(t *testing.T) {
 	t.Parallel()
-	onAllWays(t, func(t *testing.T, o bench.Options) {
+	on(t, allWays, func(t *testing.T, _ *gimtest.Gim, o bench.Options) {
 		o.PIDs = []int{os.Getpid()}
 		results, err := bench.Single(t.Context(), o, []int{1, 3})
 		good(t, 2, results, err)
@@ -80,7 +82,7 @@ func TestSingle(t *testing.T) {
 
 func TestGroup(t *testing.T) {
 	t.Parallel()
-	onAllWays(t, func(t *testing.T, o bench.Options) {
+	on(t, allWays, func(t *testing.T, _ *gimtest.Gim, o bench.Options) {
 		for _, persist := range []bool{true, false} {
 			results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 5, Senders: 1}, {Members: 5, Senders: 3}}, persist)
 			good(t, 2, results, err)
@@ -99,8 +101,7 @@ func TestGroup(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	t.Parallel()
-	g, _ := start(t)
-	onAllWays(t, func(t *testing.T, o bench.Options) {
+	on(t, bothConnections, func(t *testing.T, g *gimtest.Gim, o bench.Options) {
 		o.PIDs = []int{os.Getpid()}
 		results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{12, 4}, AdminURL: g.AdminURL, Settle: 10 * time.Millisecond})
 		good(t, 2, results, err)
@@ -124,7 +125,7 @@ func TestIdle_OutlivesTheHeartbeat(t *testing.T) {
 
 func TestSync(t *testing.T) {
 	t.Parallel()
-	onAllWays(t, func(t *testing.T, o bench.Options) {
+	on(t, bothConnections, func(t *testing.T, _ *gimtest.Gim, o bench.Options) {
 		const messages = 450 // three pages
 		results, err := bench.Sync(t.Context(), o, bench.SyncOptions{Messages: messages, Clients: []int{1, 2}})
 		good(t, 6, results, err)
@@ -139,6 +140,24 @@ func TestSync(t *testing.T) {
 			t.Errorf("the ways of reading were %v, want three", seen)
 		}
 	})
+}
+
+// TestSingle_LeavesOutTheWarmUp counts what passes a proxy.
+func TestSingle_LeavesOutTheWarmUp(t *testing.T) {
+	t.Parallel()
+	g, o := start(t)
+	var passed atomic.Int64
+	o.URL = g.Proxy(t, func() func(*gimtest.Frame) []*gimtest.Frame {
+		return func(f *gimtest.Frame) []*gimtest.Frame {
+			passed.Add(int64(len(f.GetPush().GetMessages())))
+			return []*gimtest.Frame{f}
+		}
+	})
+	results, err := bench.Single(t.Context(), o, []int{1})
+	good(t, 1, results, err)
+	if got := results[0].Messages; got >= passed.Load() {
+		t.Errorf("%d messages of %d count, want fewer", got, passed.Load())
+	}
 }
 
 func TestGroup_TooLargeForTheAppSaysWhatToDo(t *testing.T) {
@@ -242,5 +261,25 @@ func TestResult_IsReadableByPrograms(t *testing.T) {
 	}
 	if strings.Contains(string(raw), "idle") {
 		t.Errorf("%s holds what was not measured", raw)
+	}
+}
+
+// TestBench_LeavesNoKeyBehind looks for the signing key of a run: whoever got
+// hold of it could speak for every user of the app.
+func TestBench_LeavesNoKeyBehind(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{})
+	shop := g.NewApp(t, "shop")
+	o := bench.Options{URL: g.URL, AppKey: shop.Key, Via: bench.WebSocket}
+	results, err := bench.Idle(t.Context(), o, bench.IdleOptions{Connections: []int{1}})
+	good(t, 1, results, err)
+	users, err := shop.Back(t).ListUsersWithResponse(t.Context(), nil)
+	if err != nil || users.JSON200 == nil || len(users.JSON200.Items) == 0 {
+		t.Fatalf("list users: %v %s", err, users.Body)
+	}
+	kid := strings.TrimSuffix(users.JSON200.Items[0].UserId, "-0")
+	key, err := shop.Back(t).GetSigningKeyWithResponse(t.Context(), kid)
+	if err != nil || key.StatusCode() != 404 {
+		t.Errorf("the key %s: status %d, %v; want 404", kid, key.StatusCode(), err)
 	}
 }

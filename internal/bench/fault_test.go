@@ -1,8 +1,14 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gim-im/gim/internal/bench"
+	"github.com/gim-im/gim/internal/gimtest"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -56,8 +63,8 @@ var faults = []fault{
 }
 
 // at makes a proxy's change: the fault once on the whole, at the fifth frame of
-// its kind on one connection.
-func (f fault) at() func() func(*wire.ServerFrame) []*wire.ServerFrame {
+// its kind on one connection. enough is called when that is long ago.
+func (f fault) at(enough func()) func() func(*wire.ServerFrame) []*wire.ServerFrame {
 	var once atomic.Bool
 	return func() func(*wire.ServerFrame) []*wire.ServerFrame {
 		seen := 0
@@ -66,12 +73,15 @@ func (f fault) at() func() func(*wire.ServerFrame) []*wire.ServerFrame {
 			if !f.of(frame) {
 				return []*wire.ServerFrame{frame}
 			}
+			if seen++; seen == 30 {
+				enough()
+			}
 			if held != nil {
 				both := []*wire.ServerFrame{frame, held}
 				held = nil
 				return both
 			}
-			if seen++; seen != 5 || once.Swap(true) {
+			if seen < 5 || once.Swap(true) {
 				return []*wire.ServerFrame{frame}
 			}
 			if f.change == nil {
@@ -88,17 +98,19 @@ func (f fault) at() func() func(*wire.ServerFrame) []*wire.ServerFrame {
 func TestGroup_FaultsOnTheWayAreFound(t *testing.T) {
 	t.Parallel()
 	g, o := start(t)
-	o.Patience = 500 * time.Millisecond
+	o.Duration, o.WarmUp, o.Patience = time.Hour, 0, 3*time.Second
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
+			ctx, enough := context.WithCancel(t.Context())
+			defer enough()
 			o := o
-			o.URL = g.Proxy(t, f.at())
+			o.URL = g.Proxy(t, f.at(enough))
 			senders := 1
 			if f.change == nil { // one sender alone would wait for the held push
 				senders, o.Via = 2, bench.REST // then each connection is pushed the messages of both
 			}
-			results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 3, Senders: senders}}, true)
+			results, err := bench.Group(ctx, o, []bench.GroupSize{{Members: 3, Senders: senders}}, true)
 			if len(results) != 1 {
 				t.Fatalf("%d results, and the error %v", len(results), err)
 			}
@@ -115,7 +127,7 @@ func TestGroup_FaultsOnTheWayAreFound(t *testing.T) {
 func TestSingle_AHangIsALossThatSaysWhoWaitedForWhat(t *testing.T) {
 	t.Parallel()
 	g, o := start(t)
-	o.URL, o.Duration, o.Patience = g.Proxy(t, faults[0].at()), time.Hour, 300*time.Millisecond
+	o.URL, o.Duration, o.Patience = g.Proxy(t, faults[0].at(func() {})), time.Hour, time.Second
 	results, err := bench.Single(t.Context(), o, []int{1, 1})
 	if err == nil || !strings.Contains(err.Error(), "did not reach all") {
 		t.Errorf("the error is %v", err)
@@ -128,7 +140,7 @@ func TestSingle_AHangIsALossThatSaysWhoWaitedForWhat(t *testing.T) {
 func TestIdle_AConnectionThatIsNotToldIsALoss(t *testing.T) {
 	t.Parallel()
 	g, o := start(t)
-	o.Patience = 500 * time.Millisecond
+	o.Patience = time.Second
 	var once atomic.Bool
 	o.URL = g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
 		return func(f *wire.ServerFrame) []*wire.ServerFrame {
@@ -147,7 +159,6 @@ func TestIdle_AConnectionThatIsNotToldIsALoss(t *testing.T) {
 func TestSync_FaultsInPagesAndReplayAreFound(t *testing.T) {
 	t.Parallel()
 	g, o := start(t)
-	o.Patience = 500 * time.Millisecond
 	shorten := func(items []*wire.Message) []*wire.Message { return append(items[:3:3], items[4:]...) }
 	o.URL = g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
 		return func(f *wire.ServerFrame) []*wire.ServerFrame {
@@ -178,7 +189,7 @@ func TestSync_FaultsInPagesAndReplayAreFound(t *testing.T) {
 func TestSync_AReplayThatStopsIsALoss(t *testing.T) {
 	t.Parallel()
 	g, o := start(t)
-	o.Patience = 300 * time.Millisecond
+	o.Patience = time.Second
 	o.URL = g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
 		return func(f *wire.ServerFrame) []*wire.ServerFrame {
 			if isPush(f) {
@@ -190,6 +201,89 @@ func TestSync_AReplayThatStopsIsALoss(t *testing.T) {
 	results, err := bench.Sync(t.Context(), o, bench.SyncOptions{Messages: 20, Clients: []int{1}})
 	if len(results) != 3 || results[2].Lost != 20 || err == nil || !strings.Contains(err.Error(), "in vain for what follows entry 0") {
 		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// TestGroup_WhatIsRepeatedAtTheEndIsFound holds a second copy of a push back
+// until nothing is under way any more.
+func TestGroup_WhatIsRepeatedAtTheEndIsFound(t *testing.T) {
+	t.Parallel()
+	g, o := start(t)
+	o.URL = g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
+		var last *wire.ServerFrame
+		return func(f *wire.ServerFrame) []*wire.ServerFrame {
+			if isPush(f) {
+				last = f
+			}
+			if f.GetPong() != nil && last != nil {
+				return []*wire.ServerFrame{last, f}
+			}
+			return []*wire.ServerFrame{f}
+		}
+	})
+	results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 4, Senders: 1}}, true)
+	if err != nil || len(results) != 1 || results[0].Doubled != 3 {
+		t.Errorf("%+v, %v; want 3 doubled, one for each who does not send", results, err)
+	}
+}
+
+// TestGroup_AnAnswerThatNamesAnotherPlaceIsFound changes one answer of REST.
+func TestGroup_AnAnswerThatNamesAnotherPlaceIsFound(t *testing.T) {
+	t.Parallel()
+	g, o := start(t)
+	target, err := url.Parse(g.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sends atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	transport := &http.Transport{}
+	proxy.Transport = transport
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.Request.URL.Path != "/v1/messages" || sends.Add(1) != 5 {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		body = bytes.Replace(body, []byte(`"conversation_seq":5`), []byte(`"conversation_seq":6`), 1)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return err
+	}
+	server := httptest.NewServer(proxy)
+	defer transport.CloseIdleConnections()
+	defer server.Close()
+	o.URL, o.Via, o.Receive, o.TCPAddr = server.URL, bench.REST, bench.TCP, g.TCPAddr
+	results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 2, Senders: 1}}, true)
+	if err != nil || len(results) != 1 || results[0].Disorder != 1 || !strings.Contains(results[0].Complaint(), "was told place 6") {
+		t.Errorf("%+v, %v; want one out of order", results, err)
+	}
+}
+
+// TestSingle_AReceiverThatIsThrownOutIsNamed revokes the tokens of a receiver in
+// the middle.
+func TestSingle_AReceiverThatIsThrownOutIsNamed(t *testing.T) {
+	t.Parallel()
+	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
+	shop := g.NewApp(t, "shop")
+	back := shop.Back(t)
+	var once atomic.Bool
+	o := bench.Options{AppKey: shop.Key, Via: bench.WebSocket, Duration: time.Hour, Patience: time.Minute}
+	var receiver atomic.Value
+	o.URL = g.Proxy(t, func() func(*wire.ServerFrame) []*wire.ServerFrame {
+		return func(f *wire.ServerFrame) []*wire.ServerFrame {
+			if isPush(f) && !once.Swap(true) {
+				to := f.GetPush().GetMessages()[0].GetTo().GetUserId()
+				receiver.Store(to)
+				if got, err := back.RevokeTokensWithResponse(context.Background(), to); err != nil || got.StatusCode() != 204 {
+					t.Errorf("revoke: %v %s", err, got.Body)
+				}
+			}
+			return []*wire.ServerFrame{f}
+		}
+	})
+	_, err := bench.Single(t.Context(), o, []int{1})
+	to, _ := receiver.Load().(string)
+	if err == nil || to == "" || !strings.Contains(err.Error(), "the connection of "+to+" ended") || !strings.Contains(err.Error(), "4503") {
+		t.Errorf("the error is %v, want one about %q", err, to)
 	}
 }
 

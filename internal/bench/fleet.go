@@ -45,6 +45,9 @@ type member struct {
 // parallelConnects bounds how many connections are opened or closed at a time.
 const parallelConnects = 64
 
+// politeFor is how long a round waits for goodbyes. A server that hangs says none.
+const politeFor = 2 * time.Second
+
 // Ids of frames. Those of messages count up from firstSendID.
 const (
 	pingID      = 2 // 1 is the sign-in's; nobody waits for the answer
@@ -110,9 +113,14 @@ func (f *fleet) close() {
 	f.mu.Unlock()
 	var closes errgroup.Group
 	closes.SetLimit(parallelConnects)
+	impatient := time.Now().Add(politeFor)
 	for _, m := range members {
 		closes.Go(func() error {
-			_ = m.conn.Close() // the round is over
+			if time.Now().Before(impatient) {
+				_ = m.conn.Close() // the round is over
+			} else {
+				_ = m.conn.Drop()
+			}
 			return nil
 		})
 	}

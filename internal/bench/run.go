@@ -54,7 +54,7 @@ func startRun(ctx context.Context, o Options) (*run, error) {
 // finish leaves no key behind. The users stay, with what was sent: an app of its
 // own is deleted as a whole.
 func (r *run) finish() error {
-	ctx, cancel := context.WithTimeout(context.Background(), r.o.Patience) // also after an interruption
+	ctx, cancel := context.WithTimeout(context.Background(), max(r.o.Patience, 10*time.Second)) // also after an interruption
 	defer cancel()
 	return r.tokens.forget(ctx)
 }

@@ -16,6 +16,7 @@ import "time"
 type Config struct {
 	Storage `embed:"" group:"Storage:"`
 	Network `embed:"" group:"Network:"`
+	TCP     `embed:"" group:"Raw TCP:"`
 	Access  `embed:"" group:"Access:"`
 	Timers  `embed:"" group:"Timers:"`
 	Logging `embed:"" group:"Logging:"`
@@ -31,21 +32,20 @@ type Storage struct {
 
 // Network says what gim listens on and how nodes reach each other.
 type Network struct {
-	Roles          []string `name:"roles" default:"rest,ws,tcp" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket), tcp (raw TCP for native apps)."`
-	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket; port 0 takes a free one, an empty host means all interfaces."`
-	TCP            `embed:"" prefix:"tcp-"`
+	Roles          []string `name:"roles" default:"rest,ws,tcp" placeholder:"ROLE,..." help:"What this process serves, of: rest (the REST API and the pages), ws (WebSocket), tcp (the same over raw TCP)."`
+	RESTAddr       string   `name:"rest-addr" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address for REST and WebSocket, not used without those roles; port 0 takes a free one, an empty host means all interfaces."`
 	AdminAddr      string   `name:"admin-addr" default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address for /livez, /readyz, /metrics and /debug/pprof. It asks for no credentials: keep it private."`
 	RedisURL       Secret   `name:"redis-url" placeholder:"URL" help:"Redis that carries messages between nodes, as redis://user:password@host:6379/0. Without it each node pushes only what it was sent itself, and knows only of its own connections; the rest is found at the next sync."`
 	AllowedOrigins []string `name:"allowed-origins" placeholder:"ORIGIN,..." help:"Other web sites whose pages may connect, like https://chat.example.com. The server's own pages always may."`
 }
 
-// TCP says how native apps connect.
+// TCP says how native apps connect without WebSocket. It counts with the role tcp.
 type TCP struct {
-	Addr      string   `name:"addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for native apps over raw TCP; port 0 takes a free one, an empty host means all interfaces."`
-	TLSCert   string   `name:"tls-cert" placeholder:"FILE" help:"PEM file with the certificate for --tcp-addr, and its chain. It is read again when it changes."`
-	TLSKey    string   `name:"tls-key" placeholder:"FILE" help:"PEM file with the private key of --tcp-tls-cert."`
-	Plain     bool     `name:"plain" help:"Serve --tcp-addr without TLS though it is not a loopback address: something in front of it encrypts, or nothing has to."`
-	ProxyFrom []string `name:"proxy-from" placeholder:"NETWORK,..." help:"Networks of the proxies in front of --tcp-addr, like 10.0.0.0/8. Connections from there have to begin with a header of the PROXY protocol, which names the client."`
+	TCPAddr      string   `name:"tcp-addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for raw TCP; port 0 takes a free one. Beyond this machine it needs --tcp-tls-cert, or --tcp-plain."`
+	TCPTLSCert   string   `name:"tcp-tls-cert" placeholder:"FILE" help:"Certificate, with its chain, in PEM, for TLS on --tcp-addr. A file that changes is read again without a restart."`
+	TCPTLSKey    string   `name:"tcp-tls-key" placeholder:"FILE" help:"Private key of --tcp-tls-cert, in PEM."`
+	TCPPlain     bool     `name:"tcp-plain" help:"Let --tcp-addr be reached from other machines without TLS, because something in front of gim does it, or the network is private."`
+	TCPProxyFrom []string `name:"tcp-proxy-from" placeholder:"NETWORK,..." help:"Networks of the proxies in front of --tcp-addr, like 10.0.0.0/8. Connections from there must begin with the PROXY protocol, version 2, which gives the client's address."`
 }
 
 // Access says who may do what, how often.
@@ -72,7 +72,7 @@ type Logging struct {
 	LogFormat string `name:"log-format" default:"auto" enum:"auto,text,json" placeholder:"FORMAT" help:"Form of the log, of: ${enum}. auto is text on a terminal and json elsewhere."`
 }
 
-// What a process may serve, in Network.Roles.
+// Roles are what a process may serve, in Network.Roles.
 const (
 	RoleREST = "rest"
 	RoleWS   = "ws"

@@ -25,9 +25,8 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 	got := Default()
 	want := Config{
 		Storage: Storage{DataDir: "gim-data"},
-		Network: Network{
-			Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", TCP: TCP{Addr: "127.0.0.1:7272"}, AdminAddr: "127.0.0.1:8081",
-		},
+		Network: Network{Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
+		TCP:     TCP{TCPAddr: "127.0.0.1:7272"},
 		Access:  Access{RateLimitSends: 100},
 		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, PresenceTTL: 20 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
@@ -128,11 +127,6 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"bad choice as flag", []string{"--log-format=xml"}, nil, "", []string{"--log-format", `"auto","text","json"`}},
 		{"several at once", nil, []string{"GIM_HEARTBEAT=soon", "GIM_DEMO=perhaps"}, "", []string{"GIM_HEARTBEAT", "GIM_DEMO"}},
 		{"short timer", []string{"--heartbeat=99ms"}, nil, "", []string{"--heartbeat", "at least 100ms"}},
-		{"TCP for all in plain text", []string{"--tcp-addr=:7272"}, nil, "", []string{"--tcp-addr", "--tcp-tls-cert", "--tcp-plain"}},
-		{"certificate without a key", []string{"--tcp-tls-cert=a.pem"}, nil, "", []string{"--tcp-tls-cert", "--tcp-tls-key"}},
-		{"key without a certificate", nil, []string{"GIM_TCP_TLS_KEY=a.pem"}, "", []string{"--tcp-tls-cert", "--tcp-tls-key"}},
-		{"certificate and plain", []string{"--tcp-tls-cert=a.pem", "--tcp-tls-key=b.pem", "--tcp-plain"}, nil, "", []string{"--tcp-plain", "exclude"}},
-		{"proxy that is no network", nil, nil, "tcp-proxy-from: [10.0.0.1]", []string{"--tcp-proxy-from", "10.0.0.0/8", `"10.0.0.1"`}},
 		{"short lease", []string{"--presence-ttl=99ms"}, nil, "", []string{"--presence-ttl", "at least 100ms"}},
 		{"long lease", []string{"--presence-ttl=61m"}, nil, "", []string{"--presence-ttl", "at most 1h0m0s"}},
 		{"unknown role", []string{"--roles=grpc"}, nil, "", []string{"--roles", `"grpc"`, "rest, ws, tcp"}},

@@ -52,51 +52,20 @@ func (s Storage) validate() error {
 	return nil
 }
 
-// roles are all that a process may serve.
-var roles = []string{RoleREST, RoleWS, RoleTCP}
-
 func (c *Config) validateRoles() error {
+	allowed := []string{RoleREST, RoleWS, RoleTCP}
 	if len(c.Roles) == 0 {
-		return wrong("roles", "must name at least one of %s", strings.Join(roles, ", "))
+		return wrong("roles", "must name at least one of %s", strings.Join(allowed, ", "))
 	}
 	for i, role := range c.Roles {
 		switch {
-		case !slices.Contains(roles, role):
-			return wrong("roles", "knows no %q; allowed are %s", role, strings.Join(roles, ", "))
+		case !slices.Contains(allowed, role):
+			return wrong("roles", "knows no %q; allowed are %s", role, strings.Join(allowed, ", "))
 		case slices.Contains(c.Roles[:i], role):
 			return wrong("roles", "names %s twice", role)
 		}
 	}
 	return nil
-}
-
-func (c *Config) validateTCP() error {
-	problems := []error{validateAddr("tcp-addr", c.TCP.Addr)}
-	switch host, _, err := net.SplitHostPort(c.TCP.Addr); {
-	case (c.TLSCert == "") != (c.TLSKey == ""):
-		problems = append(problems, wrong("tcp-tls-cert", "and --tcp-tls-key go together: give both or neither"))
-	case c.TLSCert != "" && c.Plain:
-		problems = append(problems, wrong("tcp-plain", "and --tcp-tls-cert exclude each other"))
-	case err == nil && c.Has(RoleTCP) && c.TLSCert == "" && !c.Plain && !isLoopback(host):
-		problems = append(problems, wrong("tcp-addr", "%q can be reached from other machines: give --tcp-tls-cert and --tcp-tls-key, or say --tcp-plain", c.TCP.Addr))
-	}
-	if _, err := c.TCP.Proxies(); err != nil {
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
-}
-
-// Proxies returns the networks of ProxyFrom.
-func (t TCP) Proxies() ([]netip.Prefix, error) {
-	networks := make([]netip.Prefix, len(t.ProxyFrom))
-	for i, text := range t.ProxyFrom {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, wrong("tcp-proxy-from", "must be networks like 10.0.0.0/8 or ::1/128; %q is not", text)
-		}
-		networks[i] = network
-	}
-	return networks, nil
 }
 
 func validateAddr(name, addr string) error {

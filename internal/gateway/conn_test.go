@@ -12,5 +12,5 @@ func TestPipe_IsAConn(t *testing.T) {
 	t.Parallel()
 	conntest.Run(t, func(_ *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 		return conntest.NewPipe(enc)
-	})
+	}, wire.JSON, wire.Proto)
 }

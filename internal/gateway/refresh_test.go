@@ -25,7 +25,7 @@ func TestRefresh_KeepsTheConnectionBeyondItsToken(t *testing.T) {
 			c.send(`{"id":7,"refresh":{"token":"alice alice-phone"}}`)
 			synctest.Wait()
 			f := c.frame(-1)
-			if f.ID != 7 || f.Refreshed == nil || f.Refreshed.ExpiresAt.Sub(time.Now()) != w.expiry {
+			if f.ID != 7 || f.Refreshed == nil || time.Until(f.Refreshed.ExpiresAt) != w.expiry {
 				t.Fatalf("refreshed with %s", c)
 			}
 		}

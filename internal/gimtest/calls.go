@@ -1,10 +1,8 @@
 package gimtest
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -34,14 +32,11 @@ func (g *Gim) NewApp(tb testing.TB, id string) App { tb.Helper(); return g.Calle
 // unless that is "".
 func (c Caller) Client(tb testing.TB, credential, user string) *client.ClientWithResponses {
 	tb.Helper()
-	got, err := client.NewClientWithResponses(c.URL, client.WithRequestEditorFn(
-		func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+credential)
-			if user != "" {
-				r.Header.Set("Gim-User", user)
-			}
-			return nil
-		}))
+	var options []client.ClientOption
+	if user != "" {
+		options = append(options, client.ActAs(user))
+	}
+	got, err := client.NewREST(c.URL, credential, options...)
 	if err != nil {
 		tb.Fatalf("gimtest: %v", err)
 	}

@@ -54,6 +54,7 @@ type Gim struct {
 	URL      string // of REST, without a slash at the end
 	WSURL    string // of the WebSocket
 	TCPURL   string // of raw TCP, as client.Dial takes it
+	TCPAddr  string // of raw TCP, host and port; client.Dial takes "tcp://" + TCPAddr
 	AdminURL string // of the admin listener
 	AdminKey string
 	Config   config.Config
@@ -85,7 +86,7 @@ func Settings(tb testing.TB, o Options) config.Config {
 	tb.Helper()
 	c := config.Default()
 	c.DataDir = tb.TempDir()
-	c.RESTAddr, c.TCP.Addr, c.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.RESTAddr, c.TCPAddr, c.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	c.AdminKey = adminKey
 	c.SecretKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 	c.LogLevel = "debug"
@@ -135,7 +136,8 @@ func start(tb testing.TB, o Options, c config.Config) *Gim {
 		tb.Fatalf("gimtest: gim did not start: %v\n%s", err, g.log)
 	}
 	addrs := a.Addrs()
-	g.URL, g.WSURL, g.TCPURL, g.AdminURL = "http://"+addrs.REST, "ws://"+addrs.REST+"/v1/ws", "tcp://"+addrs.TCP, "http://"+addrs.Admin
+	g.URL, g.WSURL, g.AdminURL = "http://"+addrs.REST, "ws://"+addrs.REST+"/v1/ws", "http://"+addrs.Admin
+	g.TCPAddr, g.TCPURL = addrs.TCP, "tcp://"+addrs.TCP
 	return g
 }
 

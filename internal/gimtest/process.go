@@ -2,6 +2,7 @@ package gimtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -30,6 +31,7 @@ type Process struct {
 	URL      string
 	WSURL    string
 	TCPURL   string // as client.Dial takes it
+	TCPAddr  string // host and port
 	AdminURL string
 	AdminKey string // "" with NoAdminKey
 	DataDir  string
@@ -97,8 +99,8 @@ func (p *Process) Start() {
 	if err := json.Unmarshal(line, &ready); err != nil || ready.Event != "ready" {
 		p.tb.Fatalf("gimtest: the first line is not the ready line: %q, %v", line, err)
 	}
-	p.rest, p.tcp, p.admin = ready.Addrs.REST, ready.Addrs.TCP, ready.Addrs.Admin
-	p.URL, p.WSURL, p.TCPURL, p.AdminURL = "http://"+p.rest, "ws://"+p.rest+"/v1/ws", "tcp://"+p.tcp, "http://"+p.admin
+	p.rest, p.tcp, p.admin = cmp.Or(ready.Addrs.REST, p.rest), cmp.Or(ready.Addrs.TCP, p.tcp), ready.Addrs.Admin
+	p.URL, p.WSURL, p.TCPAddr, p.TCPURL, p.AdminURL = "http://"+p.rest, "ws://"+p.rest+"/v1/ws", ready.Addrs.TCP, "tcp://"+ready.Addrs.TCP, "http://"+p.admin
 }
 
 // Launch starts the program and does not wait for anything.

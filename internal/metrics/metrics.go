@@ -32,8 +32,8 @@ type Metrics struct {
 	// BatchMessages counts the messages of each committed batch.
 	BatchMessages prometheus.Histogram
 
-	// Connections is the number of open connections by transport ("websocket")
-	// and encoding ("json", "proto"), signed in or not.
+	// Connections is the number of open connections by transport ("websocket",
+	// "tcp") and encoding ("json", "proto"), signed in or not.
 	Connections *prometheus.GaugeVec
 	// ConnectionCloses counts connections that the server closed, by close code.
 	ConnectionCloses *prometheus.CounterVec

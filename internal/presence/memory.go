@@ -41,7 +41,7 @@ func (m *Memory) Enter(s domain.OnlineSession) {
 // Leave implements [Presence].
 func (m *Memory) Leave(s domain.OnlineSession, seen time.Time) {
 	m.roster.mu.Lock()
-	e := m.roster.remove(s.ID, seen)
+	e := m.roster.remove(s, seen)
 	if e != nil {
 		m.sightings.note(e.session, seen) // before anybody can miss the session
 	}
@@ -76,9 +76,9 @@ func (m *Memory) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-tick.C:
+		case <-tick.C:
 			m.roster.mu.Lock()
-			for _, e := range m.roster.takeDue(now) {
+			for _, e := range m.roster.takeDue() {
 				m.sightings.note(e.session, m.opts.Clock.Now())
 			}
 			m.roster.mu.Unlock()

@@ -85,7 +85,7 @@ func (p *partition) run(ctx context.Context, client redis.UniversalClient) {
 			var next time.Duration
 			next, failed = p.beat(ctx, client)
 			beatAt = now.Add(next)
-			p.refresh(now)
+			p.refresh()
 		}
 		if p.hasWork() && !time.Now().Before(writeAt) {
 			if err := p.write(ctx, client); err != nil {
@@ -170,10 +170,10 @@ func (p *partition) hasWork() bool {
 }
 
 // refresh writes anew what was not written for long.
-func (p *partition) refresh(now time.Time) {
+func (p *partition) refresh() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, e := range p.takeDue(now) {
+	for _, e := range p.takeDue() {
 		p.r.sightings.note(e.session, p.r.opts.Clock.Now())
 		p.enqueue(e)
 	}

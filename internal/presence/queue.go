@@ -22,9 +22,10 @@ const (
 type write struct {
 	entry  *entry
 	key    string
+	node   string   // our id, if the session is set
 	field  string   // set to the session; "" sets nothing
 	remove []string // fields
-	seen   time.Time
+	seen   int64    // ms since 1970; 0 says nothing
 }
 
 // enter makes a session one of this node. It reports whether it is new.
@@ -40,10 +41,10 @@ func (p *partition) enter(s domain.OnlineSession) bool {
 }
 
 // leave ends a session. It reports whether there was one.
-func (p *partition) leave(id string, seen time.Time) bool {
+func (p *partition) leave(s domain.OnlineSession, seen time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.remove(id, seen)
+	e := p.remove(s, seen)
 	if e == nil {
 		return false
 	}
@@ -51,15 +52,16 @@ func (p *partition) leave(id string, seen time.Time) bool {
 	return true
 }
 
-// bury removes what a dead node has left; seen is zero when its end is not known.
-func (p *partition) bury(s domain.OnlineSession, field string, seen time.Time) {
+// bury removes what a dead node has left; seen is 0 when its end does not matter.
+func (p *partition) bury(s domain.OnlineSession, node string, seen int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	field := sessionField(node, s.ID)
 	if _, known := p.buried[field]; known || len(p.buried) >= maxLeft {
 		return // the next who reads it will do
 	}
 	p.buried[field] = struct{}{}
-	p.enqueue(&entry{session: s, left: true, quiet: true, seen: seen, fields: []string{field}})
+	p.enqueue(&entry{session: s, left: true, quiet: true, seen: seen, nodes: []string{node}})
 }
 
 // enqueue lets e be written, once, as it then is. A session that has left is so
@@ -69,7 +71,7 @@ func (p *partition) enqueue(e *entry) {
 		e.queued = true
 		p.queue = append(p.queue, e)
 	}
-	if len(p.queue) > len(p.byID)+maxLeft {
+	if len(p.queue) > p.size+maxLeft {
 		p.queue = slices.DeleteFunc(p.queue, func(e *entry) bool { return e.left })
 		clear(p.buried)
 		p.overflowed = true
@@ -86,12 +88,18 @@ func (p *partition) take() []write {
 	for i, e := range p.queue[:n] {
 		e.queued = false
 		w := write{entry: e, key: userKey(p.r.opts.Prefix, p.index, userOf(e.session))}
+		for _, node := range e.nodes {
+			if e.left || node != p.node {
+				w.remove = append(w.remove, sessionField(node, e.session.ID))
+			}
+		}
 		if e.left {
-			w.remove, w.seen = e.fields, e.seen
+			w.seen = e.seen
 		} else {
-			w.field = sessionField(p.node, e.session.ID)
-			w.remove = slices.DeleteFunc(slices.Clone(e.fields), func(f string) bool { return f == w.field })
-			e.fields = append(slices.Clone(w.remove), w.field)
+			w.node, w.field = p.node, sessionField(p.node, e.session.ID)
+			if !slices.Contains(e.nodes, p.node) {
+				e.nodes = append(e.nodes, p.node)
+			}
 		}
 		batch[i] = w
 	}
@@ -112,7 +120,7 @@ func (p *partition) put(done, failed []write, lost bool) {
 	p.distrusted = p.distrusted || lost
 	for _, w := range done {
 		if w.field != "" {
-			w.entry.fields = []string{w.field}
+			w.entry.nodes = []string{w.node}
 		}
 		if w.entry.quiet {
 			delete(p.buried, w.remove[0])
@@ -157,8 +165,10 @@ func (p *partition) renew() {
 	}
 	p.former[p.node] = struct{}{}
 	p.node, p.beaten, p.overflowed, p.distrusted = newNodeID(), false, false, false
-	for _, e := range p.byID {
-		p.enqueue(e)
+	for _, entries := range p.byUser {
+		for _, e := range entries {
+			p.enqueue(e)
+		}
 	}
 }
 

@@ -122,12 +122,12 @@ func (q *question) judge(ctx context.Context, user User, fields map[string]strin
 			q.p.r.sightings.note(session, end)
 			if end.After(o.LastSeenAt) {
 				o.LastSeenAt = end
-				q.p.bury(session, field, end)
+				q.p.bury(session, node, end.UnixMilli())
 			} else {
-				q.p.bury(session, field, time.Time{}) // it was seen later elsewhere
+				q.p.bury(session, node, 0) // it was seen later elsewhere
 			}
 		case absent: // it ended long ago, or never was
-			q.p.bury(session, field, time.Time{})
+			q.p.bury(session, node, 0)
 		}
 	}
 	o.Known = len(o.Sessions) > 0 || !q.view.isInGrace(q.p.r.opts.TTL)

@@ -96,7 +96,7 @@ func (r *Redis) Enter(s domain.OnlineSession) {
 // Leave implements [Presence].
 func (r *Redis) Leave(s domain.OnlineSession, seen time.Time) {
 	p := r.parts[partitionOf(userOf(s))]
-	if p.leave(s.ID, domain.Millis(seen)) {
+	if p.leave(s, seen) {
 		add(r.opts.Metrics.Sessions, -1)
 		r.sightings.note(s, seen)
 		p.tellNode(s)

@@ -2,70 +2,75 @@ package presence
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gim-im/gim/domain"
 )
 
-// entry is a session of this node. The mutex of its roster guards it.
+// entry is a session of this node; there is one for each connection, so it is
+// kept small. The mutex of its roster guards it.
 type entry struct {
 	session domain.OnlineSession
-	left    bool
-	seen    time.Time // with left
-	due     time.Time // of the next refresh
+	due     time.Duration // of the next refresh, since the roster's start
+	seen    int64         // when it left, in ms since 1970
+
+	left bool
 
 	// Of the Redis implementation.
 	queued bool     // waits to be written
 	quiet  bool     // nobody is told
-	fields []string // that may be in Redis for it
+	nodes  []string // ids under which it may stand in Redis
 }
 
 // roster holds the live sessions of this node.
 type roster struct {
 	refresh time.Duration // of each
+	start   time.Time
 
 	mu     sync.Mutex
-	byID   map[string]*entry
 	byUser map[User][]*entry
+	size   int // entries
 }
 
 func newRoster(refresh time.Duration) roster {
-	return roster{refresh: refresh, byID: make(map[string]*entry), byUser: make(map[User][]*entry)}
+	return roster{refresh: refresh, start: time.Now(), byUser: make(map[User][]*entry)}
+}
+
+// find returns the place of a session among those of its user, -1 when it is not
+// there. mu is held.
+func (r *roster) find(s domain.OnlineSession) int {
+	return slices.IndexFunc(r.byUser[userOf(s)], func(e *entry) bool { return e.session.ID == s.ID })
 }
 
 // add returns the entry of a new session, nil for one that is there. mu is held.
 func (r *roster) add(s domain.OnlineSession) *entry {
-	if r.byID[s.ID] != nil {
+	if r.find(s) >= 0 {
 		return nil
 	}
 	e := &entry{session: s}
 	r.postpone(e)
-	r.byID[s.ID] = e
 	r.byUser[userOf(s)] = append(r.byUser[userOf(s)], e)
+	r.size++
 	return e
 }
 
 // remove takes out a session and returns its entry, nil for one that is not
 // there. mu is held.
-func (r *roster) remove(id string, seen time.Time) *entry {
-	e := r.byID[id]
-	if e == nil {
+func (r *roster) remove(s domain.OnlineSession, seen time.Time) *entry {
+	i := r.find(s)
+	if i < 0 {
 		return nil
 	}
-	e.left, e.seen = true, seen
-	delete(r.byID, id)
-	user := userOf(e.session)
-	var rest []*entry
-	for _, other := range r.byUser[user] {
-		if other != e {
-			rest = append(rest, other)
-		}
-	}
-	if rest == nil {
+	user := userOf(s)
+	e := r.byUser[user][i]
+	e.left, e.seen = true, seen.UnixMilli()
+	r.size--
+	if len(r.byUser[user]) == 1 {
 		delete(r.byUser, user)
 	} else {
-		r.byUser[user] = rest
+		r.byUser[user] = slices.Delete(r.byUser[user], i, i+1)
 	}
 	return e
 }
@@ -82,11 +87,14 @@ func (r *roster) of(user User) []domain.OnlineSession {
 }
 
 // takeDue returns the entries that are to be refreshed now. mu is held.
-func (r *roster) takeDue(now time.Time) (due []*entry) {
-	for _, e := range r.byID {
-		if now.After(e.due) {
-			r.postpone(e)
-			due = append(due, e)
+func (r *roster) takeDue() (due []*entry) {
+	now := time.Since(r.start)
+	for _, entries := range r.byUser {
+		for _, e := range entries {
+			if now > e.due {
+				r.postpone(e)
+				due = append(due, e)
+			}
 		}
 	}
 	return due
@@ -94,5 +102,5 @@ func (r *roster) takeDue(now time.Time) (due []*entry) {
 
 // postpone spreads refreshes out, also those of sessions that came together.
 func (r *roster) postpone(e *entry) {
-	e.due = time.Now().Add(r.refresh/2 + rand.N(r.refresh/2)) //nolint:gosec // no secret
+	e.due = time.Since(r.start) + r.refresh/2 + rand.N(r.refresh/2) //nolint:gosec // no secret
 }

@@ -105,12 +105,12 @@ func (s *sightings) save(ctx context.Context) {
 		byApp[user.App] = append(byApp[user.App], seen...)
 	}
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	saving, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	var failed error
 	for app, all := range byApp {
 		for part := range slices.Chunk(all, saveChunk) {
-			err := s.store.SaveSeen(ctx, app, part)
+			err := s.store.SaveSeen(saving, app, part)
 			if err == nil {
 				continue
 			}
@@ -122,7 +122,7 @@ func (s *sightings) save(ctx context.Context) {
 			s.mu.Unlock()
 		}
 	}
-	if failed != nil && !s.failing {
+	if failed != nil && !s.failing && ctx.Err() == nil { // else the end interrupts it, and saves what is left
 		s.logger.LogAttrs(ctx, slog.LevelError, "saving when users were last seen failed, it is tried again",
 			slog.Any("err", failed), slog.Any("stack", domain.Stack(failed)))
 	}

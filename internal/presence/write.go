@@ -66,8 +66,8 @@ func (w *write) add(ctx context.Context, pipe redis.Pipeliner, life time.Duratio
 	if len(w.remove) > 0 {
 		pipe.HDel(ctx, w.key, w.remove...)
 	}
-	if !w.seen.IsZero() {
-		pipe.HSet(ctx, w.key, fieldSeen, strconv.FormatInt(w.seen.UnixMilli(), 10))
+	if w.seen > 0 {
+		pipe.HSet(ctx, w.key, fieldSeen, strconv.FormatInt(w.seen, 10))
 	}
 	pipe.PExpire(ctx, w.key, life)
 	return added
@@ -100,7 +100,7 @@ func (p *partition) finish(ctx context.Context, client redis.UniversalClient) {
 		}
 	}
 	p.mu.Lock()
-	node, isEmpty := p.node, p.beaten && len(p.queue) == 0 && len(p.byID) == 0
+	node, isEmpty := p.node, p.beaten && len(p.queue) == 0 && p.size == 0
 	p.mu.Unlock()
 	if isEmpty {
 		client.HDel(ctx, p.nodes, node) // whether it was done or not, see above

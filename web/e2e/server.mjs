@@ -44,7 +44,7 @@ export class Server {
   async start() {
     this.#dataDir ??= await mkdtemp(join(tmpdir(), 'gim-e2e-data-'));
     const { address } = this;
-    const own = ['--data-dir', this.#dataDir, '--rest-addr', address, '--admin-addr', '127.0.0.1:0'];
+    const own = ['--data-dir', this.#dataDir, '--rest-addr', address, '--tcp-addr', '127.0.0.1:0', '--admin-addr', '127.0.0.1:0'];
     this.#process = spawn(this.#program, ['serve', '--demo', ...own, ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe'] });
     let stderr = '';
     this.#process.stderr.on('data', (chunk) => (stderr += chunk));

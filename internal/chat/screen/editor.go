@@ -29,8 +29,6 @@ func split(s string) []string {
 
 func (e *editor) String() string { return strings.Join(e.text, "") }
 
-func (e *editor) empty() bool { return len(e.text) == 0 }
-
 func (e *editor) set(s string) {
 	*e = editor{}
 	e.insert(s)

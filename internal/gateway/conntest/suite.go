@@ -19,7 +19,8 @@ type Peer interface {
 	Send(frame []byte) error
 	// Receive returns the next frame, or *Closed once the server has said goodbye.
 	Receive() ([]byte, error)
-	// Ping sends a sign of life that is no frame.
+	// Ping sends a sign of life that is no frame; errors.ErrUnsupported where the
+	// transport has none.
 	Ping() error
 	// Drop ends the connection without a word.
 	Drop()
@@ -39,9 +40,10 @@ type Connect func(t *testing.T, enc wire.Encoding) (gateway.Conn, Peer)
 
 const patience = 20 * time.Second
 
-// Run holds the connections that connect makes to what gateway.Conn promises.
-func Run(t *testing.T, connect Connect) {
-	for _, enc := range []wire.Encoding{wire.JSON, wire.Proto} {
+// Run holds the connections that connect makes to what gateway.Conn promises, in
+// each of the encodings that they can have.
+func Run(t *testing.T, connect Connect, encodings ...wire.Encoding) {
+	for _, enc := range encodings {
 		t.Run(enc.String(), func(t *testing.T) {
 			t.Parallel()
 			for name, test := range map[string]func(*testing.T, gateway.Conn, Peer){
@@ -49,6 +51,8 @@ func Run(t *testing.T, connect Connect) {
 				"WriteKeepsNothingOfThePayload": writeKeepsNothing,
 				"WriteEndsAtItsDeadline":        writeEndsAtDeadline,
 				"CloseTellsTheReasonLast":       closeTellsReason,
+				"CloseTellsWhenToComeBack":      closeTellsWhen,
+				"CloseIsSafeFromManySides":      closeFromManySides,
 				"CloseEndsReadAndMayBeRepeated": closeEndsRead,
 				"CloseAtOnceEndsWrite":          closeAtOnce,
 				"ReadEndsWhenThePeerIsGone":     readEndsWithPeer,
@@ -169,6 +173,40 @@ func closeTellsReason(t *testing.T, conn gateway.Conn, peer Peer) {
 	}
 }
 
+func closeTellsWhen(t *testing.T, conn gateway.Conn, peer Peer) {
+	const after = 1500 * time.Millisecond
+	var server sync.WaitGroup
+	defer server.Wait()
+	server.Go(func() { conn.Close(wire.CloseShutdown, after) })
+	server.Go(func() { _, _ = conn.ReadFrame() })
+	_, err := peer.Receive()
+	if closed, ok := errors.AsType[*Closed](err); !ok || closed.Code != wire.CloseShutdown || closed.ReconnectAfter != after {
+		t.Errorf("received %v, want code %d and %v", err, wire.CloseShutdown, after)
+	}
+}
+
+func closeFromManySides(t *testing.T, conn gateway.Conn, peer Peer) {
+	var sides sync.WaitGroup
+	defer sides.Wait()
+	for range 3 {
+		sides.Go(func() { conn.Close(wire.CloseReplaced, time.Second) })
+		sides.Go(func() { conn.Close(0, 0) })
+		sides.Go(func() { _ = conn.WriteFrames([][]byte{[]byte("frame")}, time.Now().Add(patience)) })
+	}
+	sides.Go(func() {
+		for {
+			if _, err := conn.ReadFrame(); err != nil && !errors.Is(err, gateway.ErrBadFrame) {
+				return
+			}
+		}
+	})
+	for { // to the end, whatever it says
+		if _, err := peer.Receive(); err != nil {
+			return
+		}
+	}
+}
+
 func closeEndsRead(t *testing.T, conn gateway.Conn, peer Peer) {
 	var sides sync.WaitGroup
 	defer sides.Wait()
@@ -211,8 +249,10 @@ func pingIsLife(t *testing.T, conn gateway.Conn, peer Peer) {
 	before := time.Now()
 	var client sync.WaitGroup
 	defer client.Wait()
+	pinged := true
 	client.Go(func() {
-		if err := peer.Ping(); err != nil {
+		err := peer.Ping()
+		if pinged = !errors.Is(err, errors.ErrUnsupported); err != nil && pinged {
 			t.Errorf("ping: %v", err)
 		}
 		if err := peer.Send([]byte("after")); err != nil {
@@ -222,7 +262,11 @@ func pingIsLife(t *testing.T, conn gateway.Conn, peer Peer) {
 	if _, err := conn.ReadFrame(); err != nil {
 		t.Errorf("read: %v", err)
 	}
-	if last := conn.LastPing(); last.Before(before) {
+	client.Wait()
+	switch last := conn.LastPing(); {
+	case pinged && last.Before(before):
 		t.Errorf("last ping %v, want after %v", last, before)
+	case !pinged && !last.IsZero():
+		t.Errorf("last ping %v, where there is no such thing", last)
 	}
 }
