@@ -15,6 +15,7 @@ protoc protobuf-compiler
 mariadbd mariadb-server
 mariadb-install-db mariadb-server
 redis-server redis-server
+tmux tmux
 chromium chromium
 node nodejs
 npm npm

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gim-im/gim/internal/chat"
 )
 
 func TestEditor_MovesAndRemovesByWhatPeopleSeeAsCharacters(t *testing.T) {
@@ -126,7 +128,7 @@ func FuzzWrap(f *testing.F) {
 		if limit < 2 || limit > 1000 || len(text) > 10_000 {
 			return
 		}
-		for _, row := range wrap(text, limit) {
+		for _, row := range wrap(chat.Clean(text), limit) {
 			if w := width(row); w > limit {
 				t.Errorf("%q for %d cells has the row %q of %d", text, limit, row, w)
 			}
