@@ -57,13 +57,16 @@ func columnsOf(workload string) []column {
 			{"by", func(r *Result) string { return r.Way }},
 			{"over", func(r *Result) string { return r.Receive }},
 			{"clients", whole(func(r *Result) int64 { return int64(r.Clients) })},
-			{"entries each", whole(func(r *Result) int64 { return r.LogEntries })}, perSecond,
+			{"entries each", whole(func(r *Result) int64 { return r.LogEntries })},
+			perSecond,
 		}, times("page ", latencyOf)[:2]...)
 		columns = append(columns, cpu)
 	default:
 		columns = append([]column{
-			by, {"members", whole(func(r *Result) int64 { return int64(r.Members) })},
-			{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })}, perSecond,
+			by,
+			{"members", whole(func(r *Result) int64 { return int64(r.Members) })},
+			{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })},
+			perSecond,
 			{"deliveries/s", figure("%.0f", func(r *Result) float64 { return r.DeliveriesPer })},
 		}, times("", latencyOf)...)
 		columns = append(append(columns, times("ack ", ackOf)[:2]...), cpu,
