@@ -92,8 +92,10 @@ func (s *Session) settle(e Outcome) error {
 		s.model.Sent(e.Send, e.Sent)
 	case ok:
 		s.model.Fail(e.Send, refused.Message)
-	case errors.Is(e.Err, client.ErrUnsettled):
+	case e.Unsettled():
 		return nil
+	case errors.Is(e.Err, client.ErrUnsettled):
+		s.model.Fail(e.Send, "It is not known whether it was sent.")
 	default:
 		s.model.Fail(e.Send, e.Err.Error())
 	}

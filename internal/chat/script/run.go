@@ -194,7 +194,7 @@ func (s *script) take(event chat.Event) error {
 func (s *script) settled(e chat.Outcome) {
 	l := line{clientMsgID: e.Send.GetClientMsgId()}
 	if s.busy != nil && s.busy.clientMsgID == l.clientMsgID {
-		if errors.Is(e.Err, client.ErrUnsettled) {
+		if e.Unsettled() {
 			return // busy stays: it says so in the end
 		}
 		l, s.busy = *s.busy, nil
