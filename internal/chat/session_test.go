@@ -177,6 +177,25 @@ func TestSession_WhatWasUnderWayIsSentAtTheNextStart(t *testing.T) {
 	wantTexts(t, c, "see you")
 }
 
+// TestSession_WhatHasHappenedCountsEvenIfNobodyHasTakenIt quits right after the
+// server has acknowledged a message.
+func TestSession_WhatHasHappenedCountsEvenIfNobodyHasTakenIt(t *testing.T) {
+	t.Parallel()
+	g := demoGim(t)
+	alice := start(t, optionsFor(g, chat.DemoUser(g.URL, "alice"), ""))
+	alice.untilCaughtUp()
+	alice.send("bob", "bye")
+	for deadline := time.Now().Add(patience); len(alice.Events()) < 2; time.Sleep(time.Millisecond) { // the log and the receipt
+		if time.Now().After(deadline) {
+			t.Fatal("the message is not acknowledged")
+		}
+	}
+	alice.stop()
+	if n := alice.Model().Pending(); n != 0 {
+		t.Errorf("%d pending, want 0", n)
+	}
+}
+
 func TestSession_TwoOfOneUserDoNotTakeEachOthersPlace(t *testing.T) {
 	t.Parallel()
 	g := demoGim(t)
@@ -273,6 +292,7 @@ func TestSession_BeginsAnewWhenTheLogDoes(t *testing.T) {
 	if text == string(raw) {
 		t.Fatalf("no cursor in %s", raw)
 	}
+	text = strings.Replace(text, "user:bob", "user:ghost", 1)
 	if err := os.WriteFile(state, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -282,6 +302,9 @@ func TestSession_BeginsAnewWhenTheLogDoes(t *testing.T) {
 		return have == 1 && second.Model().Conversation("user:bob") != nil
 	})
 	wantTexts(t, second.Model().Conversation("user:bob"), "in the old log")
+	if second.Model().Conversation("user:ghost") != nil {
+		t.Error("a conversation that is in no log is still there")
+	}
 }
 
 func TestSession_SignsInWithWhateverOneHas(t *testing.T) {

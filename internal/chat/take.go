@@ -63,6 +63,7 @@ func (s *Session) Take(event Event) error {
 		}
 		s.watchPeers()
 	case Outcome:
+		s.underWay--
 		return s.settle(e)
 	case Read:
 		delete(s.reading, e.Conversation)

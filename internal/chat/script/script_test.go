@@ -19,6 +19,7 @@ import (
 	"github.com/gim-im/gim/internal/chat/script"
 	"github.com/gim-im/gim/internal/gimtest"
 	"github.com/gim-im/gim/internal/testserver"
+	"github.com/gim-im/gim/wire"
 )
 
 func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
@@ -64,25 +65,26 @@ type run struct {
 	state string
 	in    io.Reader
 	o     script.Options // what matters of it
-	chat  func(*chat.Options)
 
 	out, err output
+}
+
+func (r *run) open(ctx context.Context, t *testing.T) *chat.Session {
+	t.Helper()
+	session, err := chat.Open(ctx, chat.Options{
+		URL: r.g.URL, Address: r.g.TCPURL, Account: chat.DemoUser(r.g.URL, r.user), State: r.state, Client: "test", Now: time.Now,
+		MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
 }
 
 // do runs it to its end.
 func (r *run) do(ctx context.Context, t *testing.T) error {
 	t.Helper()
-	options := chat.Options{
-		URL: r.g.URL, Address: r.g.TCPURL, Account: chat.DemoUser(r.g.URL, r.user), State: r.state, Client: "test", Now: time.Now,
-		MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
-	}
-	if r.chat != nil {
-		r.chat(&options)
-	}
-	session, err := chat.Open(ctx, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	session := r.open(ctx, t)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended, gone := make(chan error, 1), make(chan struct{})
@@ -92,7 +94,7 @@ func (r *run) do(ctx context.Context, t *testing.T) error {
 	}()
 	o := r.o
 	o.Session, o.Ended, o.In, o.Out, o.Err, o.Address, o.Location = session, ended, r.in, &r.out, &r.err, r.g.TCPURL, time.UTC
-	err = script.Run(ctx, o)
+	err := script.Run(ctx, o)
 	cancel()
 	<-gone
 	if err := session.Close(); err != nil {
@@ -293,6 +295,24 @@ func TestScript_WhatIsNotSettledIsAnError(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, script.ErrRefused) || !strings.Contains(err.Error(), "line 1 was not settled") {
 		t.Errorf("it ends with %v", err)
+	}
+}
+
+func TestScript_SettlesFirstWhatTheLastRunLeft(t *testing.T) {
+	t.Parallel()
+	r := &run{
+		g: demoGim(t), user: "alice", state: filepath.Join(t.TempDir(), "alice.json"), o: script.Options{JSON: true}, in: strings.NewReader(""),
+	}
+	last := r.open(t.Context(), t)
+	last.Send(&wire.Send{To: &wire.Target{UserId: "bob"}, Type: "text", Content: []byte(`{"text":"left over"}`), ClientMsgId: "c1"})
+	if err := last.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.do(t.Context(), t); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(r.out.String(), `{"event":"sent","client_msg_id":"c1","sent":{`) {
+		t.Errorf("it ended before:\n%s", &r.out)
 	}
 }
 
