@@ -24,7 +24,7 @@ func start(t *testing.T) (*gimtest.Gim, bench.Options) {
 	g := gimtest.Start(t, gimtest.Options{Configure: func(c *gimtest.Config) { c.RateLimitSends = 0 }})
 	return g, bench.Options{
 		URL: g.URL, AppKey: g.NewApp(t, "shop").Key, Via: bench.WebSocket,
-		Duration: 2 * time.Second, WarmUp: 20 * time.Millisecond, // something has to happen even on a machine that is busy
+		Duration: 200 * time.Millisecond, WarmUp: 20 * time.Millisecond,
 	}
 }
 
@@ -157,6 +157,19 @@ func TestSingle_LeavesOutTheWarmUp(t *testing.T) {
 	good(t, 1, results, err)
 	if got := results[0].Messages; got >= passed.Load() {
 		t.Errorf("%d messages of %d count, want fewer", got, passed.Load())
+	}
+}
+
+// TestGroup_ARoundThatIsTooShortGoesOnUntilSomethingCounts: a server that is slow
+// gets figures that say so.
+func TestGroup_ARoundThatIsTooShortGoesOnUntilSomethingCounts(t *testing.T) {
+	t.Parallel()
+	_, o := start(t)
+	o.Duration = time.Nanosecond
+	results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 3, Senders: 2}}, true)
+	good(t, 1, results, err)
+	if r := results[0]; r.Messages < 2 || r.Seconds < r.Latency.P50/1000 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 type play struct {
 	fleet        *fleet
 	loops        []*loop
-	begin, end   time.Time // of what counts
+	begin, end   time.Time // of what counts; loops with nothing to show go on
 	pushes, acks *recorder
 }
 
@@ -24,7 +24,7 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 	p.end = p.begin.Add(r.o.Duration)
 	playing, over := context.WithCancel(ctx)
 	defer over()
-	meter := newCPUMeter(playing, r.o.PIDs, p.begin, p.end)
+	meter := newCPUMeter(playing, r.o.PIDs, p.begin)
 	shown := r.progress.watch(what, "deliveries")
 	group, groupCtx := errgroup.WithContext(playing)
 	for _, l := range loops {
@@ -32,15 +32,14 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 	}
 	err := group.Wait()
 	over()
+	used, ended := meter.used(), time.Now()
 	shown()
-	ended := time.Now()
 	if err == nil {
 		err = f.lastPing(ctx)
 	}
 	if ctx.Err() != nil {
 		err = nil // an interruption is no fault of the server's
 	}
-	used := meter.read()
 	f.close()
 	result := p.judge(used, ended)
 	result.Interrupted = ctx.Err() != nil
@@ -52,9 +51,6 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 
 // judge adds up what loops and witnesses saw. Nobody writes to them any more.
 func (p *play) judge(used time.Duration, ended time.Time) *Result {
-	if ended.After(p.end) {
-		ended = p.end
-	}
 	r := &Result{Messages: p.pushes.count(), Seconds: max(0, ended.Sub(p.begin).Seconds())}
 	r.Latency, r.Ack = p.pushes.latency(), p.acks.latency()
 	r.Deliveries = r.Messages * int64(p.loops[0].receivers)

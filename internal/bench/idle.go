@@ -106,8 +106,9 @@ func (s *standing) round(ctx context.Context, n int) (*Result, error) {
 		return nil, err
 	}
 	shown := r.progress.watch(fmt.Sprintf("%s connections idle over %s", thousands(int64(n)), r.o.Receive), "messages")
-	begin := time.Now()
-	used := newCPUMeter(ctx, r.o.PIDs, begin, begin.Add(r.o.Duration)).read()
+	begin, before := time.Now(), cpuTotal(r.o.PIDs)
+	pause(ctx, r.o.Duration)
+	used := cpuTotal(r.o.PIDs) - before
 	shown()
 	result := &Result{Seconds: time.Since(begin).Seconds(), Idle: idle}
 	idle.CPUPercent = 100 * used.Seconds() / result.Seconds

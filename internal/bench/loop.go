@@ -65,14 +65,15 @@ func (l *loop) samePlace(conv int64) bool {
 // errHang says that a loop gave up; its verdict says what it waited for.
 var errHang = errors.New("a message hangs")
 
-// play sends until p is over, and counts what was sent after the warm-up. When
-// ctx ends the message under way is left out of account.
+// play sends until p is over and something counts, which is what was sent after
+// the warm-up. When ctx ends the message under way is left out of account.
 func (l *loop) play(ctx context.Context, p *play) error {
 	patience := time.NewTimer(l.run.o.Patience)
 	defer patience.Stop()
+	counted := false
 	for n := int64(0); ; n++ {
 		start := time.Now()
-		if start.After(p.end) || ctx.Err() != nil {
+		if counted && start.After(p.end) || ctx.Err() != nil {
 			return nil
 		}
 		l.begin(n)
@@ -94,6 +95,7 @@ func (l *loop) play(ctx context.Context, p *play) error {
 		select {
 		case at := <-l.all:
 			if start.After(p.begin) {
+				counted = true
 				p.pushes.record(at.Sub(start))
 				p.acks.record(acked.Sub(start))
 			}

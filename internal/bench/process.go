@@ -14,27 +14,28 @@ import (
 	"time"
 )
 
-// cpuMeter reads how much CPU time processes used between two moments. It knows
+// cpuMeter reads how much CPU time processes use from a moment on. It knows
 // Linux's /proc; elsewhere, and for processes it may not read, it says 0.
 type cpuMeter struct {
-	pids []int
-	used chan time.Duration // capacity 1
+	pids   []int
+	before chan time.Duration // capacity 1
 }
 
-// newCPUMeter starts measuring; its goroutine ends at end, or with ctx.
-func newCPUMeter(ctx context.Context, pids []int, begin, end time.Time) *cpuMeter {
-	m := &cpuMeter{pids: pids, used: make(chan time.Duration, 1)}
-	go func() {
+// newCPUMeter measures from begin on, or from the end of ctx if that comes first.
+func newCPUMeter(ctx context.Context, pids []int, begin time.Time) *cpuMeter {
+	m := &cpuMeter{pids: pids, before: make(chan time.Duration, 1)}
+	go func() { // ends with begin or ctx
 		pause(ctx, time.Until(begin))
-		before := cpuTotal(pids)
-		pause(ctx, time.Until(end))
-		m.used <- cpuTotal(pids) - before
+		m.before <- cpuTotal(pids)
 	}()
 	return m
 }
 
-// read waits for the end of the measured time.
-func (m *cpuMeter) read() time.Duration { return <-m.used }
+// used waits for begin, if need be, and returns the time used up to now.
+func (m *cpuMeter) used() time.Duration {
+	before := <-m.before
+	return cpuTotal(m.pids) - before
+}
 
 // pause waits, no longer than ctx lives.
 func pause(ctx context.Context, d time.Duration) {

@@ -20,7 +20,7 @@ type Result struct {
 	LogEntries  int64  `json:"log_entries,omitempty"` // sync: of each client
 	Interrupted bool   `json:"interrupted,omitempty"` // the round was cut short
 
-	Seconds       float64  `json:"seconds"`              // that were measured
+	Seconds       float64  `json:"seconds"`              // that were measured, to the end of the last message
 	Messages      int64    `json:"messages"`             // sent, acknowledged and received by all; sync: read
 	PerSecond     float64  `json:"messages_per_second"`  //
 	Deliveries    int64    `json:"deliveries,omitempty"` // messages times receivers

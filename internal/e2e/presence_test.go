@@ -142,6 +142,28 @@ func TestPresence_IsWhoHasAConnection(t *testing.T) {
 	})
 }
 
+func TestPresence_NamesTheTransport(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "bob")
+		bob, _ := a.onDevice(t, "bob")
+		conn, err := client.Dial(t.Context(), g.TCPURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.SignIn(t.Context(), bob.credential, nil); err != nil {
+			t.Fatal(err)
+		}
+		app := gimtest.App{Caller: g.Caller(), ID: a.id, Key: a.key}
+		if got := presence(t, g.URL, app, "bob"); got != "bob online web/tcp" {
+			t.Errorf("over TCP: %s", got)
+		}
+		if got := read[client.Device](t, bob.get(t, "/v1/devices/me").want(t, 200)); got.Transport == nil || *got.Transport != "tcp" {
+			t.Errorf("the device is %+v", got)
+		}
+	})
+}
+
 // onNodes runs a test on one embedded gim, and on two nodes of a cluster.
 func onNodes(t *testing.T, test func(t *testing.T, app gimtest.App, urlA, urlB string)) {
 	t.Helper()
