@@ -173,7 +173,7 @@ func TestSession_WhatWasUnderWayIsSentAtTheNextStart(t *testing.T) {
 	second := start(t, optionsFor(g, chat.DemoUser(g.URL, "alice"), state))
 	c := second.Model().Conversation("user:bob")
 	wantTexts(t, c, "see you…")
-	second.until("sent", func() bool { return second.Model().Pending() == 0 })
+	second.until("sent and read", func() bool { have, _ := second.Progress(); return have == 1 && second.UnderWay() == 0 })
 	wantTexts(t, c, "see you")
 }
 
@@ -280,7 +280,7 @@ func TestSession_BeginsAnewWhenTheLogDoes(t *testing.T) {
 	first := start(t, optionsFor(g, chat.DemoUser(g.URL, "alice"), state))
 	first.untilCaughtUp()
 	first.send("bob", "in the old log")
-	first.until("sent", func() bool { return first.Model().Pending() == 0 })
+	first.until("sent and read", func() bool { have, _ := first.Progress(); return have == 1 && first.UnderWay() == 0 })
 	first.stop()
 
 	// The state speaks of a log that is no more, as after a restore of the server.
