@@ -133,6 +133,42 @@ func TestChat_OnATerminal(t *testing.T) {
 	alice.press("/quit", "Enter")
 }
 
+// Alice leaves and comes back on a smaller terminal: what came meanwhile is marked
+// as new, and the shell has its screen back in between.
+func TestChat_ComesBackWhereItWas(t *testing.T) {
+	t.Parallel()
+	g := gimtest.StartProcess(t, gimtest.ProcessOptions{Args: []string{"--demo"}})
+	app := demoApp(t, g)
+	app.SendText(t, "bob", "alice", "hello alice", "")
+	args := demoChat(t, g, "alice")
+	args[len(args)-1] = filepath.Join(t.TempDir(), "alice.json")
+	var quoted []string
+	for _, arg := range args {
+		quoted = append(quoted, "'"+arg+"'")
+	}
+	shell := openTerminal(t, "echo before; "+strings.Join(quoted, " ")+"; echo left with $?; read -r again; "+strings.Join(quoted, " "))
+	shell.shows("connected via tcp", "bob hello alice")
+	shell.press("/quit", "Enter")
+	shell.shows("before", "left with 0")
+
+	app.SendText(t, "bob", "alice", "where are you?", "")
+	for _, user := range []string{"carol", "dave"} {
+		app.NewUsers(t, user)
+		app.SendText(t, user, "alice", "it is "+user, "")
+	}
+	if out, err := shell.run("resize-window", "-x", "40", "-y", "12"); err != nil {
+		t.Fatalf("resize: %v, %s", err, out)
+	}
+	shell.press("Enter")
+	shell.shows("connected via tcp", "─ new ─", "bob where are you?", "+2 elsewhere")
+	if out, err := shell.run("resize-window", "-x", "100", "-y", "30"); err != nil {
+		t.Fatalf("resize: %v, %s", err, out)
+	}
+	shell.shows("carol", "1 │", "bob where are you?")
+	shell.press("Tab")
+	shell.shows("it is dave")
+}
+
 func TestChat_InAScript(t *testing.T) {
 	t.Parallel()
 	g := gimtest.StartProcess(t, gimtest.ProcessOptions{Args: []string{"--demo"}})

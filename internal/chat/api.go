@@ -29,27 +29,6 @@ func newAPI(url string, bearer func(context.Context) (string, error)) (*client.C
 		}))
 }
 
-// answer is what all generated answers have in common.
-type answer interface {
-	StatusCode() int
-	GetApplicationproblemJSONDefault() *client.Problem
-}
-
-// check turns a refusal into a *client.Error.
-func check(a answer, err error) error {
-	if err != nil {
-		return err
-	}
-	if a.StatusCode() < 300 {
-		return nil
-	}
-	p := a.GetApplicationproblemJSONDefault()
-	if p == nil {
-		return fmt.Errorf("the server answered with status %d, and not as gim does: is the URL right?", a.StatusCode())
-	}
-	return &client.Error{Code: p.Code, Message: p.Detail}
-}
-
 // isCode reports whether err is that refusal.
 func isCode(err error, code string) bool {
 	refused, ok := errors.AsType[*client.Error](err)
@@ -77,7 +56,7 @@ func (s *Session) settleDevice(ctx context.Context, bound string) (string, error
 	}
 	if s.state.DeviceID != "" {
 		known, err := s.api.GetDeviceWithResponse(ctx, s.state.DeviceID, nil)
-		if !isCode(check(known, err), "device_not_found") {
+		if !isCode(client.Check(known, err), "device_not_found") {
 			return s.state.DeviceID, nil // other trouble shows when it signs in
 		}
 		s.state.DeviceID = ""
@@ -86,7 +65,7 @@ func (s *Session) settleDevice(ctx context.Context, bound string) (string, error
 		return "", nil
 	}
 	made, err := s.api.RegisterDeviceWithResponse(ctx, nil, *thisDevice())
-	if err := check(made, err); err != nil {
+	if err := client.Check(made, err); err != nil {
 		return "", fmt.Errorf("register this device: %w", err)
 	}
 	s.state.DeviceID = made.JSON201.DeviceId
@@ -101,7 +80,7 @@ func (s *Session) readHistory(ctx context.Context, id string, before int64) (pag
 	}
 	err = s.again(ctx, func() error {
 		got, err := s.api.ListMessagesWithResponse(ctx, id, params)
-		if err := check(got, err); err != nil {
+		if err := client.Check(got, err); err != nil {
 			return err
 		}
 		page = got.JSON200
@@ -115,13 +94,13 @@ func (s *Session) readHistory(ctx context.Context, id string, before int64) (pag
 func (s *Session) readGroup(ctx context.Context, group string) (name string, members []string, err error) {
 	err = s.again(ctx, func() error {
 		got, err := s.api.GetGroupWithResponse(ctx, group, nil)
-		if err := check(got, err); err != nil {
+		if err := client.Check(got, err); err != nil {
 			return err
 		}
 		name = got.JSON200.Name
 		limit := membersShown
 		list, err := s.api.ListMembersWithResponse(ctx, group, &client.ListMembersParams{Limit: &limit})
-		if err := check(list, err); err != nil {
+		if err := client.Check(list, err); err != nil {
 			return err
 		}
 		members = nil

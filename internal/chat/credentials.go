@@ -67,15 +67,21 @@ func demoSignIn(ctx context.Context, url, user, device string) (string, error) {
 		return "", err
 	}
 	var session struct {
-		Token  string `json:"token"`
-		Detail string `json:"detail"`
+		Token string `json:"token"`
+		client.Problem
 	}
 	_ = json.Unmarshal(raw, &session) // an answer that is no JSON has no token either
 	switch {
 	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed:
 		return "", fmt.Errorf("%s has no demo users: start it with `gim serve --demo`", url)
 	case resp.StatusCode != http.StatusOK || session.Token == "":
-		return "", fmt.Errorf("the demo sign-in was answered with status %d: %s", resp.StatusCode, session.Detail)
+		why := session.Detail
+		if session.Errors != nil {
+			for _, e := range *session.Errors {
+				why += " (" + e.Pointer + " " + e.Detail + ")"
+			}
+		}
+		return "", fmt.Errorf("the demo sign-in was answered with status %d: %s", resp.StatusCode, why)
 	}
 	return session.Token, nil
 }
@@ -83,13 +89,13 @@ func demoSignIn(ctx context.Context, url, user, device string) (string, error) {
 // AppKey is any user of an app whose key one has. Tokens are bound to a device,
 // which is registered when there is none yet.
 func AppKey(url, key, user string) (Account, error) {
-	api, err := newAPI(url, func(context.Context) (string, error) { return key, nil })
+	api, err := client.NewREST(url, key, client.WithHTTPClient(&http.Client{Timeout: restTimeout}))
 	if err != nil {
 		return Account{}, err
 	}
 	mint := func(ctx context.Context, request client.CreateTokenRequest) (string, error) {
 		got, err := api.CreateTokenWithResponse(ctx, user, nil, request)
-		if err := check(got, err); err != nil {
+		if err := client.Check(got, err); err != nil {
 			return "", err
 		}
 		return got.JSON201.Token, nil

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"errors"
+
 	"github.com/gim-im/gim/client"
 	"github.com/gim-im/gim/wire"
 )
@@ -35,6 +37,12 @@ type Outcome struct {
 	Send *wire.Send
 	Sent *wire.Sent // nil with an error
 	Err  error
+}
+
+// Unsettled reports whether the message is to be sent again at the next start: Run
+// has ended, or is about to, before the server has answered.
+func (o *Outcome) Unsettled() bool {
+	return errors.Is(o.Err, client.ErrUnsettled) && !isOnce(o.Send)
 }
 
 // Read is what was asked of the REST API.

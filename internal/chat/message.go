@@ -40,6 +40,9 @@ type Message struct {
 
 	Stage   Stage  `json:"stage,omitempty"`
 	Failure string `json:"failure,omitempty"` // of a failed one: a sentence
+	// Once is true for one that the server is not to store: it cannot be sent again,
+	// because nobody could tell it from its repetition.
+	Once bool `json:"-"`
 }
 
 func fromPush(m *wire.Message) Message {

@@ -127,7 +127,7 @@ func (m *Model) Begin(send *wire.Send, now time.Time) {
 	c.NewFrom = 0
 	c.Pending = append(c.Pending, Message{
 		SenderType: "user", Sender: m.me, Type: send.GetType(), Content: send.GetContent(), Mentions: send.GetMentions(),
-		ClientMsgID: send.GetClientMsgId(), SentAt: now, Stage: Sending,
+		ClientMsgID: send.GetClientMsgId(), SentAt: now, Stage: Sending, Once: isOnce(send),
 	})
 	if now.After(c.At) {
 		c.At = now
@@ -259,6 +259,9 @@ func (m *Model) Reset() {
 		m.conversations[id] = &Conversation{ID: id, Name: c.Name, Pending: c.Pending}
 	}
 }
+
+// isOnce reports whether a send asks not to be stored.
+func isOnce(send *wire.Send) bool { return send.Persist != nil && !send.GetPersist() }
 
 func (m *Model) ensure(id string) *Conversation {
 	c := m.conversations[id]

@@ -94,6 +94,8 @@ func TestModel_AMessageIsSentOnlyWhenItIsAcknowledged(t *testing.T) {
 		name   string
 		settle func(m *chat.Model)
 	}{
+		{"by the receipt alone", func(m *chat.Model) { m.Sent(sendTo("bob", "c1"), sent) }},
+		{"by the log alone", func(m *chat.Model) { m.Received(page(own)) }},
 		{"by the receipt, then the log", func(m *chat.Model) {
 			m.Sent(sendTo("bob", "c1"), sent)
 			m.Received(page(own))

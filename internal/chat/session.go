@@ -54,6 +54,7 @@ type Session struct {
 	notes       []string
 	events      chan Event
 	outbox      *outbox
+	underWay    int // sends whose Outcome was not taken yet
 
 	connection client.State // as the last Changed event said
 	since      time.Time    // of connection
@@ -115,7 +116,7 @@ func (s *Session) openStore(who claims) error {
 	s.fresh = !s.state.Began
 	s.model = NewModel(who.User)
 	for _, send := range s.model.restore(s.state, s.o.Now()) {
-		s.outbox.put(send)
+		s.hand(send)
 	}
 	return nil
 }
@@ -194,8 +195,17 @@ func (s *Session) Send(send *wire.Send) {
 		send.ClientMsgId = uuid.Must(uuid.NewV7()).String()
 	}
 	s.model.Begin(send, s.o.Now())
+	s.hand(send)
+}
+
+func (s *Session) hand(send *wire.Send) {
+	s.underWay++
 	s.outbox.put(send)
 }
+
+// UnderWay returns how many sends have had no Outcome yet, those of an earlier run
+// included.
+func (s *Session) UnderWay() int { return s.underWay }
 
 // Typing tells the others of a conversation that the user is typing, if there is
 // a connection.

@@ -62,7 +62,12 @@ func (m *Model) save(s *State) {
 	s.Open, s.Conversations = m.open, nil
 	for _, c := range m.List() {
 		saved := SavedConversation{
-			ID: c.ID, Name: c.Name, ReadSeq: c.ReadSeq, Unread: c.Unread, Mentioned: c.Mentioned, At: c.At, Pending: c.Pending,
+			ID: c.ID, Name: c.Name, ReadSeq: c.ReadSeq, Unread: c.Unread, Mentioned: c.Mentioned, At: c.At,
+		}
+		for _, msg := range c.Pending {
+			if !msg.Once {
+				saved.Pending = append(saved.Pending, msg)
+			}
 		}
 		for i := len(c.Messages) - 1; i >= 0 && saved.Last == nil; i-- {
 			if c.Messages[i].Stage == Stored {

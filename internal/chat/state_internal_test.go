@@ -92,6 +92,17 @@ func TestState_WhatIsUnderWayForTooLongIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestState_WhatIsNotToBeStoredIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	m, persist := NewModel("alice"), false
+	m.Begin(&wire.Send{To: &wire.Target{UserId: "bob"}, Type: "text", Content: []byte(`{}`), ClientMsgId: "c1", Persist: &persist}, noon)
+	var state State
+	m.save(&state)
+	if resend := NewModel("alice").restore(&state, noon); len(resend) != 0 {
+		t.Errorf("%v is sent again: nobody could tell it from its repetition", resend)
+	}
+}
+
 func TestState_OfSomebodyElseOrBrokenCountsAsNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state.json")

@@ -63,6 +63,7 @@ func (s *Session) Take(event Event) error {
 		}
 		s.watchPeers()
 	case Outcome:
+		s.underWay--
 		return s.settle(e)
 	case Read:
 		delete(s.reading, e.Conversation)
@@ -92,8 +93,10 @@ func (s *Session) settle(e Outcome) error {
 		s.model.Sent(e.Send, e.Sent)
 	case ok:
 		s.model.Fail(e.Send, refused.Message)
-	case errors.Is(e.Err, client.ErrUnsettled):
+	case e.Unsettled():
 		return nil
+	case errors.Is(e.Err, client.ErrUnsettled):
+		s.model.Fail(e.Send, "It is not known whether it was sent.")
 	default:
 		s.model.Fail(e.Send, e.Err.Error())
 	}

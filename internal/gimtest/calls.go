@@ -3,6 +3,8 @@ package gimtest
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +29,16 @@ func (g *Gim) Caller() Caller { return Caller{URL: g.URL, AdminKey: g.AdminKey} 
 
 // NewApp creates an app.
 func (g *Gim) NewApp(tb testing.TB, id string) App { tb.Helper(); return g.Caller().NewApp(tb, id) }
+
+// DemoApp returns the app of a gim that was started with Options.Demo.
+func (g *Gim) DemoApp(tb testing.TB) App {
+	tb.Helper()
+	key, err := os.ReadFile(filepath.Join(g.Config.DataDir, "demo.key"))
+	if err != nil {
+		tb.Fatalf("gimtest: the demo's key: %v", err)
+	}
+	return App{Caller: g.Caller(), ID: "demo", Key: strings.TrimSpace(string(key))}
+}
 
 // Client returns a REST client that presents credential, and acts for user
 // unless that is "".

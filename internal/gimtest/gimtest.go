@@ -38,6 +38,7 @@ type Config = config.Config
 type Options struct {
 	Backend Backend
 	Clock   domain.Clock // nil is the system's
+	Demo    bool         // with the demo app, see Gim.DemoApp
 	// Configure may change the settings before the start, or be nil.
 	Configure func(*Config)
 }
@@ -94,6 +95,7 @@ func Settings(tb testing.TB, o Options) config.Config {
 		c.MySQLDSN = config.Secret(testserver.MariaDB(tb))
 		c.RedisURL = config.Secret(testserver.NewRedis(tb).URL())
 	}
+	c.Demo = o.Demo
 	if o.Configure != nil {
 		o.Configure(&c)
 	}

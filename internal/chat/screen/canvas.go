@@ -1,6 +1,9 @@
 package screen
 
-import "github.com/gdamore/tcell/v3"
+import (
+	"github.com/gdamore/tcell/v3"
+	"github.com/gdamore/tcell/v3/color"
+)
 
 // canvas is what is drawn on: a tcell.Screen, or a grid in tests.
 type canvas interface {
@@ -9,6 +12,15 @@ type canvas interface {
 	Put(x, y int, s string, style tcell.Style) (rest string, width int)
 	ShowCursor(x, y int)
 	HideCursor()
+}
+
+// monochrome is a canvas of a terminal without colours, or whose user wants none.
+// tcell would make something else stand out there instead.
+type monochrome struct{ canvas }
+
+// Put draws without the colour.
+func (m monochrome) Put(x, y int, s string, style tcell.Style) (rest string, width int) {
+	return m.canvas.Put(x, y, s, style.Foreground(color.Default))
 }
 
 // box is a part of a canvas. Nothing is drawn outside of it.

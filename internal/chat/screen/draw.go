@@ -18,6 +18,9 @@ const (
 // draw draws everything anew. The terminal gets what has changed.
 func (a *app) draw() {
 	screen := canvas(a.o.Screen)
+	if a.o.Screen.Colors() == 0 {
+		screen = monochrome{screen}
+	}
 	screen.Clear()
 	w, h := screen.Size()
 	all := box{screen, 0, 0, w, h}
@@ -197,7 +200,7 @@ func (a *app) drawMessages(b box, c *chat.Conversation, now time.Time) {
 	a.paneRows, a.paneBottom, a.paneHeight = rows, bottom, b.height
 	top := max(0, bottom-b.height+1)
 	for i := top; i <= bottom; i++ {
-		rows[i].draw(b, b.height-1-(bottom-i))
+		rows[i].draw(b, b.height-1-(bottom-i), i == top)
 	}
 	if text := below(rows, bottom); text != "" {
 		if c.Unread > 0 {
@@ -210,6 +213,9 @@ func (a *app) drawMessages(b box, c *chat.Conversation, now time.Time) {
 // drawWelcome says how to begin.
 func (a *app) drawWelcome(b box) {
 	lines := []string{"No conversations yet.", "", "/to bob begins one.", "/help shows the keys."}
+	if !a.caughtUp() || !a.wasConnected {
+		lines = []string{"Reading what there is…"}
+	}
 	if a.overlay != nil {
 		a.drawOverlay(b)
 		return

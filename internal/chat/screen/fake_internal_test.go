@@ -72,10 +72,11 @@ type stage struct {
 	now      time.Time
 }
 
-func newStage(t *testing.T, width, height int) *stage {
+func newStage(t *testing.T, width, height int, more ...tcell.TerminfoScreenOption) *stage {
 	t.Helper()
 	st := &stage{now: noon, terminal: vt.NewMockTerm(vt.MockOptSize{X: vt.Col(width), Y: vt.Row(height)})}
-	screen, err := tcell.NewTerminfoScreenFromTty(st.terminal, tcell.OptSanitizeContent(true), tcell.OptTerm("xterm-256color"))
+	options := append([]tcell.TerminfoScreenOption{tcell.OptSanitizeContent(true), tcell.OptTerm("xterm-256color")}, more...)
+	screen, err := tcell.NewTerminfoScreenFromTty(st.terminal, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

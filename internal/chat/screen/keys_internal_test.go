@@ -67,6 +67,20 @@ func TestScroll_StaysWhereItIsWhileMessagesCome(t *testing.T) {
 	}
 }
 
+func TestScroll_TheTopRowTellsWhoHasWrittenIt(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, 80, 24)
+	for i := range int64(100) {
+		line := text("user:bob", "bob", i+1, fmt.Sprintf("line %03d", i))
+		line.SentAt = noon.UnixMilli() // all in one minute: one name for all
+		st.receive(line)
+	}
+	st.open("user:bob")
+	if n := strings.Count(st.show(t), "12:00 bob line"); n != 1 {
+		t.Errorf("%d rows tell who has written them, want the top one:\n%s", n, st.show(t))
+	}
+}
+
 func TestScroll_AsksForHistoryNearTheTop(t *testing.T) {
 	t.Parallel()
 	st := newStage(t, 80, 24)

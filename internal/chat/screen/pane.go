@@ -14,6 +14,10 @@ type row struct {
 	of    string // the message that it belongs to
 	part  int    // which of the message's rows it is, from 0 on
 	spans []span
+	// head is when and by whom the message was sent. It is drawn with its first row,
+	// and at the top of the pane, where that may be out of sight.
+	head  []span
+	first bool // head is drawn anyway
 	// centre puts the row's only span in the middle, between lines of rule.
 	centre bool
 	rule   string
@@ -80,6 +84,7 @@ type layout struct {
 	rows    []row
 	last    *chat.Message // above
 	part    int           // rows of the message at hand
+	head    []span        // of the message at hand
 	divided bool
 }
 
@@ -93,7 +98,7 @@ func key(m *chat.Message) string {
 }
 
 func (l *layout) add(of string, spans ...span) {
-	l.rows = append(l.rows, row{of: of, part: l.part, spans: spans})
+	l.rows = append(l.rows, row{of: of, part: l.part, spans: spans, head: l.head})
 	l.part++
 }
 
@@ -115,14 +120,12 @@ func (l *layout) message(m *chat.Message) {
 		style = plain.Italic(true)
 	}
 	text := wrap(m.Text(), l.width-textAt-margin)
+	l.head = []span{
+		{0, l.app.clock(m.SentAt), dim}, {clockWidth + 1, fit(l.app.senderName(m), l.names), l.nameStyle(m)},
+	}
 	for i, line := range text {
-		spans := []span{{textAt, line, style}}
-		if i == 0 && (apart || !l.continues(m)) {
-			name := l.app.senderName(m)
-			spans = append(spans, span{0, l.app.clock(m.SentAt), dim},
-				span{clockWidth + 1, fit(name, l.names), l.nameStyle(m)})
-		}
-		l.add(key(m), spans...)
+		l.add(key(m), span{textAt, line, style})
+		l.rows[len(l.rows)-1].first = i == 0 && (apart || !l.continues(m))
 	}
 	l.mark(m, textAt+width(text[len(text)-1]), textAt)
 	l.last = m
@@ -193,9 +196,14 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 	l.add(key(m), span{textAt, text[1:], style})
 }
 
-// draw draws the row.
-func (r *row) draw(b box, y int) {
+// draw draws the row; top says that it is the first one on the screen.
+func (r *row) draw(b box, y int, top bool) {
 	if !r.centre {
+		if r.first || top {
+			for _, s := range r.head {
+				b.put(s.x, y, s.text, s.style)
+			}
+		}
 		for _, s := range r.spans {
 			b.put(s.x, y, s.text, s.style)
 		}

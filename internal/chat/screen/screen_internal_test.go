@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v3"
+	"github.com/gdamore/tcell/v3/vt"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gim-im/gim/client"
@@ -93,6 +94,24 @@ func TestScreen_ShowsConversationsMessagesAndTheirStates(t *testing.T) {
 	st.wantScreen(t, "conversation-80x24")
 	st.now = st.now.Add(7 * time.Second)
 	st.wantNot(t, "typing")
+}
+
+func TestScreen_WithoutColoursNothingElseStandsOut(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, 80, 24, tcell.OptColors(0))
+	st.furnish()
+	got := st.show(t)
+	for y, line := range strings.Split(got, "\n") {
+		if y == 0 || !strings.Contains(line, "good") || !strings.Contains(line, "bob") {
+			continue
+		}
+		at := vt.Coord{X: vt.Col(width(line[:strings.LastIndex(line, "bob")])), Y: vt.Row(y)}
+		if cell := st.terminal.GetCell(at); cell.C != "b" || cell.S.Attr() != vt.Plain {
+			t.Errorf("a name is drawn as %q with the attributes %v", cell.C, cell.S.Attr())
+		}
+		return
+	}
+	t.Errorf("there is no message of bob:\n%s", got)
 }
 
 func TestScreen_IsReadableWhenItIsNarrow(t *testing.T) {
@@ -219,7 +238,7 @@ func TestScreen_TellsHowTheConnectionIs(t *testing.T) {
 	}
 	st := newStage(t, 80, 24)
 	st.session.have, st.session.head = 120, 4000
-	st.want(t, "catching up, 120 of 4000")
+	st.want(t, "catching up, 120 of 4000", "Reading what there is…")
 }
 
 func TestScreen_ANewConversationIsBegunByName(t *testing.T) {

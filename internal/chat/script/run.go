@@ -21,12 +21,12 @@ const maxLine = wire.MaxFrameBytes
 
 // Session is what a script needs of a *chat.Session.
 type Session interface {
-	Model() *chat.Model
 	Connection() (client.State, time.Time)
 	Progress() (have, head int64)
 	Events() <-chan chat.Event
 	Take(event chat.Event) error
 	Send(send *wire.Send)
+	UnderWay() int
 	Go(work func(ctx context.Context) chat.Event)
 	Stream() *client.Stream
 	Fresh() bool
@@ -117,7 +117,7 @@ func (s *script) drain() error {
 
 // done reports whether there is nothing left to wait for.
 func (s *script) done() bool {
-	if !s.read || s.o.Follow || s.busy != nil || s.o.Session.Model().Pending() > 0 {
+	if !s.read || s.o.Follow || s.busy != nil || s.o.Session.UnderWay() > 0 {
 		return false
 	}
 	have, head := s.o.Session.Progress()
@@ -194,7 +194,7 @@ func (s *script) take(event chat.Event) error {
 func (s *script) settled(e chat.Outcome) {
 	l := line{clientMsgID: e.Send.GetClientMsgId()}
 	if s.busy != nil && s.busy.clientMsgID == l.clientMsgID {
-		if errors.Is(e.Err, client.ErrUnsettled) {
+		if e.Unsettled() {
 			return // busy stays: it says so in the end
 		}
 		l, s.busy = *s.busy, nil
