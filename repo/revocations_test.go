@@ -18,7 +18,7 @@ func TestRevoked_IsCalledAfterEachKindOfRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	app, err := s.CreateApp(ctx, domain.App{ID: "demo", CreatedAt: now}, domain.AppKey{ID: "k1"}, []byte("hash"))
+	app, err := s.CreateApp(ctx, domain.App{ID: "demo", Settings: domain.DefaultAppSettings(), CreatedAt: now}, domain.AppKey{ID: "k1"}, []byte("hash"))
 	if err != nil {
 		t.Fatal(err)
 	}

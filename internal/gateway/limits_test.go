@@ -27,6 +27,7 @@ func TestLimits_ConnectionsOfAnAddress(t *testing.T) {
 		n := start(t, newWorld(), func(o *gateway.Options) { o.MaxPerAddress = 2 })
 		defer n.stop()
 		first, second := n.from(t, "192.0.2.1"), n.from(t, "192.0.2.1")
+		synctest.Wait() // both are counted
 		n.from(t, "192.0.2.1").wantClosed(wire.CloseConnectionLimit)
 		n.from(t, "192.0.2.2").wantOpen()
 		for range 5 {
