@@ -15,9 +15,11 @@ func (s *Session) answerQuickly(payload []byte) (answered bool) {
 	s.frames++
 	s.malformed = 0
 	buf := s.gw.buffers.get()
-	defer s.gw.buffers.put(buf)
 	*buf = wire.AppendPong((*buf)[:0], s.conn.Encoding(), id, s.knownHead())
-	s.pump.writeFrames([][]byte{*buf})
+	if quick, ok := s.conn.(QuickConn); !ok || !quick.TryWrite(*buf) {
+		s.pump.writeFrames([][]byte{*buf})
+	}
+	s.gw.buffers.put(buf)
 	return true
 }
 
