@@ -17,19 +17,23 @@ func at(q *alarms, d time.Duration) *alarm {
 func rings(q *alarms, until time.Duration) (at []time.Duration, most int) {
 	begin := time.Now()
 	for end := begin.Add(until); ; {
-		q.mu.Lock()
-		wakes := q.wakes
-		q.mu.Unlock()
+		wakes, before := q.peek()
 		if wakes.IsZero() || wakes.After(end) {
 			return at, most
 		}
 		time.Sleep(time.Until(wakes))
-		before := len(q.queued)
 		synctest.Wait()
-		if n := before - len(q.queued); n > 0 {
+		_, after := q.peek()
+		if n := before - after; n > 0 {
 			at, most = append(at, time.Since(begin)), max(most, n)
 		}
 	}
+}
+
+func (q *alarms) peek() (wakes time.Time, left int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.wakes, len(q.queued)
 }
 
 // newTestAlarms makes alarms that call nobody.

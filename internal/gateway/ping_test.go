@@ -31,10 +31,10 @@ func (n *node) dialQuick(t tester) (*quickPipe, *client) {
 
 func TestPing_IsAnsweredQuickly(t *testing.T) {
 	run(t, func(t *testing.T, w *world, n *node) {
+		stranger := n.dial(t)
+		stranger.send(`{"id":7,"ping":{}}`)
+		stranger.wantClosed(wire.CloseUnauthenticated) // before the sign-in it is no different from others
 		q, c := n.dialQuick(t)
-		c.send(`{"id":7,"ping":{}}`)
-		c.wantClosed(wire.CloseUnauthenticated) // before the sign-in it is no different from others
-		q, c = n.dialQuick(t)
 		c.send(`{"id":1,"sign_in":{"token":"alice"}}`)
 		c.wantOpen()
 		w.receive("alice", "hi")
