@@ -2,10 +2,15 @@ package repo
 
 import (
 	"net/url"
+	"time"
 )
 
 // sqliteReaders bounds the connections that read beside the one that writes.
 const sqliteReaders = 8
+
+// sqliteIdle is how long a reader that has nothing to do keeps its cache, which is
+// some megabytes of pages that the system has as well.
+const sqliteIdle = 30 * time.Second
 
 // sqliteDSN returns how to open file. WAL lets readers go on beside the writer;
 // synchronous FULL makes a commit survive a loss of power. The log may grow to

@@ -104,6 +104,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 	}
 	s.read.SetMaxOpenConns(sqliteReaders)
 	s.read.SetMaxIdleConns(sqliteReaders)
+	s.read.SetConnMaxIdleTime(sqliteIdle)
 	return nil
 }
 

@@ -24,7 +24,7 @@ type conn struct {
 	// The reader's own.
 	decoder wire.Decoder
 	known   bool      // the first frame came: whoever is there speaks the protocol
-	active  bool      // a frame came since the connection was idle
+	active  bool      // a frame came that was too large for a connection at rest
 	cut     bool      // a frame came since the deadline was set
 	bound   bound     // what the deadline of reads is for
 	set     time.Time // when it was set
@@ -86,8 +86,11 @@ func (c *conn) ReadFrame() ([]byte, error) {
 		}
 		frame, ok, err := c.decoder.Next()
 		if ok || err != nil {
-			c.known, c.active, c.cut = true, true, true
+			c.known, c.active, c.cut = true, c.decoder.Borrows(), true
 			return frame, err
+		}
+		if !c.active {
+			c.decoder.Rest()
 		}
 		if err := c.fill(); err != nil {
 			return nil, err

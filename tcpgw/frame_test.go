@@ -133,9 +133,10 @@ func TestClose_GivesUpOnAPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// A connection on which nothing comes becomes idle once, gives back what it has
-// borrowed, and goes on where it was.
-func TestReadFrame_IsIdleOnceAfterEachFrame(t *testing.T) {
+// A connection on which nothing comes becomes idle once after a frame for which it
+// had to borrow, gives that back, and goes on where it was. After a ping there is
+// nothing to give back.
+func TestReadFrame_IsIdleOnceAfterEachLargerFrame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
@@ -160,9 +161,10 @@ func TestReadFrame_IsIdleOnceAfterEachFrame(t *testing.T) {
 		if idle != 0 {
 			t.Errorf("idle %d times before the first frame", idle)
 		}
+		large := strings.Repeat("a", 100)
 		for i := range 3 {
-			write(t, far, []byte{2, 'a', 'b'})
-			if got := <-frames; got != "ab" {
+			write(t, far, append([]byte{100}, large...))
+			if got := <-frames; got != large {
 				t.Errorf("read %q", got)
 			}
 			time.Sleep(5 * time.Second)
@@ -170,7 +172,21 @@ func TestReadFrame_IsIdleOnceAfterEachFrame(t *testing.T) {
 			if idle != i+1 {
 				t.Errorf("idle %d times after %v, want %d", idle, time.Since(begin), i+1)
 			}
+			for range 100 { // more than fits into what it does not have to borrow, one by one
+				write(t, far, []byte{2, 'a', 'b'})
+				if got := <-frames; got != "ab" {
+					t.Errorf("read %q", got)
+				}
+				synctest.Wait() // it waits for the next one
+			}
+			if c.decoder.Borrows() {
+				t.Error("it borrows for pings")
+			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
+			if idle != i+1 {
+				t.Errorf("idle %d times after pings, want %d", idle, i+1)
+			}
 		}
 	})
 }

@@ -49,7 +49,10 @@ func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
 	if err := c.setWriteDeadline(deadline); err != nil {
 		return err
 	}
-	return c.writeAll(frames)
+	if err := c.writeAll(frames); err != nil {
+		return err
+	}
+	return c.setWriteDeadline(time.Time{}) // one that stays wakes the process for nothing
 }
 
 func (c *conn) setWriteDeadline(t time.Time) error {

@@ -61,10 +61,17 @@ func (d *Decoder) Init(limit int) {
 // Rest gives back what is borrowed. A decoder at rest borrows again when it has
 // more to hold than a few bytes. With a frame that has begun it does not rest.
 func (d *Decoder) Rest() {
-	if d.start == d.end && d.lent != nil {
+	switch {
+	case d.start != d.end:
+	case d.lent != nil:
 		d.giveBack()
+	default:
+		d.start, d.end = 0, 0
 	}
 }
+
+// Borrows reports whether the decoder holds more than when it was made.
+func (d *Decoder) Borrows() bool { return d.lent != nil }
 
 // Next returns the next frame that was read as a whole; it stays valid until
 // Fill is called. ok is false when there is none yet. An error is a

@@ -259,6 +259,7 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 			yield("bus", n.bus.Run) &&
 			yield("presence", n.presence.Run) &&
 			yield("gateway", n.gateway.Run) &&
-			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil })
+			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
+			yield("memory", releaseMemory)
 	}
 }

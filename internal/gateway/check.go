@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -37,59 +38,74 @@ func (g *Gateway) check(ctx context.Context) {
 	}
 }
 
-// checkAll compares every session with the store, app by app.
+// checkAll compares every session with the store.
 func (g *Gateway) checkAll(ctx context.Context) {
-	users := make(map[domain.AppNum]map[domain.UserNum][]*Session)
-	devices := make(map[domain.AppNum]map[domain.DeviceID][]*Session)
-	for _, s := range g.snapshot() {
+	var users []subject[domain.UserNum]
+	var devices []subject[domain.DeviceID]
+	all := g.snapshot()
+	for _, s := range all {
 		who := s.who.Load()
 		if who == nil || s.cursor.Load() == 0 {
 			continue // not signed in yet
 		}
-		group(users, who.App.Num, who.User.Num, s)
+		if users == nil { // what is made here is garbage soon: no more than needed
+			users = make([]subject[domain.UserNum], 0, len(all))
+		}
+		users = append(users, subject[domain.UserNum]{app: who.App.Num, key: who.User.Num, session: s})
 		if who.registered {
-			group(devices, who.App.Num, who.Device, s)
+			devices = append(devices, subject[domain.DeviceID]{app: who.App.Num, key: who.Device, session: s})
 		}
 	}
-	for app, sessions := range users {
-		checkBatches(ctx, g, app, sessions, g.opts.Store.Heads, (*Session).checkHead)
-	}
-	for app, sessions := range devices {
-		checkBatches(ctx, g, app, sessions, g.opts.Store.Sessions, (*Session).checkNumber)
-	}
+	checkBatches(ctx, g, users, g.opts.Store.Heads, (*Session).checkHead)
+	checkBatches(ctx, g, devices, g.opts.Store.Sessions, (*Session).checkNumber)
 }
 
-func group[K comparable](all map[domain.AppNum]map[K][]*Session, app domain.AppNum, key K, s *Session) {
-	if all[app] == nil {
-		all[app] = make(map[K][]*Session)
-	}
-	all[app][key] = append(all[app][key], s)
+// subject is a session and what the store knows it by.
+type subject[K cmp.Ordered] struct {
+	app     domain.AppNum
+	key     K
+	session *Session
 }
 
-// checkBatches asks the store about the keys, some at a time, and gives each
-// session what was found for its own. A query that fails is left to the next check.
-func checkBatches[K comparable](ctx context.Context, g *Gateway, app domain.AppNum, sessions map[K][]*Session,
+// checkBatches asks the store about the subjects, some keys of one app at a time,
+// and gives each session what was found for its own. A query that fails is left to
+// the next check, with what follows it.
+func checkBatches[K cmp.Ordered](ctx context.Context, g *Gateway, subjects []subject[K],
 	query func(context.Context, domain.AppNum, []K) (map[K]int64, error), compare func(s *Session, found int64, ok bool),
 ) {
-	keys := make([]K, 0, len(sessions))
-	for key := range sessions {
-		keys = append(keys, key)
-	}
-	for batch := range slices.Chunk(keys, checkBatch) {
-		found, err := query(ctx, app, batch)
+	slices.SortFunc(subjects, func(a, b subject[K]) int {
+		return cmp.Or(cmp.Compare(a.app, b.app), cmp.Compare(a.key, b.key))
+	})
+	keys := make([]K, 0, min(checkBatch, len(subjects)))
+	for n := 0; len(subjects) > 0; subjects = subjects[n:] {
+		app := subjects[0].app
+		keys, n = nextKeys(keys[:0], subjects)
+		found, err := query(ctx, app, keys)
 		if err != nil {
 			if ctx.Err() == nil && domain.CodeOf(err) == domain.CodeInternal {
 				g.logUnknown(ctx, "comparing connections with the store failed", "", err)
 			}
 			return
 		}
-		for _, key := range batch {
-			n, ok := found[key]
-			for _, s := range sessions[key] {
-				compare(s, n, ok)
-			}
+		for _, of := range subjects[:n] {
+			at, ok := found[of.key]
+			compare(of.session, at, ok)
 		}
 	}
+}
+
+// nextKeys appends the keys of the next batch, which are the first n subjects'.
+func nextKeys[K cmp.Ordered](keys []K, subjects []subject[K]) (batch []K, n int) {
+	for i, of := range subjects {
+		if i > 0 && of.app == subjects[0].app && of.key == subjects[i-1].key {
+			continue // another connection of the same
+		}
+		if of.app != subjects[0].app || len(keys) == checkBatch {
+			return keys, i
+		}
+		keys = append(keys, of.key)
+	}
+	return keys, len(subjects)
 }
 
 // checkHead finds entries that no event told of. That a user is gone is told by

@@ -39,14 +39,22 @@ type Conn interface {
 	LastPing() time.Time
 }
 
+// QuickConn is what a Conn may be besides, to save idle connections a larger stack.
+type QuickConn interface {
+	// TryWrite writes a small frame if that takes no waiting, and keeps nothing of
+	// it. It reports false when nothing was written. What fails halfway closes the
+	// connection.
+	TryWrite(frame []byte) (written bool)
+}
+
 // ErrBadFrame is returned by Conn.ReadFrame for a frame of a wrong kind, such as
 // text where protobuf is spoken. It is answered like any malformed frame.
 var ErrBadFrame = errors.New("frame of a wrong kind")
 
 // ErrIdle is returned by Conn.ReadFrame when nothing has come for a while, once
-// after each frame. Whoever reads goes on in a goroutine of its own then, which has
-// a small stack: handling a frame takes a larger one, and an idle connection should
-// not keep it.
+// after frames that are larger than a ping. Whoever reads goes on in a goroutine of
+// its own then, which has a small stack: handling a frame takes a larger one, and an
+// idle connection should not keep it.
 var ErrIdle = errors.New("nothing has come for a while")
 
 // Peer is who is at the other end of a connection.

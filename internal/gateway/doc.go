@@ -17,11 +17,13 @@
 //
 // Each connection has a goroutine that reads and handles one frame after another,
 // and while there is something to write that of the session's pump, which alone
-// moves the cursor and alone writes. They and the bus meet in the session's
+// moves the cursor and alone writes; a ping is answered by the reader in its place,
+// while it rests. They and the bus meet in the session's
 // mailbox, which is bounded in bytes and never blocks the bus. One more goroutine,
 // the board's, looks up whose presence has changed. Locks are taken in the order
 // shard.mu, life.mu, mailbox.mu, and board.mu, life.mu, mailbox.mu; board.dirtyMu
-// comes after shard.mu and board.mu, and Gateway.mu is held alone. Nothing waits
+// comes after shard.mu and board.mu, alarms.mu after life.mu, and Gateway.mu is held
+// alone. Nothing waits
 // while it holds one.
 //
 // All exported methods may be called concurrently.

@@ -87,7 +87,7 @@ func (s *Session) handleSignal(ctx context.Context, id uint64, signal *wire.Sign
 // for it, and what this session itself has missed is pushed. What the client has
 // not read yet is on its way: nothing is pushed twice.
 func (s *Session) handlePing(ctx context.Context, id uint64, ping *wire.Ping) {
-	head := max(s.cursor.Load()-1, s.box.highestSeen())
+	head := s.knownHead()
 	if ping.Seq != nil {
 		who := s.who.Load()
 		heads, err := s.gw.opts.Store.Heads(ctx, who.App.Num, []domain.UserNum{who.User.Num})

@@ -20,6 +20,7 @@ type Gateway struct {
 	metrics *metrics.Metrics
 	buffers buffers
 	outs    outs
+	alarms  *alarms
 	board   *board // nil without presence
 
 	// revocations counts Revoke, so that a sign-in notices one that it overlaps.
@@ -38,6 +39,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{opts: o, metrics: o.Metrics, sessions: make(map[*Session]struct{}), limits: newLimits(), empty: make(chan struct{})}
+	g.alarms = newAlarms(min(o.Heartbeat, o.SignInTimeout) / 100)
 	if o.Presence != nil {
 		g.board = newBoard(g)
 	}

@@ -11,11 +11,12 @@ import (
 const expiryNotice = 60 * time.Second
 
 // life holds what a session does because of the time: it closes when nobody
-// signs in, when nothing is heard, and when the token runs out. One timer serves
+// signs in, when nothing is heard, and when the token runs out. One alarm serves
 // all three; a frame does not touch it.
 type life struct {
 	mu        sync.Mutex // guards what follows
-	timer     *time.Timer
+	alarm     alarm
+	over      bool // there is no session to look at any more
 	closing   *time.Timer
 	begin     time.Time // of the connection
 	last      time.Time // of the last frame
@@ -28,16 +29,17 @@ type life struct {
 func (l *life) start(s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.begin = time.Now()
-	l.timer = time.AfterFunc(s.gw.opts.SignInTimeout, func() { l.tick(s) })
+	l.begin, l.alarm.of = time.Now(), s
+	s.gw.alarms.set(&l.alarm, l.begin.Add(s.gw.opts.SignInTimeout))
 }
 
-// stop ends both timers. It does not wait for a tick that is under way, which
-// finds the session over.
-func (l *life) stop() {
+// stop ends the alarm and the timer. It does not wait for a tick that is under
+// way, which finds the session over.
+func (l *life) stop(s *Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer.Stop()
+	l.over = true
+	s.gw.alarms.unset(&l.alarm)
 	if l.closing != nil {
 		l.closing.Stop()
 	}
@@ -75,22 +77,23 @@ func (l *life) signIn(s *Session, expires time.Duration, limited bool, open func
 		l.expires = now.Add(expires)
 	}
 	open()
-	l.timer.Reset(0) // to find out when it is needed next
+	s.gw.alarms.set(&l.alarm, now) // to find out when it is needed next
 	return true
 }
 
 // extend gives the session the time of another token, see signIn.
-func (l *life) extend(expires time.Duration, limited bool) {
+func (l *life) extend(s *Session, expires time.Duration, limited bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	l.expires, l.announced = time.Time{}, false
 	if limited {
-		l.expires = time.Now().Add(expires)
+		l.expires = now.Add(expires)
 	}
-	l.timer.Reset(0)
+	s.gw.alarms.set(&l.alarm, now)
 }
 
-// tick does what is due and sets the timer for what is next.
+// tick does what is due and sets the alarm for what is next. It does not block.
 func (l *life) tick(s *Session) {
 	announce, code, next := l.due(s)
 	switch {
@@ -102,7 +105,9 @@ func (l *life) tick(s *Session) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer.Reset(next)
+	if !l.over {
+		s.gw.alarms.set(&l.alarm, time.Now().Add(next))
+	}
 }
 
 // due decides what a tick does. code 0 closes nothing.

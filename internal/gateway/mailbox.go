@@ -323,6 +323,28 @@ func (m *mailbox) end(e ending) (first bool) {
 	return true
 }
 
+// borrowPump keeps the pump from running until returnPump: whoever has it may
+// write to the connection, and has to be quick about it. ok is false when the pump
+// is needed for something.
+func (m *mailbox) borrowPump() (ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running || m.pending || !m.isOpened || m.draining || m.ending != nil {
+		return false
+	}
+	m.running = true
+	return true
+}
+
+func (m *mailbox) returnPump() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.running = false
+	if m.pending {
+		m.wakeUp()
+	}
+}
+
 // wakeUp is called with mu held.
 func (m *mailbox) wakeUp() {
 	m.pending = true

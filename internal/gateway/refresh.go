@@ -32,7 +32,7 @@ func (s *Session) handleRefresh(ctx context.Context, id uint64, refresh *wire.Re
 		s.fail(ctx, id, err)
 		return
 	}
-	s.life.extend(who.ExpiresAt.Sub(s.gw.opts.Clock.Now()), !who.ExpiresAt.IsZero())
+	s.life.extend(s, who.ExpiresAt.Sub(s.gw.opts.Clock.Now()), !who.ExpiresAt.IsZero())
 	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Refreshed{Refreshed: &wire.Refreshed{
 		ExpiresAt: who.ExpiresAt.UnixMilli(),
 	}}}))

@@ -109,7 +109,7 @@ func (s *Session) finish() {
 	s.end(ending{})
 	s.leave()
 	s.pumped.Wait()
-	s.life.stop()
+	s.life.stop(s)
 	if s.stop != nil {
 		s.stop()
 	}
@@ -152,6 +152,9 @@ func (s *Session) read() (idle bool) {
 		}
 		if s.box.leaving() {
 			continue // the other side has yet to notice
+		}
+		if err == nil && s.answerQuickly(payload) {
+			continue
 		}
 		s.life.busy()
 		s.handle(payload, err)

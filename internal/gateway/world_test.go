@@ -98,9 +98,14 @@ func (w *world) receive(to domain.UserID, text string) int64 {
 	}, false, "")
 }
 
-// deliver takes the i-th event off the bus and gives it to the hub.
+// deliver takes the i-th event off the bus and gives it to the hub. Another
+// publisher may have done so already.
 func (w *world) deliver(i int, keep bool) {
 	w.mu.Lock()
+	if i >= len(w.events) {
+		w.mu.Unlock()
+		return
+	}
 	e := w.events[i]
 	if !keep {
 		w.events = slices.Delete(w.events, i, i+1)
