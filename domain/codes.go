@@ -39,6 +39,10 @@ const (
 	CodeDeviceLimit          Code = "device_limit"
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
+	CodeMuted                Code = "muted"
+	CodeGroupDismissed       Code = "group_dismissed"
+	CodeApprovalRequired     Code = "approval_required"
+	CodeJoinRequestNotFound  Code = "join_request_not_found"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -95,6 +99,10 @@ var catalogue = []CodeInfo{
 	{CodeTooLarge, "The request is too large", "Send less: 256 KiB of body and 64 KiB of message content are allowed.", false},
 	{CodeUnsupportedMediaType, "The body's media type is not supported", "Send application/json.", false},
 	{CodeIdempotencyConflict, "This key was used before with another request", "Use a new key for a new request.", false},
+	{CodeMuted, "The user may not send to this group now", "Wait until the mute is over, or is lifted.", false},
+	{CodeGroupDismissed, "The group was dismissed", "It can still be read; nothing else is possible.", false},
+	{CodeApprovalRequired, "Joining this group takes an approval", "Make a join request, and wait until it is accepted.", false},
+	{CodeJoinRequestNotFound, "There is no such join request", "It was answered or taken back, or never made.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -115,6 +123,10 @@ var (
 	ErrDeviceNotFound       = Failure(CodeDeviceNotFound, "")
 	ErrGroupNotFound        = Failure(CodeGroupNotFound, "")
 	ErrMemberNotFound       = Failure(CodeMemberNotFound, "")
+	ErrMuted                = Failure(CodeMuted, "")
+	ErrGroupDismissed       = Failure(CodeGroupDismissed, "")
+	ErrApprovalRequired     = Failure(CodeApprovalRequired, "")
+	ErrJoinRequestNotFound  = Failure(CodeJoinRequestNotFound, "")
 	ErrConversationNotFound = Failure(CodeConversationNotFound, "")
 	ErrAppExists            = Failure(CodeAppExists, "")
 	ErrDeviceExists         = Failure(CodeDeviceExists, "")

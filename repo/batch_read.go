@@ -226,14 +226,25 @@ func (a *appBatch) readMembers(ctx context.Context) error {
 	return nil
 }
 
-// authorise refuses users who are no members, and puts off what would make the
-// transaction too large.
+// readVoices reads who may speak in the groups of the batch.
+func (a *appBatch) readVoices(ctx context.Context) error {
+	groups := make(map[domain.ConversationNum]*voice)
+	for _, it := range live(a.items) {
+		if it.toUser == 0 {
+			groups[it.conv.num] = &it.conv.voice
+		}
+	}
+	return readVoices(ctx, a.tx, a.app, groups)
+}
+
+// authorise refuses users who may not speak in a group, and puts off what would
+// make the transaction too large.
 func (a *appBatch) authorise(context.Context) error {
 	pointers := 0
 	for _, it := range live(a.items) {
-		if it.toUser == 0 && it.out.User != 0 {
-			if _, member := slices.BinarySearch(it.conv.members, it.out.User); !member {
-				it.err = domain.ErrNotInGroup
+		if it.toUser == 0 {
+			_, member := slices.BinarySearch(it.conv.members, it.out.User)
+			if it.err = it.conv.voice.allow(it.out, member); it.err != nil {
 				continue
 			}
 		}

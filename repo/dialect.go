@@ -37,6 +37,7 @@ type dialect struct {
 // MySQL's error numbers, https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html;
 // TiDB's own, https://docs.pingcap.com/tidb/stable/error-codes.
 const (
+	mysqlColumnExists  = 1060
 	mysqlDuplicate     = 1062
 	mysqlLockWait      = 1205
 	mysqlDeadlock      = 1213
