@@ -149,7 +149,7 @@ func TestCluster_IgnoresGarbageOnTheBus(t *testing.T) {
 	overheard := tap.Channel()
 	c.keepSendingAll(alice, bob)
 	topics, heard := make(map[string]bool), 0
-	for heard < 300 {
+	for heard < 300 || len(topics) < 3 { // what is made here is heard as well
 		m := <-overheard
 		topics[m.Channel] = true
 		for _, payload := range spoil([]byte(m.Payload)) {
@@ -158,9 +158,6 @@ func TestCluster_IgnoresGarbageOnTheBus(t *testing.T) {
 			}
 		}
 		heard++
-	}
-	if len(topics) < 3 {
-		t.Errorf("only %d channels were seen", len(topics))
 	}
 	c.progress(all...)
 	c.finish()
