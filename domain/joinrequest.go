@@ -5,10 +5,10 @@ import "context"
 // PutJoinRequest asks for the caller to become a member, and reports whether that
 // is new. bad_request, forbidden, group_dismissed, group_not_found.
 func (s *Groups) PutJoinRequest(ctx context.Context, by Principal, id GroupID, user UserID, message string) (r JoinRequest, added bool, err error) {
-	if user, err = memberID(by, user); err != nil {
+	if err := by.RequireUser(); err != nil {
 		return JoinRequest{}, false, err
 	}
-	if err := by.RequireUser(); err != nil {
+	if user, err = memberID(by, user); err != nil {
 		return JoinRequest{}, false, err
 	}
 	if user != by.User.ID {
