@@ -30,7 +30,8 @@ flags=(--no-defaults --datadir="$dir/data" --innodb-log-file-size=16M)
 if [ "$(id -u)" = 0 ]; then
 	flags+=(--user=root) # it refuses to run as root unless told
 fi
-mariadb-install-db "${flags[@]}" --auth-root-authentication-method=normal --skip-test-db >"$dir/install.log" 2>&1 || {
+# A server that starts removes temporary tables, also of others that share its TMPDIR.
+TMPDIR="$dir" mariadb-install-db "${flags[@]}" --auth-root-authentication-method=normal --skip-test-db >"$dir/install.log" 2>&1 || {
 	cat "$dir/install.log" >&2
 	exit 1
 }
@@ -40,7 +41,7 @@ tied=(env)
 if setpriv --pdeathsig KILL true 2>/dev/null; then
 	tied=(setpriv --pdeathsig KILL)
 fi
-"${tied[@]}" mariadbd "${flags[@]}" --socket="$dir/s.sock" --pid-file="$dir/pid" --skip-networking \
+"${tied[@]}" mariadbd "${flags[@]}" --socket="$dir/s.sock" --pid-file="$dir/pid" --tmpdir="$dir" --skip-networking \
 	--max-connections=1000 --innodb-buffer-pool-size=128M </dev/null >"$dir/log" 2>&1 &
 server=$!
 

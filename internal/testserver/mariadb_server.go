@@ -116,7 +116,9 @@ func prepare(programs mariaDBPrograms) error {
 		return err
 	}
 	args := append(commonFlags(dir), "--auth-root-authentication-method=normal", "--skip-test-db")
-	if out, err := exec.Command(programs.install, args...).CombinedOutput(); err != nil {
+	install := exec.Command(programs.install, args...)
+	install.Env = append(os.Environ(), "TMPDIR="+dir) // a server that starts empties its own of what others need
+	if out, err := install.CombinedOutput(); err != nil {
 		_ = os.RemoveAll(dir)
 		return fmt.Errorf("mariadb-install-db: %w:\n%s", err, out)
 	}
@@ -142,6 +144,7 @@ func (m *mariaDB) dsn(database string) string { return "root@unix(" + m.socket()
 func (m *mariaDB) start() error {
 	args := append(commonFlags(m.data()),
 		"--socket="+m.socket(),
+		"--tmpdir="+m.dir,
 		"--pid-file="+filepath.Join(m.dir, "pid"),
 		"--skip-networking",
 		"--innodb-buffer-pool-size=64M",
