@@ -1787,7 +1787,8 @@ type ClientInterface interface {
 
 	// DeleteUser Delete a user
 	//
-	// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+	// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+	// the member, who has been there longest. Messages stay with those who received them.
 	// The id becomes free; a user made with it later starts with an empty log.
 	//
 	// Corresponds with DELETE /v1/users/{user_id} (the `DeleteUser` operationId).
@@ -2835,7 +2836,8 @@ func (c *Client) PutUsers(ctx context.Context, params *PutUsersParams, body PutU
 
 // DeleteUser Delete a user
 //
-// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+// the member, who has been there longest. Messages stay with those who received them.
 // The id becomes free; a user made with it later starts with an empty log.
 //
 // Corresponds with DELETE /v1/users/{user_id} (the `DeleteUser` operationId).
@@ -6222,7 +6224,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUserWithResponse Delete a user
 	//
-	// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+	// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+	// the member, who has been there longest. Messages stay with those who received them.
 	// The id becomes free; a user made with it later starts with an empty log.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9328,7 +9331,8 @@ func (c *ClientWithResponses) PutUsersWithResponse(ctx context.Context, params *
 
 // DeleteUserWithResponse Delete a user
 //
-// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+// the member, who has been there longest. Messages stay with those who received them.
 // The id becomes free; a user made with it later starts with an empty log.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -175,7 +175,8 @@ func (c *groupChange) exec(ctx context.Context, statement string, user domain.Us
 }
 
 func (c *groupChange) writeGroup(ctx context.Context, g *domain.Group) error {
-	if g.UpdatedAt.Equal(c.before.Group.UpdatedAt) && g.DismissedAt.Equal(c.before.Group.DismissedAt) && g.Name == c.before.Group.Name {
+	if was := &c.before.Group; g.Name == was.Name && g.Introduction == was.Introduction && g.AvatarURL == was.AvatarURL &&
+		bytes.Equal(g.Extra, was.Extra) && g.Settings == was.Settings && g.DismissedAt.Equal(was.DismissedAt) && g.UpdatedAt.Equal(was.UpdatedAt) {
 		return nil
 	}
 	dismissed := int64(0)

@@ -41,7 +41,7 @@ func Exercise(t *testing.T, open Opener) {
 	stop := run(t, store)
 	t.Cleanup(stop) // after the parallel subtests
 	for _, suite := range []map[string]func(*world){
-		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), memberTests(),
+		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
 		presenceTests(),
 	} {
