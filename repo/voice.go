@@ -31,7 +31,8 @@ func (v *voice) allow(out *domain.Outgoing, member bool) error {
 	if _, may := v.despite[out.User]; v.muted && !may {
 		return domain.Failure(domain.CodeMuted, "Only the owner and the admins may send to this group now.")
 	}
-	if until := time.UnixMilli(v.until[out.User]).UTC(); until.After(out.Message.SentAt) {
+	if ms, muted := v.until[out.User]; muted && time.UnixMilli(ms).After(out.Message.SentAt) {
+		until := time.UnixMilli(ms).UTC()
 		return domain.Failure(domain.CodeMuted, "The user is muted in this group until %s.", until.Format("2006-01-02T15:04:05.000Z07:00"))
 	}
 	return nil
