@@ -99,7 +99,7 @@ func (a *appBatch) refuseBlocked(ctx context.Context) error {
 			pairs[p] = true
 		}
 	}
-	blocked, err := blockedAmong(ctx, a.tx, a.app, slices.Collect(maps.Keys(pairs)))
+	blocked, err := a.store.blockedAmong(ctx, a.tx, a.app, slices.Collect(maps.Keys(pairs)))
 	if err != nil {
 		return err
 	}

@@ -116,9 +116,8 @@ func (s *Store) DeleteBlock(ctx context.Context, app domain.AppNum, user domain.
 type sendTo struct{ from, to domain.UserNum }
 
 // blockedAmong returns those of pairs whose receiver has blocked the sender, by one
-// statement. There is none where there are no pairs. The pairs are spelled out: of
-// two lists the database would look up each user with each.
-func blockedAmong(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, pairs []sendTo) (map[sendTo]bool, error) {
+// statement, or by none where there are no pairs.
+func (s *Store) blockedAmong(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, pairs []sendTo) (map[sendTo]bool, error) {
 	if len(pairs) == 0 {
 		return nil, nil
 	}
@@ -127,17 +126,21 @@ func blockedAmong(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum,
 	for _, p := range pairs {
 		args = append(args, p.to, p.from)
 	}
-	const one = "user_id = ? AND blocked_id = ?"
-	query := `SELECT user_id, blocked_id FROM blocks WHERE app_id = ? AND (` + one + strings.Repeat(" OR "+one, len(pairs)-1) + `)`
 	blocked := make(map[sendTo]bool)
 	err := each(ctx, q, func(rows *sqlx.Rows) error {
 		var p sendTo
 		err := rows.Scan(&p.to, &p.from)
 		blocked[p] = true
 		return err
-	}, query, args...)
+	}, s.dialect.blockedAmong(len(pairs)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("find blocks: %w", err)
 	}
 	return blocked, nil
+}
+
+// blockedAmong is the query for n pairs, each of a receiver and a sender.
+func (d dialect) blockedAmong(n int) string {
+	return `SELECT user_id, blocked_id FROM blocks WHERE app_id = ? AND (user_id, blocked_id) IN (` + d.rows +
+		strings.TrimSuffix(strings.Repeat("(?, ?), ", n), ", ") + `)`
 }

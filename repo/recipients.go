@@ -26,7 +26,7 @@ func (s *Store) Recipients(ctx context.Context, out domain.Outgoing) ([]domain.R
 		return nil, it.err
 	}
 	if p, ok := it.pair(); ok {
-		blocked, err := blockedAmong(ctx, s.read, out.App, []sendTo{p})
+		blocked, err := s.blockedAmong(ctx, s.read, out.App, []sendTo{p})
 		if err != nil {
 			return nil, s.readError("find recipients", err)
 		}
