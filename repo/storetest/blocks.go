@@ -270,3 +270,31 @@ func blockForeign(w *world) {
 	w.ok(w.store.DeleteUser(w.ctx, e.app.Num, "alice", epoch))
 	w.wantBlocks(users[0], "bob")
 }
+
+// nodesBlock blocks on one node and sends on the other, while others write too.
+func nodesBlock(w *world, b Store) {
+	users := w.users("alice", "bob", "carol")
+	alice, bob, carol := users[0], users[1], users[2]
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends after its sends
+		for i := range 60 {
+			if _, err := b.Append(w.ctx, w.outgoing(carol, toUser(alice), fmt.Sprint(i), "")); err != nil {
+				w.Error(err)
+			}
+		}
+	})
+	const rounds = 12
+	for range rounds {
+		w.block(alice, "bob")
+		out := w.outgoing(bob, toUser(alice), "x", "")
+		_, err := b.Append(w.ctx, out)
+		w.refused(err, domain.ErrBlocked)
+		_, err = b.Recipients(w.ctx, out)
+		w.refused(err, domain.ErrBlocked)
+		w.ok(w.store.DeleteBlock(w.ctx, w.app.Num, alice.Num, "bob"))
+		_, err = b.Append(w.ctx, out)
+		w.ok(err)
+	}
+	wg.Wait()
+	w.same("from bob", len(w.log(bob.Num)), rounds)
+}
