@@ -35,6 +35,9 @@ func TestAppend_BlocksTakeOneStatementABatch(t *testing.T) {
 	g.want("blocked", domain.CodeOf(blocked.err), domain.CodeBlocked)
 	g.want("stored", len(g.log("u00")), 2*len(users)-1)
 	g.want("statements", seen.times("FROM blocks"), 1)
+	var conversations int
+	g.must(g.read.Get(&conversations, `SELECT COUNT(*) FROM conversations`))
+	g.want("conversations with the group's", conversations, len(users))
 }
 
 func TestAppend_BlocksAreNotAskedForWithoutSingleChats(t *testing.T) {
