@@ -156,13 +156,17 @@ func TestBlocks_HoldOnStreams(t *testing.T) {
 			}
 			signal := func(kind string) error { return bob.Signal(t.Context(), &wire.Signal{To: to, Kind: kind}) }
 			a.as("alice").put(t, "/v1/blocks/bob", nil).want(t, 201)
-			a.changesNothing(t, []string{"alice", "bob"}, nil, func() {
-				for _, err := range []error{send(true), send(false), signal("hidden")} {
-					if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Code != "blocked" || refused.Retryable {
-						t.Errorf("got %v, want blocked", err)
-					}
+			before := a.as("alice").sync(t, "").HeadSeq
+			for _, err := range []error{send(true), send(false), signal("hidden")} {
+				if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Code != "blocked" || refused.Retryable {
+					t.Errorf("got %v, want blocked", err)
 				}
-			})
+			}
+			for _, user := range []string{"alice", "bob"} {
+				if head := a.as(user).sync(t, "").HeadSeq; head != before {
+					t.Errorf("the log of %s ends at %d, was %d", user, head, before)
+				}
+			}
 			if err := alice.Signal(t.Context(), &wire.Signal{To: &wire.Target{UserId: "bob"}, Kind: "typing"}); err != nil {
 				t.Errorf("who blocks may not signal: %v", err)
 			}
