@@ -352,6 +352,23 @@ type AppSettings struct {
 // AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 type AppSettingsOnlineYields string
 
+// Block defines model for Block.
+type Block struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// UserId Who is blocked.
+	UserId string `json:"user_id"`
+}
+
+// BlockList defines model for BlockList.
+type BlockList struct {
+	Items []Block `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
 // location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
@@ -917,6 +934,9 @@ type AppID = ID
 // Before defines model for Before.
 type Before = int64
 
+// BlockedID An id chosen by the business, compared byte for byte.
+type BlockedID = ID
+
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
@@ -987,6 +1007,36 @@ type ListAppKeysParams struct {
 type CreateAppKeyParams struct {
 	// IdempotencyKey Makes the call idempotent for a day. The same call again gets the first answer, another one 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListBlocksParams defines parameters for ListBlocks.
+type ListBlocksParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteBlockParams defines parameters for DeleteBlock.
+type DeleteBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetBlockParams defines parameters for GetBlock.
+type GetBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutBlockParams defines parameters for PutBlock.
+type PutBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
@@ -1445,6 +1495,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/apps/{app_id}/keys/{key_id} (the `RevokeAppKey` operationId).
 	RevokeAppKey(ctx context.Context, appId AppID, keyId KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListBlocks List whom one has blocked by user id
+	//
+	// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+	ListBlocks(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteBlock Take a user off one's block list
+	//
+	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+	DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBlock Find out whether one has blocked a user
+	//
+	// One that is not blocked is 404 `block_not_found`.
+	//
+	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+	GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutBlock Block a user
+	//
+	// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+	// the caller sends are not affected. A user may block 10,000 others.
+	//
+	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+	PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMessages Read the history of a conversation
 	//
@@ -2075,6 +2150,71 @@ func (c *Client) CreateAppKey(ctx context.Context, appId AppID, params *CreateAp
 // Corresponds with DELETE /v1/apps/{app_id}/keys/{key_id} (the `RevokeAppKey` operationId).
 func (c *Client) RevokeAppKey(ctx context.Context, appId AppID, keyId KeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeAppKeyRequest(c.Server, appId, keyId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBlocks List whom one has blocked by user id
+//
+// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+func (c *Client) ListBlocks(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlocksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteBlock Take a user off one's block list
+//
+// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+func (c *Client) DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBlock Find out whether one has blocked a user
+//
+// One that is not blocked is 404 `block_not_found`.
+//
+// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+func (c *Client) GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutBlock Block a user
+//
+// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+// the caller sends are not affected. A user may block 10,000 others.
+//
+// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+func (c *Client) PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlockRequest(c.Server, userId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3475,6 +3615,234 @@ func NewRevokeAppKeyRequest(server string, appId AppID, keyId KeyID) (*http.Requ
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListBlocksRequest constructs an http.Request for the ListBlocks method
+func NewListBlocksRequest(server string, params *ListBlocksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteBlockRequest constructs an http.Request for the DeleteBlock method
+func NewDeleteBlockRequest(server string, userId BlockedID, params *DeleteBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBlockRequest constructs an http.Request for the GetBlock method
+func NewGetBlockRequest(server string, userId BlockedID, params *GetBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutBlockRequest constructs an http.Request for the PutBlock method
+func NewPutBlockRequest(server string, userId BlockedID, params *PutBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5845,6 +6213,39 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/apps/{app_id}/keys/{key_id} (the `RevokeAppKey` operationId).
 	RevokeAppKeyWithResponse(ctx context.Context, appId AppID, keyId KeyID, reqEditors ...RequestEditorFn) (*RevokeAppKeyResponse, error)
 
+	// ListBlocksWithResponse List whom one has blocked by user id
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+	ListBlocksWithResponse(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error)
+
+	// DeleteBlockWithResponse Take a user off one's block list
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+	DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error)
+
+	// GetBlockWithResponse Find out whether one has blocked a user
+	//
+	// One that is not blocked is 404 `block_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+	GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error)
+
+	// PutBlockWithResponse Block a user
+	//
+	// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+	// the caller sends are not affected. A user may block 10,000 others.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+	PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+
 	// ListMessagesWithResponse Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -6764,6 +7165,198 @@ func (r RevokeAppKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RevokeAppKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListBlocksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlockList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlocksResponse) GetJSON200() *BlockList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListBlocksResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlocksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlocksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlocksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlocksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Block
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutBlockResponse) GetJSON201() *Block {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutBlockResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8706,6 +9299,63 @@ func (c *ClientWithResponses) RevokeAppKeyWithResponse(ctx context.Context, appI
 	return ParseRevokeAppKeyResponse(rsp)
 }
 
+// ListBlocksWithResponse List whom one has blocked by user id
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+func (c *ClientWithResponses) ListBlocksWithResponse(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error) {
+	rsp, err := c.ListBlocks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlocksResponse(rsp)
+}
+
+// DeleteBlockWithResponse Take a user off one's block list
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error) {
+	rsp, err := c.DeleteBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteBlockResponse(rsp)
+}
+
+// GetBlockWithResponse Find out whether one has blocked a user
+//
+// One that is not blocked is 404 `block_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error) {
+	rsp, err := c.GetBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBlockResponse(rsp)
+}
+
+// PutBlockWithResponse Block a user
+//
+// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+// the caller sends are not affected. A user may block 10,000 others.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+func (c *ClientWithResponses) PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
+	rsp, err := c.PutBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutBlockResponse(rsp)
+}
+
 // ListMessagesWithResponse Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -9779,6 +10429,141 @@ func ParseRevokeAppKeyResponse(rsp *http.Response) (*RevokeAppKeyResponse, error
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListBlocksResponse parses an HTTP response from a ListBlocksWithResponse call
+func ParseListBlocksResponse(rsp *http.Response) (*ListBlocksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlocksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlockList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteBlockResponse parses an HTTP response from a DeleteBlockWithResponse call
+func ParseDeleteBlockResponse(rsp *http.Response) (*DeleteBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBlockResponse parses an HTTP response from a GetBlockWithResponse call
+func ParseGetBlockResponse(rsp *http.Response) (*GetBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutBlockResponse parses an HTTP response from a PutBlockWithResponse call
+func ParsePutBlockResponse(rsp *http.Response) (*PutBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

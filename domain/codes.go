@@ -14,12 +14,14 @@ const (
 	CodeForbidden            Code = "forbidden"
 	CodeNotInGroup           Code = "not_in_group"
 	CodeNotFriend            Code = "not_friend"
+	CodeBlocked              Code = "blocked"
 	CodeNotFound             Code = "not_found"
 	CodeAppNotFound          Code = "app_not_found"
 	CodeKeyNotFound          Code = "key_not_found"
 	CodeSigningKeyNotFound   Code = "signing_key_not_found"
 	CodeUserNotFound         Code = "user_not_found"
 	CodeDeviceNotFound       Code = "device_not_found"
+	CodeBlockNotFound        Code = "block_not_found"
 	CodeGroupNotFound        Code = "group_not_found"
 	CodeMemberNotFound       Code = "member_not_found"
 	CodeConversationNotFound Code = "conversation_not_found"
@@ -79,12 +81,14 @@ var catalogue = []CodeInfo{
 	{CodeForbidden, "The credentials do not allow this", "Use a credential of the right kind.", false},
 	{CodeNotInGroup, "The user is not a member of the group", "Add the user to the group first.", false},
 	{CodeNotFriend, "The users are not contacts of each other", "Become contacts first.", false},
+	{CodeBlocked, "The receiver does not take messages from this user", "Nothing; the receiver decides.", false},
 	{CodeNotFound, "There is nothing at this address", "Check the path against /openapi.yaml.", false},
 	{CodeAppNotFound, "There is no such app", "Check the app id.", false},
 	{CodeKeyNotFound, "There is no such app key", "Check the key id.", false},
 	{CodeSigningKeyNotFound, "There is no such signing key", "Check the kid.", false},
 	{CodeUserNotFound, "There is no such user", "Create the user first, or check the id.", false},
 	{CodeDeviceNotFound, "There is no such device", "Register the device first, or check the id.", false},
+	{CodeBlockNotFound, "The user is not blocked", "List the blocked users to see who is.", false},
 	{CodeGroupNotFound, "There is no such group", "Create the group first, or check the id.", false},
 	{CodeMemberNotFound, "The user is not a member of this group", "List the members to see who is.", false},
 	{CodeConversationNotFound, "There is no such conversation", "A conversation id is user:ID, group:ID or business.", false},
@@ -116,11 +120,13 @@ var (
 	ErrDeviceNotBound       = Failure(CodeDeviceNotBound, "")
 	ErrForbidden            = Failure(CodeForbidden, "")
 	ErrNotInGroup           = Failure(CodeNotInGroup, "")
+	ErrBlocked              = Failure(CodeBlocked, "")
 	ErrAppNotFound          = Failure(CodeAppNotFound, "")
 	ErrKeyNotFound          = Failure(CodeKeyNotFound, "")
 	ErrSigningKeyNotFound   = Failure(CodeSigningKeyNotFound, "")
 	ErrUserNotFound         = Failure(CodeUserNotFound, "")
 	ErrDeviceNotFound       = Failure(CodeDeviceNotFound, "")
+	ErrBlockNotFound        = Failure(CodeBlockNotFound, "")
 	ErrGroupNotFound        = Failure(CodeGroupNotFound, "")
 	ErrMemberNotFound       = Failure(CodeMemberNotFound, "")
 	ErrMuted                = Failure(CodeMuted, "")

@@ -136,6 +136,7 @@ type GroupUser struct {
 	Num     UserNum      // 0 when there is no such user
 	Member  *Member      // nil when it is none
 	Request *JoinRequest // nil when there is none
+	Blocks  bool         // it has blocked who changes the group
 }
 
 // GroupStore keeps groups and their members. Every change of a group is in one

@@ -8,7 +8,7 @@ import (
 
 // AddMembers adds users to a group, all or none, and returns those who are new.
 // bad_request, forbidden, not_in_group, group_dismissed, group_not_found,
-// user_not_found.
+// user_not_found, blocked.
 func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users []UserID) ([]UserID, error) {
 	if len(users) == 0 || len(users) > MaxMemberBatch {
 		return nil, Invalid("/user_ids", "must have between 1 and %d entries", MaxMemberBatch)
@@ -25,7 +25,7 @@ func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users
 		if err := may.invite(g.Group.Settings); err != nil {
 			return err
 		}
-		if err := g.known(func(i int) string { return fmt.Sprintf("/user_ids/%d", i) }); err != nil {
+		if err := g.willing(func(i int) string { return fmt.Sprintf("/user_ids/%d", i) }); err != nil {
 			return err
 		}
 		added = []UserID{}
@@ -42,7 +42,8 @@ func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users
 
 // PutMember makes a user a member and reports whether it is new: the caller joins
 // (its own id), or adds another one as AddMembers does. bad_request, forbidden,
-// approval_required, not_in_group, group_dismissed, group_not_found, user_not_found.
+// approval_required, not_in_group, group_dismissed, group_not_found, user_not_found,
+// blocked.
 func (s *Groups) PutMember(ctx context.Context, by Principal, id GroupID, user UserID) (m Member, added bool, err error) {
 	if user, err = memberID(by, user); err != nil {
 		return Member{}, false, err
@@ -60,7 +61,7 @@ func (s *Groups) PutMember(ctx context.Context, by Principal, id GroupID, user U
 		if err := mayAdd(g, may, itself); err != nil {
 			return err
 		}
-		if err := g.known(func(int) string { return "user_id" }); err != nil || !added {
+		if err := g.willing(func(int) string { return "user_id" }); err != nil || !added {
 			return err
 		}
 		s.add(u)
@@ -99,16 +100,23 @@ func (s *Groups) add(u *GroupUser) {
 	u.Request = nil
 }
 
-// known names those who are no users, by their place in the request.
-func (g *GroupState) known(pointer func(i int) string) error {
-	unknown := Failure(CodeUserNotFound, "")
+// willing names those who are no users, or who have blocked the one that would add
+// them, by their place in the request.
+func (g *GroupState) willing(pointer func(i int) string) error {
+	unknown, blocked := Failure(CodeUserNotFound, ""), Failure(CodeBlocked, "")
 	for i, u := range g.Users {
-		if u.Num == 0 {
+		switch {
+		case u.Num == 0:
 			unknown.Fields = append(unknown.Fields, FieldError{Pointer: pointer(i), Detail: "names no user"})
+		case u.Blocks && u.Member == nil:
+			blocked.Fields = append(blocked.Fields, FieldError{Pointer: pointer(i), Detail: "has blocked the user who would add it"})
 		}
 	}
-	if len(unknown.Fields) > 0 {
+	switch {
+	case len(unknown.Fields) > 0:
 		return unknown
+	case len(blocked.Fields) > 0:
+		return blocked
 	}
 	return nil
 }

@@ -85,6 +85,10 @@ var calls = map[string]request{
 	"getDevice":         {"GET", "/v1/devices/phone", "", nil},
 	"deleteDevice":      {"DELETE", "/v1/devices/phone", "", nil},
 	"ackDevice":         {"PUT", "/v1/devices/phone/ack", `{"seq":41}`, nil},
+	"listBlocks":        {"GET", "/v1/blocks", "", nil},
+	"putBlock":          {"PUT", "/v1/blocks/bob", "", nil},
+	"getBlock":          {"GET", "/v1/blocks/bob", "", nil},
+	"deleteBlock":       {"DELETE", "/v1/blocks/bob", "", nil},
 	"createGroup":       {"POST", "/v1/groups", `{"members":["bob"]}`, nil},
 	"getGroup":          {"GET", "/v1/groups/team", "", nil},
 	"listMembers":       {"GET", "/v1/groups/team/members", "", nil},
@@ -115,7 +119,10 @@ var calls = map[string]request{
 }
 
 // needsUser are the operations that the business must do in a user's name.
-var needsUser = []string{"sync", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "putJoinRequest"}
+var needsUser = []string{
+	"sync", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "listBlocks", "putBlock", "getBlock", "deleteBlock",
+	"putJoinRequest",
+}
 
 // callers are all kinds of credentials; may says which scheme each one is.
 var callers = []struct {
@@ -232,6 +239,7 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 	for _, figure := range []string{
 		fmt.Sprintf("A body may have %d KiB, a message's content %d KiB.", domain.MaxBodyBytes>>10, domain.MaxContentBytes>>10),
 		fmt.Sprintf("up to %d KiB.", domain.MaxExtraBytes>>10),
+		fmt.Sprintf("A user may block %d,000 others.", domain.MaxBlocks/1000),
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(gim.OpenAPI)), " "), figure) {
 			t.Errorf("openapi.yaml does not say %q", figure)

@@ -20,6 +20,9 @@ type dialect struct {
 	// SQLite the transaction holds the only write lock from its beginning.
 	forUpdate string
 
+	// rows begins a list of rows after IN.
+	rows string
+
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
 	isConflict func(error) bool
@@ -89,6 +92,7 @@ var mysqlDialect = dialect{
 
 var sqliteDialect = dialect{
 	name: "sqlite",
+	rows: "VALUES ",
 	isConflict: func(err error) bool {
 		switch code := sqliteCode(err); {
 		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:

@@ -95,11 +95,11 @@ func (c *groupChange) read(ctx context.Context, by domain.UserNum, users []domai
 		all[nums[owner]] = &c.before.Owner
 	}
 	delete(all, 0)
-	return c.readUsers(ctx, all)
+	return c.readUsers(ctx, all, by)
 }
 
-// readUsers reads memberships and requests.
-func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*domain.GroupUser) error {
+// readUsers reads memberships, requests and who has blocked by.
+func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*domain.GroupUser, by domain.UserNum) error {
 	nums := make([]domain.UserNum, 0, len(all))
 	for num := range all {
 		nums = append(nums, num)
@@ -120,7 +120,7 @@ func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*dom
 		return err
 	}
 	const requests = `SELECT user_id, message, created_at FROM join_requests WHERE app_id = ? AND conversation_id = ? AND user_id IN`
-	return selectIn(ctx, c.tx, requests, "", []any{c.app, c.conv.num}, nums, func(rows *sqlx.Rows) error {
+	err = selectIn(ctx, c.tx, requests, "", []any{c.app, c.conv.num}, nums, func(rows *sqlx.Rows) error {
 		var num domain.UserNum
 		r := &domain.JoinRequest{}
 		var created int64
@@ -130,6 +130,16 @@ func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*dom
 		r.User, r.CreatedAt = all[num].ID, momentOf(created)
 		all[num].Request = r
 		return nil
+	})
+	if err != nil || by == 0 {
+		return err
+	}
+	const blocks = `SELECT user_id FROM blocks WHERE app_id = ? AND blocked_id = ? AND user_id IN`
+	return selectIn(ctx, c.tx, blocks, "", []any{c.app, by}, nums, func(rows *sqlx.Rows) error {
+		var num domain.UserNum
+		err := rows.Scan(&num)
+		all[num].Blocks = err == nil
+		return err
 	})
 }
 

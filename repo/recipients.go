@@ -26,6 +26,15 @@ func (s *Store) Recipients(ctx context.Context, out domain.Outgoing) ([]domain.R
 	if it.resolve(users); it.err != nil {
 		return nil, it.err
 	}
+	if p, ok := it.pair(); ok {
+		blocked, err := s.blockedAmong(ctx, s.read, out.App, []sendTo{p})
+		if err != nil {
+			return nil, s.readError("find recipients", err)
+		}
+		if blocked[p] {
+			return nil, domain.ErrBlocked
+		}
+	}
 	members := membersOf(out.User, it.toUser)
 	if it.toUser == 0 {
 		if members, err = s.groupReceivers(ctx, &out); err != nil {

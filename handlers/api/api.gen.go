@@ -348,6 +348,23 @@ type AppSettings struct {
 // AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 type AppSettingsOnlineYields string
 
+// Block defines model for Block.
+type Block struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// UserId Who is blocked.
+	UserId string `json:"user_id"`
+}
+
+// BlockList defines model for BlockList.
+type BlockList struct {
+	Items []Block `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
 // location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
@@ -913,6 +930,9 @@ type AppID = ID
 // Before defines model for Before.
 type Before = int64
 
+// BlockedID An id chosen by the business, compared byte for byte.
+type BlockedID = ID
+
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
@@ -983,6 +1003,36 @@ type ListAppKeysParams struct {
 type CreateAppKeyParams struct {
 	// IdempotencyKey Makes the call idempotent for a day. The same call again gets the first answer, another one 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListBlocksParams defines parameters for ListBlocks.
+type ListBlocksParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteBlockParams defines parameters for DeleteBlock.
+type DeleteBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetBlockParams defines parameters for GetBlock.
+type GetBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutBlockParams defines parameters for PutBlock.
+type PutBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
 // ListMessagesParams defines parameters for ListMessages.
@@ -1305,6 +1355,18 @@ type ServerInterface interface {
 	// RevokeAppKey Revoke an app key
 	// (DELETE /v1/apps/{app_id}/keys/{key_id})
 	RevokeAppKey(w http.ResponseWriter, r *http.Request, appId AppID, keyId KeyID)
+	// ListBlocks List whom one has blocked by user id
+	// (GET /v1/blocks)
+	ListBlocks(w http.ResponseWriter, r *http.Request, params ListBlocksParams)
+	// DeleteBlock Take a user off one's block list
+	// (DELETE /v1/blocks/{user_id})
+	DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams)
+	// GetBlock Find out whether one has blocked a user
+	// (GET /v1/blocks/{user_id})
+	GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams)
+	// PutBlock Block a user
+	// (PUT /v1/blocks/{user_id})
+	PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params ListMessagesParams)
@@ -1467,6 +1529,30 @@ func (_ Unimplemented) CreateAppKey(w http.ResponseWriter, r *http.Request, appI
 // RevokeAppKey Revoke an app key
 // (DELETE /v1/apps/{app_id}/keys/{key_id})
 func (_ Unimplemented) RevokeAppKey(w http.ResponseWriter, r *http.Request, appId AppID, keyId KeyID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListBlocks List whom one has blocked by user id
+// (GET /v1/blocks)
+func (_ Unimplemented) ListBlocks(w http.ResponseWriter, r *http.Request, params ListBlocksParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteBlock Take a user off one's block list
+// (DELETE /v1/blocks/{user_id})
+func (_ Unimplemented) DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetBlock Find out whether one has blocked a user
+// (GET /v1/blocks/{user_id})
+func (_ Unimplemented) GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PutBlock Block a user
+// (PUT /v1/blocks/{user_id})
+func (_ Unimplemented) PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1997,6 +2083,223 @@ func (siw *ServerInterfaceWrapper) RevokeAppKey(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RevokeAppKey(w, r, appId, keyId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListBlocks operation middleware
+func (siw *ServerInterfaceWrapper) ListBlocks(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBlocksParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListBlocks(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteBlock operation middleware
+func (siw *ServerInterfaceWrapper) DeleteBlock(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId BlockedID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBlockParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteBlock(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetBlock operation middleware
+func (siw *ServerInterfaceWrapper) GetBlock(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId BlockedID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBlockParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetBlock(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutBlock operation middleware
+func (siw *ServerInterfaceWrapper) PutBlock(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId BlockedID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutBlockParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutBlock(w, r, userId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4125,6 +4428,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/v1/devices/{device_id}/ack", wrapper.AckDevice)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/blocks", wrapper.ListBlocks)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/blocks/{user_id}", wrapper.DeleteBlock)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/blocks/{user_id}", wrapper.GetBlock)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/v1/blocks/{user_id}", wrapper.PutBlock)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/groups", wrapper.ListGroups)
 	})
 	r.Group(func(r chi.Router) {
@@ -4497,6 +4812,173 @@ type RevokeAppKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeAppKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeAppKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBlocksRequestObject struct {
+	Params ListBlocksParams
+}
+
+type ListBlocksResponseObject interface {
+	VisitListBlocksResponse(w http.ResponseWriter) error
+}
+
+type ListBlocks200JSONResponse BlockList
+
+func (response ListBlocks200JSONResponse) VisitListBlocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBlocksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBlocksdefaultApplicationProblemPlusJSONResponse) VisitListBlocksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBlockRequestObject struct {
+	UserId BlockedID `json:"user_id"`
+	Params DeleteBlockParams
+}
+
+type DeleteBlockResponseObject interface {
+	VisitDeleteBlockResponse(w http.ResponseWriter) error
+}
+
+type DeleteBlock204Response struct {
+}
+
+func (response DeleteBlock204Response) VisitDeleteBlockResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteBlockdefaultApplicationProblemPlusJSONResponse) VisitDeleteBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBlockRequestObject struct {
+	UserId BlockedID `json:"user_id"`
+	Params GetBlockParams
+}
+
+type GetBlockResponseObject interface {
+	VisitGetBlockResponse(w http.ResponseWriter) error
+}
+
+type GetBlock200JSONResponse Block
+
+func (response GetBlock200JSONResponse) VisitGetBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBlockdefaultApplicationProblemPlusJSONResponse) VisitGetBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutBlockRequestObject struct {
+	UserId BlockedID `json:"user_id"`
+	Params PutBlockParams
+}
+
+type PutBlockResponseObject interface {
+	VisitPutBlockResponse(w http.ResponseWriter) error
+}
+
+type PutBlock200JSONResponse Block
+
+func (response PutBlock200JSONResponse) VisitPutBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutBlock201JSONResponse Block
+
+func (response PutBlock201JSONResponse) VisitPutBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutBlockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutBlockdefaultApplicationProblemPlusJSONResponse) VisitPutBlockResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6042,6 +6524,18 @@ type StrictServerInterface interface {
 	// RevokeAppKey Revoke an app key
 	// (DELETE /v1/apps/{app_id}/keys/{key_id})
 	RevokeAppKey(ctx context.Context, request RevokeAppKeyRequestObject) (RevokeAppKeyResponseObject, error)
+	// ListBlocks List whom one has blocked by user id
+	// (GET /v1/blocks)
+	ListBlocks(ctx context.Context, request ListBlocksRequestObject) (ListBlocksResponseObject, error)
+	// DeleteBlock Take a user off one's block list
+	// (DELETE /v1/blocks/{user_id})
+	DeleteBlock(ctx context.Context, request DeleteBlockRequestObject) (DeleteBlockResponseObject, error)
+	// GetBlock Find out whether one has blocked a user
+	// (GET /v1/blocks/{user_id})
+	GetBlock(ctx context.Context, request GetBlockRequestObject) (GetBlockResponseObject, error)
+	// PutBlock Block a user
+	// (PUT /v1/blocks/{user_id})
+	PutBlock(ctx context.Context, request PutBlockRequestObject) (PutBlockResponseObject, error)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
@@ -6419,6 +6913,113 @@ func (sh *strictHandler) RevokeAppKey(w http.ResponseWriter, r *http.Request, ap
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RevokeAppKeyResponseObject); ok {
 		if err := validResponse.VisitRevokeAppKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBlocks operation middleware
+func (sh *strictHandler) ListBlocks(w http.ResponseWriter, r *http.Request, params ListBlocksParams) {
+	var request ListBlocksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBlocks(ctx, request.(ListBlocksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBlocks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListBlocksResponseObject); ok {
+		if err := validResponse.VisitListBlocksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteBlock operation middleware
+func (sh *strictHandler) DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams) {
+	var request DeleteBlockRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBlock(ctx, request.(DeleteBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBlock")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteBlockResponseObject); ok {
+		if err := validResponse.VisitDeleteBlockResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetBlock operation middleware
+func (sh *strictHandler) GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams) {
+	var request GetBlockRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBlock(ctx, request.(GetBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBlock")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetBlockResponseObject); ok {
+		if err := validResponse.VisitGetBlockResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutBlock operation middleware
+func (sh *strictHandler) PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams) {
+	var request PutBlockRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutBlock(ctx, request.(PutBlockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutBlock")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutBlockResponseObject); ok {
+		if err := validResponse.VisitPutBlockResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

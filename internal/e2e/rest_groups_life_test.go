@@ -113,6 +113,23 @@ func TestGroups_TakeMembersByApproval(t *testing.T) {
 	})
 }
 
+func TestGroups_RespectBlocks(t *testing.T) {
+	onBackends(t, func(t *testing.T, gim *gimtest.Gim) {
+		a := newApp(t, gim, "owner", "admin", "bob", "carol")
+		a.newGroup(t, "team", "owner", "admin")
+		a.back().do(t, "PATCH", "/v1/groups/team/members/admin", object{"role": "admin"}).want(t, 200)
+		a.as("bob").do(t, "PUT", "/v1/blocks/owner", nil).want(t, 201)
+		a.changesNothing(t, []string{"bob", "carol"}, []string{"team"}, func() {
+			a.as("owner").do(t, "PUT", "/v1/groups/team/members/bob", nil).refused(t, 403, "blocked")
+			a.as("owner").post(t, "/v1/groups/team/members", object{"user_ids": []string{"carol", "bob"}}).refused(t, 403, "blocked")
+		})
+		a.as("admin").do(t, "PUT", "/v1/groups/team/members/bob", nil).want(t, 201)
+		a.as("owner").do(t, "PUT", "/v1/groups/team/members/bob", nil).want(t, 200) // is there already
+		a.as("bob").delete(t, "/v1/groups/team/members/me").want(t, 204)
+		a.back().post(t, "/v1/groups/team/members", object{"user_ids": []string{"bob"}}).want(t, 200)
+	})
+}
+
 func TestGroups_MutesEnd(t *testing.T) {
 	onBackends(t, func(t *testing.T, gim *gimtest.Gim) {
 		a := newApp(t, gim, "owner", "bob")

@@ -129,6 +129,16 @@ func groupChangeSees(w *world) {
 		return nil
 	})
 	w.ok(err)
+	_, _, err = w.store.PutBlock(w.ctx, w.app.Num, users[2], domain.Block{User: "owner", CreatedAt: epoch}, 10)
+	w.ok(err)
+	for by, blocks := range map[domain.UserRef]bool{{}: false, users[0]: true, users[1]: false, users[2]: false} {
+		_, err := w.change("g", by, []domain.UserID{"a", "stranger"}, func(g *domain.GroupState) error {
+			w.same("a blocks", g.Users[0].Blocks, false)
+			w.same("stranger blocks", g.Users[1].Blocks, blocks)
+			return nil
+		})
+		w.ok(err)
+	}
 }
 
 // groupChangeStops: what a group's settings forbid is refused from the next

@@ -21,6 +21,7 @@ func ExerciseNodes(t *testing.T, open Opener) {
 		"Nodes_TwinsAreOneMessage":                nodesTwins,
 		"Nodes_ConversationsBeginOnce":            nodesNewConversations,
 		"Nodes_MembershipDecidesAcrossNodes":      nodesMembership,
+		"Nodes_BlockStopsTheNextSendEverywhere":   nodesBlock,
 		"Nodes_UserIsCreatedOnce":                 nodesUser,
 		"Nodes_GroupIsCreatedOnce":                nodesGroup,
 		"Nodes_NumbersOfRevocationsAreContiguous": nodesRevocations,
