@@ -106,18 +106,39 @@ func (e DeviceType) Valid() bool {
 	}
 }
 
-// Defines values for GroupMyRole.
+// Defines values for GroupSettingsInviteBy.
 const (
-	GroupMyRoleMember GroupMyRole = "member"
-	GroupMyRoleOwner  GroupMyRole = "owner"
+	Admins  GroupSettingsInviteBy = "admins"
+	Members GroupSettingsInviteBy = "members"
 )
 
-// Valid indicates whether the value is a known member of the GroupMyRole enum.
-func (e GroupMyRole) Valid() bool {
+// Valid indicates whether the value is a known member of the GroupSettingsInviteBy enum.
+func (e GroupSettingsInviteBy) Valid() bool {
 	switch e {
-	case GroupMyRoleMember:
+	case Admins:
 		return true
-	case GroupMyRoleOwner:
+	case Members:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GroupSettingsJoin.
+const (
+	Approval GroupSettingsJoin = "approval"
+	Invite   GroupSettingsJoin = "invite"
+	Open     GroupSettingsJoin = "open"
+)
+
+// Valid indicates whether the value is a known member of the GroupSettingsJoin enum.
+func (e GroupSettingsJoin) Valid() bool {
+	switch e {
+	case Approval:
+		return true
+	case Invite:
+		return true
+	case Open:
 		return true
 	default:
 		return false
@@ -139,24 +160,6 @@ func (e GroupType) Valid() bool {
 	}
 }
 
-// Defines values for MemberRole.
-const (
-	MemberRoleMember MemberRole = "member"
-	MemberRoleOwner  MemberRole = "owner"
-)
-
-// Valid indicates whether the value is a known member of the MemberRole enum.
-func (e MemberRole) Valid() bool {
-	switch e {
-	case MemberRoleMember:
-		return true
-	case MemberRoleOwner:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for MessageStatus.
 const (
 	MessageStatusNormal MessageStatus = "normal"
@@ -166,6 +169,27 @@ const (
 func (e MessageStatus) Valid() bool {
 	switch e {
 	case MessageStatusNormal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	RoleAdmin  Role = "admin"
+	RoleMember Role = "member"
+	RoleOwner  Role = "owner"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAdmin:
+		return true
+	case RoleMember:
+		return true
+	case RoleOwner:
 		return true
 	default:
 		return false
@@ -328,6 +352,23 @@ type AppSettings struct {
 // AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 type AppSettingsOnlineYields string
 
+// Block defines model for Block.
+type Block struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// UserId Who is blocked.
+	UserId string `json:"user_id"`
+}
+
+// BlockList defines model for BlockList.
+type BlockList struct {
+	Items []Block `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
 // location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
@@ -364,8 +405,9 @@ type CreateGroupRequest struct {
 	Name         *string `json:"name,omitempty"`
 
 	// Owner An id chosen by the business, compared byte for byte.
-	Owner *ID        `json:"owner,omitempty"`
-	Type  *GroupType `json:"type,omitempty"`
+	Owner    *ID            `json:"owner,omitempty"`
+	Settings *GroupSettings `json:"settings,omitempty"`
+	Type     *GroupType     `json:"type,omitempty"`
 }
 
 // CreateTokenRequest defines model for CreateTokenRequest.
@@ -464,24 +506,49 @@ type Group struct {
 	// CreatedAt UTC, with milliseconds.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Extra An object of your own, up to 16 KiB.
-	Extra        Extra  `json:"extra"`
-	GroupId      string `json:"group_id"`
-	Introduction string `json:"introduction"`
-	MemberCount  int    `json:"member_count"`
+	// DismissedAt UTC, with milliseconds.
+	DismissedAt *Timestamp `json:"dismissed_at,omitempty"`
 
-	// MyRole Absent for the business.
-	MyRole *GroupMyRole `json:"my_role,omitempty"`
-	Name   string       `json:"name"`
-	Owner  string       `json:"owner"`
-	Type   GroupType    `json:"type"`
+	// Extra An object of your own, up to 16 KiB.
+	Extra        Extra         `json:"extra"`
+	GroupId      string        `json:"group_id"`
+	Introduction string        `json:"introduction"`
+	MemberCount  int           `json:"member_count"`
+	MyRole       *Role         `json:"my_role,omitempty"`
+	Name         string        `json:"name"`
+	Owner        string        `json:"owner"`
+	Settings     GroupSettings `json:"settings"`
+	Type         GroupType     `json:"type"`
 
 	// UpdatedAt UTC, with milliseconds.
 	UpdatedAt Timestamp `json:"updated_at"`
 }
 
-// GroupMyRole Absent for the business.
-type GroupMyRole string
+// GroupList defines model for GroupList.
+type GroupList struct {
+	Items []Group `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// GroupSettings defines model for GroupSettings.
+type GroupSettings struct {
+	// InviteBy Who may add others: the owner and admins, or every member.
+	InviteBy *GroupSettingsInviteBy `json:"invite_by,omitempty"`
+
+	// Join Who may join by itself: anybody, whoever is approved, nobody.
+	Join *GroupSettingsJoin `json:"join,omitempty"`
+
+	// MuteAll Only the owner and admins may send.
+	MuteAll *bool `json:"mute_all,omitempty"`
+}
+
+// GroupSettingsInviteBy Who may add others: the owner and admins, or every member.
+type GroupSettingsInviteBy string
+
+// GroupSettingsJoin Who may join by itself: anybody, whoever is approved, nobody.
+type GroupSettingsJoin string
 
 // GroupType defines model for GroupType.
 type GroupType string
@@ -489,21 +556,37 @@ type GroupType string
 // ID An id chosen by the business, compared byte for byte.
 type ID = string
 
+// JoinRequest defines model for JoinRequest.
+type JoinRequest struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+	Message   string    `json:"message"`
+	UserId    string    `json:"user_id"`
+}
+
+// JoinRequestList defines model for JoinRequestList.
+type JoinRequestList struct {
+	Items []JoinRequest `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // Member defines model for Member.
 type Member struct {
 	// Extra An object of your own, up to 16 KiB.
 	Extra Extra `json:"extra"`
 
 	// JoinedAt UTC, with milliseconds.
-	JoinedAt Timestamp  `json:"joined_at"`
-	Label    string     `json:"label"`
-	ReadSeq  int64      `json:"read_seq"`
-	Role     MemberRole `json:"role"`
-	UserId   string     `json:"user_id"`
-}
+	JoinedAt Timestamp `json:"joined_at"`
+	Label    string    `json:"label"`
 
-// MemberRole defines model for Member.Role.
-type MemberRole string
+	// MuteUntil UTC, with milliseconds.
+	MuteUntil *Timestamp `json:"mute_until,omitempty"`
+	ReadSeq   int64      `json:"read_seq"`
+	Role      Role       `json:"role"`
+	UserId    string     `json:"user_id"`
+}
 
 // MemberList defines model for MemberList.
 type MemberList struct {
@@ -601,6 +684,11 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// PutJoinRequestRequest defines model for PutJoinRequestRequest.
+type PutJoinRequestRequest struct {
+	Message *string `json:"message,omitempty"`
+}
+
 // PutUsersRequest defines model for PutUsersRequest.
 type PutUsersRequest struct {
 	Users []UserWithID `json:"users"`
@@ -626,6 +714,9 @@ type RegisterDeviceRequest struct {
 	SystemVersion *string    `json:"system_version,omitempty"`
 	Type          DeviceType `json:"type"`
 }
+
+// Role defines model for Role.
+type Role string
 
 // SendMessageRequest defines model for SendMessageRequest.
 type SendMessageRequest struct {
@@ -746,6 +837,28 @@ type UpdateAppRequest struct {
 	Settings *AppSettings `json:"settings,omitempty"`
 }
 
+// UpdateGroupRequest defines model for UpdateGroupRequest.
+type UpdateGroupRequest struct {
+	AvatarUrl *string `json:"avatar_url,omitempty"`
+
+	// Extra An object of your own, up to 16 KiB.
+	Extra        *Extra         `json:"extra,omitempty"`
+	Introduction *string        `json:"introduction,omitempty"`
+	Name         *string        `json:"name,omitempty"`
+	Settings     *GroupSettings `json:"settings,omitempty"`
+}
+
+// UpdateMemberRequest defines model for UpdateMemberRequest.
+type UpdateMemberRequest struct {
+	// Extra An object of your own, up to 16 KiB.
+	Extra *Extra  `json:"extra,omitempty"`
+	Label *string `json:"label,omitempty"`
+
+	// MuteUntil The member may not send until then; a moment that has passed ends it.
+	MuteUntil *time.Time `json:"mute_until,omitempty"`
+	Role      *Role      `json:"role,omitempty"`
+}
+
 // User defines model for User.
 type User struct {
 	AvatarUrl string `json:"avatar_url"`
@@ -821,6 +934,9 @@ type AppID = ID
 // Before defines model for Before.
 type Before = int64
 
+// BlockedID An id chosen by the business, compared byte for byte.
+type BlockedID = ID
+
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
@@ -893,6 +1009,36 @@ type CreateAppKeyParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListBlocksParams defines parameters for ListBlocks.
+type ListBlocksParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteBlockParams defines parameters for DeleteBlock.
+type DeleteBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetBlockParams defines parameters for GetBlock.
+type GetBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutBlockParams defines parameters for PutBlock.
+type PutBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Before Read what comes before this `conversation_seq`.
@@ -947,6 +1093,18 @@ type AckDeviceParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ListGroupsParams defines parameters for ListGroups.
+type ListGroupsParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // CreateGroupParams defines parameters for CreateGroup.
 type CreateGroupParams struct {
 	// GimUser With an app key, the user to act for.
@@ -956,8 +1114,50 @@ type CreateGroupParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// DismissGroupParams defines parameters for DismissGroup.
+type DismissGroupParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // GetGroupParams defines parameters for GetGroup.
 type GetGroupParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// UpdateGroupParams defines parameters for UpdateGroup.
+type UpdateGroupParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListJoinRequestsParams defines parameters for ListJoinRequests.
+type ListJoinRequestsParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteJoinRequestParams defines parameters for DeleteJoinRequest.
+type DeleteJoinRequestParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetJoinRequestParams defines parameters for GetJoinRequest.
+type GetJoinRequestParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutJoinRequestParams defines parameters for PutJoinRequest.
+type PutJoinRequestParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -985,6 +1185,24 @@ type AddMembersParams struct {
 
 // RemoveMemberParams defines parameters for RemoveMember.
 type RemoveMemberParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetMemberParams defines parameters for GetMember.
+type GetMemberParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// UpdateMemberParams defines parameters for UpdateMember.
+type UpdateMemberParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutMemberParams defines parameters for PutMember.
+type PutMemberParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -1082,8 +1300,17 @@ type AckDeviceJSONRequestBody = AckRequest
 // CreateGroupJSONRequestBody defines body for CreateGroup for application/json ContentType.
 type CreateGroupJSONRequestBody = CreateGroupRequest
 
+// UpdateGroupJSONRequestBody defines body for UpdateGroup for application/json ContentType.
+type UpdateGroupJSONRequestBody = UpdateGroupRequest
+
+// PutJoinRequestJSONRequestBody defines body for PutJoinRequest for application/json ContentType.
+type PutJoinRequestJSONRequestBody = PutJoinRequestRequest
+
 // AddMembersJSONRequestBody defines body for AddMembers for application/json ContentType.
 type AddMembersJSONRequestBody = AddMembersRequest
+
+// UpdateMemberJSONRequestBody defines body for UpdateMember for application/json ContentType.
+type UpdateMemberJSONRequestBody = UpdateMemberRequest
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = SendMessageRequest
@@ -1269,6 +1496,31 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/apps/{app_id}/keys/{key_id} (the `RevokeAppKey` operationId).
 	RevokeAppKey(ctx context.Context, appId AppID, keyId KeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListBlocks List whom one has blocked by user id
+	//
+	// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+	ListBlocks(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteBlock Take a user off one's block list
+	//
+	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+	DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBlock Find out whether one has blocked a user
+	//
+	// One that is not blocked is 404 `block_not_found`.
+	//
+	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+	GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutBlock Block a user
+	//
+	// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+	// the caller sends are not affected. A user may block 10,000 others.
+	//
+	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+	PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListMessages Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -1331,6 +1583,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/errors (the `ListErrors` operationId).
 	ListErrors(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListGroups List groups by id
+	//
+	// For a user those it is a member of, for the business all. Dismissed groups are left out.
+	//
+	// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+	ListGroups(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateGroupWithBody Create a group
 	//
 	// The caller becomes owner and member; where the business creates, the owner is `owner` or the first member.
@@ -1349,12 +1608,77 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
 	CreateGroup(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DismissGroup Dismiss a group
+	//
+	// By the owner or the business. Its members may still read it; everything else is 403 `group_dismissed` from now on.
+	// The id stays taken.
+	//
+	// Corresponds with DELETE /v1/groups/{group_id} (the `DismissGroup` operationId).
+	DismissGroup(ctx context.Context, groupId GroupID, params *DismissGroupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetGroup Get a group
 	//
 	// For its members and the business.
 	//
 	// Corresponds with GET /v1/groups/{group_id} (the `GetGroup` operationId).
 	GetGroup(ctx context.Context, groupId GroupID, params *GetGroupParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateGroupWithBody Change a group's profile and settings
+	//
+	// By the owner, an admin or the business. What is left out stays as it is.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+	UpdateGroupWithBody(ctx context.Context, groupId GroupID, params *UpdateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateGroup Change a group's profile and settings
+	//
+	// By the owner, an admin or the business. What is left out stays as it is.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+	UpdateGroup(ctx context.Context, groupId GroupID, params *UpdateGroupParams, body UpdateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListJoinRequests List those who ask to join, by user id
+	//
+	// For the owner, admins and the business. A request is accepted by adding the user, and turned down by deleting it.
+	//
+	// Corresponds with GET /v1/groups/{group_id}/join-requests (the `ListJoinRequests` operationId).
+	ListJoinRequests(ctx context.Context, groupId GroupID, params *ListJoinRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteJoinRequest Take back a join request, or turn it down
+	//
+	// By the user who asks, the owner, an admin or the business.
+	//
+	// Corresponds with DELETE /v1/groups/{group_id}/join-requests/{user_id} (the `DeleteJoinRequest` operationId).
+	DeleteJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *DeleteJoinRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetJoinRequest Get a join request
+	//
+	// For the user who asks, the owner, admins and the business.
+	//
+	// Corresponds with GET /v1/groups/{group_id}/join-requests/{user_id} (the `GetJoinRequest` operationId).
+	GetJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *GetJoinRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutJoinRequestWithBody Ask to join a group
+	//
+	// By a user for itself (`me`), where the group takes members by `approval`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+	PutJoinRequestWithBody(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutJoinRequest Ask to join a group
+	//
+	// By a user for itself (`me`), where the group takes members by `approval`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+	PutJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMembers List the members of a group by user id
 	//
@@ -1365,7 +1689,8 @@ type ClientInterface interface {
 
 	// AddMembersWithBody Add members
 	//
-	// By the owner or the business; all or none. Those who are members already stay as they are.
+	// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+	// members already stay as they are.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1374,7 +1699,8 @@ type ClientInterface interface {
 
 	// AddMembers Add members
 	//
-	// By the owner or the business; all or none. Those who are members already stay as they are.
+	// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+	// members already stay as they are.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1383,10 +1709,48 @@ type ClientInterface interface {
 
 	// RemoveMember Remove a member, or leave
 	//
-	// By the owner or the business; a member may remove itself (`me`). The owner cannot be removed.
+	// By the owner, by an admin where it is a plain member, or by the business; a member may remove itself (`me`). The
+	// owner cannot be removed, and hands the group over before leaving.
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveMember` operationId).
 	RemoveMember(ctx context.Context, groupId GroupID, userId UserID, params *RemoveMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMember Get a member
+	//
+	// For the group's members and the business.
+	//
+	// Corresponds with GET /v1/groups/{group_id}/members/{user_id} (the `GetMember` operationId).
+	GetMember(ctx context.Context, groupId GroupID, userId UserID, params *GetMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateMemberWithBody Change a member's role, label, extra, or mute it
+	//
+	// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+	// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+	// may also be changed by the member itself.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+	UpdateMemberWithBody(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateMember Change a member's role, label, extra, or mute it
+	//
+	// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+	// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+	// may also be changed by the member itself.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+	UpdateMember(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutMember Join a group, or add one member
+	//
+	// A user joins with `me` where the group is `open`; where it takes an approval the answer is 403 `approval_required`.
+	// Others are added as with a list of them, which also accepts their join request.
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
+	PutMember(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendMessageWithBody Send a message
 	//
@@ -1498,7 +1862,8 @@ type ClientInterface interface {
 
 	// DeleteUser Delete a user
 	//
-	// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+	// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+	// the member, who has been there longest. Messages stay with those who received them.
 	// The id becomes free; a user made with it later starts with an empty log.
 	//
 	// Corresponds with DELETE /v1/users/{user_id} (the `DeleteUser` operationId).
@@ -1795,6 +2160,71 @@ func (c *Client) RevokeAppKey(ctx context.Context, appId AppID, keyId KeyID, req
 	return c.Client.Do(req)
 }
 
+// ListBlocks List whom one has blocked by user id
+//
+// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+func (c *Client) ListBlocks(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlocksRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteBlock Take a user off one's block list
+//
+// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+func (c *Client) DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBlock Find out whether one has blocked a user
+//
+// One that is not blocked is 404 `block_not_found`.
+//
+// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+func (c *Client) GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutBlock Block a user
+//
+// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+// the caller sends are not affected. A user may block 10,000 others.
+//
+// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+func (c *Client) PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListMessages Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -1947,6 +2377,23 @@ func (c *Client) ListErrors(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
+// ListGroups List groups by id
+//
+// For a user those it is a member of, for the business all. Dismissed groups are left out.
+//
+// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+func (c *Client) ListGroups(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListGroupsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateGroupWithBody Create a group
 //
 // The caller becomes owner and member; where the business creates, the owner is `owner` or the first member.
@@ -1985,6 +2432,24 @@ func (c *Client) CreateGroup(ctx context.Context, params *CreateGroupParams, bod
 	return c.Client.Do(req)
 }
 
+// DismissGroup Dismiss a group
+//
+// By the owner or the business. Its members may still read it; everything else is 403 `group_dismissed` from now on.
+// The id stays taken.
+//
+// Corresponds with DELETE /v1/groups/{group_id} (the `DismissGroup` operationId).
+func (c *Client) DismissGroup(ctx context.Context, groupId GroupID, params *DismissGroupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDismissGroupRequest(c.Server, groupId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetGroup Get a group
 //
 // For its members and the business.
@@ -1992,6 +2457,133 @@ func (c *Client) CreateGroup(ctx context.Context, params *CreateGroupParams, bod
 // Corresponds with GET /v1/groups/{group_id} (the `GetGroup` operationId).
 func (c *Client) GetGroup(ctx context.Context, groupId GroupID, params *GetGroupParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetGroupRequest(c.Server, groupId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateGroupWithBody Change a group's profile and settings
+//
+// By the owner, an admin or the business. What is left out stays as it is.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+func (c *Client) UpdateGroupWithBody(ctx context.Context, groupId GroupID, params *UpdateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateGroupRequestWithBody(c.Server, groupId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateGroup Change a group's profile and settings
+//
+// By the owner, an admin or the business. What is left out stays as it is.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+func (c *Client) UpdateGroup(ctx context.Context, groupId GroupID, params *UpdateGroupParams, body UpdateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateGroupRequest(c.Server, groupId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListJoinRequests List those who ask to join, by user id
+//
+// For the owner, admins and the business. A request is accepted by adding the user, and turned down by deleting it.
+//
+// Corresponds with GET /v1/groups/{group_id}/join-requests (the `ListJoinRequests` operationId).
+func (c *Client) ListJoinRequests(ctx context.Context, groupId GroupID, params *ListJoinRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListJoinRequestsRequest(c.Server, groupId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteJoinRequest Take back a join request, or turn it down
+//
+// By the user who asks, the owner, an admin or the business.
+//
+// Corresponds with DELETE /v1/groups/{group_id}/join-requests/{user_id} (the `DeleteJoinRequest` operationId).
+func (c *Client) DeleteJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *DeleteJoinRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteJoinRequestRequest(c.Server, groupId, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetJoinRequest Get a join request
+//
+// For the user who asks, the owner, admins and the business.
+//
+// Corresponds with GET /v1/groups/{group_id}/join-requests/{user_id} (the `GetJoinRequest` operationId).
+func (c *Client) GetJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *GetJoinRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetJoinRequestRequest(c.Server, groupId, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutJoinRequestWithBody Ask to join a group
+//
+// By a user for itself (`me`), where the group takes members by `approval`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+func (c *Client) PutJoinRequestWithBody(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutJoinRequestRequestWithBody(c.Server, groupId, userId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutJoinRequest Ask to join a group
+//
+// By a user for itself (`me`), where the group takes members by `approval`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+func (c *Client) PutJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutJoinRequestRequest(c.Server, groupId, userId, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2021,7 +2613,8 @@ func (c *Client) ListMembers(ctx context.Context, groupId GroupID, params *ListM
 
 // AddMembersWithBody Add members
 //
-// By the owner or the business; all or none. Those who are members already stay as they are.
+// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+// members already stay as they are.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2040,7 +2633,8 @@ func (c *Client) AddMembersWithBody(ctx context.Context, groupId GroupID, params
 
 // AddMembers Add members
 //
-// By the owner or the business; all or none. Those who are members already stay as they are.
+// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+// members already stay as they are.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2059,11 +2653,89 @@ func (c *Client) AddMembers(ctx context.Context, groupId GroupID, params *AddMem
 
 // RemoveMember Remove a member, or leave
 //
-// By the owner or the business; a member may remove itself (`me`). The owner cannot be removed.
+// By the owner, by an admin where it is a plain member, or by the business; a member may remove itself (`me`). The
+// owner cannot be removed, and hands the group over before leaving.
 //
 // Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveMember` operationId).
 func (c *Client) RemoveMember(ctx context.Context, groupId GroupID, userId UserID, params *RemoveMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRemoveMemberRequest(c.Server, groupId, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMember Get a member
+//
+// For the group's members and the business.
+//
+// Corresponds with GET /v1/groups/{group_id}/members/{user_id} (the `GetMember` operationId).
+func (c *Client) GetMember(ctx context.Context, groupId GroupID, userId UserID, params *GetMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMemberRequest(c.Server, groupId, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateMemberWithBody Change a member's role, label, extra, or mute it
+//
+// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+// may also be changed by the member itself.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+func (c *Client) UpdateMemberWithBody(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateMemberRequestWithBody(c.Server, groupId, userId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateMember Change a member's role, label, extra, or mute it
+//
+// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+// may also be changed by the member itself.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+func (c *Client) UpdateMember(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateMemberRequest(c.Server, groupId, userId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutMember Join a group, or add one member
+//
+// A user joins with `me` where the group is `open`; where it takes an approval the answer is 403 `approval_required`.
+// Others are added as with a list of them, which also accepts their join request.
+//
+// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
+func (c *Client) PutMember(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutMemberRequest(c.Server, groupId, userId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2304,7 +2976,8 @@ func (c *Client) PutUsers(ctx context.Context, params *PutUsersParams, body PutU
 
 // DeleteUser Delete a user
 //
-// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+// the member, who has been there longest. Messages stay with those who received them.
 // The id becomes free; a user made with it later starts with an empty log.
 //
 // Corresponds with DELETE /v1/users/{user_id} (the `DeleteUser` operationId).
@@ -2947,6 +3620,234 @@ func NewRevokeAppKeyRequest(server string, appId AppID, keyId KeyID) (*http.Requ
 	return req, nil
 }
 
+// NewListBlocksRequest constructs an http.Request for the ListBlocks method
+func NewListBlocksRequest(server string, params *ListBlocksParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteBlockRequest constructs an http.Request for the DeleteBlock method
+func NewDeleteBlockRequest(server string, userId BlockedID, params *DeleteBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBlockRequest constructs an http.Request for the GetBlock method
+func NewGetBlockRequest(server string, userId BlockedID, params *GetBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutBlockRequest constructs an http.Request for the PutBlock method
+func NewPutBlockRequest(server string, userId BlockedID, params *PutBlockParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blocks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListMessagesRequest constructs an http.Request for the ListMessages method
 func NewListMessagesRequest(server string, conversationId ConversationID, params *ListMessagesParams) (*http.Request, error) {
 	var err error
@@ -3381,6 +4282,87 @@ func NewListErrorsRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListGroupsRequest constructs an http.Request for the ListGroups method
+func NewListGroupsRequest(server string, params *ListGroupsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewCreateGroupRequest calls the generic CreateGroup builder with application/json body
 func NewCreateGroupRequest(server string, params *CreateGroupParams, body CreateGroupJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3447,6 +4429,55 @@ func NewCreateGroupRequestWithBody(server string, params *CreateGroupParams, con
 	return req, nil
 }
 
+// NewDismissGroupRequest constructs an http.Request for the DismissGroup method
+func NewDismissGroupRequest(server string, groupId GroupID, params *DismissGroupParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetGroupRequest constructs an http.Request for the GetGroup method
 func NewGetGroupRequest(server string, groupId GroupID, params *GetGroupParams) (*http.Request, error) {
 	var err error
@@ -3477,6 +4508,337 @@ func NewGetGroupRequest(server string, groupId GroupID, params *GetGroupParams) 
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUpdateGroupRequest calls the generic UpdateGroup builder with application/json body
+func NewUpdateGroupRequest(server string, groupId GroupID, params *UpdateGroupParams, body UpdateGroupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateGroupRequestWithBody(server, groupId, params, "application/json", bodyReader)
+}
+
+// NewUpdateGroupRequestWithBody constructs an http.Request for the UpdateGroup method, with any body, and a specified content type
+func NewUpdateGroupRequestWithBody(server string, groupId GroupID, params *UpdateGroupParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListJoinRequestsRequest constructs an http.Request for the ListJoinRequests method
+func NewListJoinRequestsRequest(server string, groupId GroupID, params *ListJoinRequestsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/join-requests", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteJoinRequestRequest constructs an http.Request for the DeleteJoinRequest method
+func NewDeleteJoinRequestRequest(server string, groupId GroupID, userId UserID, params *DeleteJoinRequestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/join-requests/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetJoinRequestRequest constructs an http.Request for the GetJoinRequest method
+func NewGetJoinRequestRequest(server string, groupId GroupID, userId UserID, params *GetJoinRequestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/join-requests/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutJoinRequestRequest calls the generic PutJoinRequest builder with application/json body
+func NewPutJoinRequestRequest(server string, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutJoinRequestRequestWithBody(server, groupId, userId, params, "application/json", bodyReader)
+}
+
+// NewPutJoinRequestRequestWithBody constructs an http.Request for the PutJoinRequest method, with any body, and a specified content type
+func NewPutJoinRequestRequestWithBody(server string, groupId GroupID, userId UserID, params *PutJoinRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/join-requests/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -3691,6 +5053,187 @@ func NewRemoveMemberRequest(server string, groupId GroupID, userId UserID, param
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetMemberRequest constructs an http.Request for the GetMember method
+func NewGetMemberRequest(server string, groupId GroupID, userId UserID, params *GetMemberParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/members/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUpdateMemberRequest calls the generic UpdateMember builder with application/json body
+func NewUpdateMemberRequest(server string, groupId GroupID, userId UserID, params *UpdateMemberParams, body UpdateMemberJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateMemberRequestWithBody(server, groupId, userId, params, "application/json", bodyReader)
+}
+
+// NewUpdateMemberRequestWithBody constructs an http.Request for the UpdateMember method, with any body, and a specified content type
+func NewUpdateMemberRequestWithBody(server string, groupId GroupID, userId UserID, params *UpdateMemberParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/members/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutMemberRequest constructs an http.Request for the PutMember method
+func NewPutMemberRequest(server string, groupId GroupID, userId UserID, params *PutMemberParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/members/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -4670,6 +6213,39 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/apps/{app_id}/keys/{key_id} (the `RevokeAppKey` operationId).
 	RevokeAppKeyWithResponse(ctx context.Context, appId AppID, keyId KeyID, reqEditors ...RequestEditorFn) (*RevokeAppKeyResponse, error)
 
+	// ListBlocksWithResponse List whom one has blocked by user id
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+	ListBlocksWithResponse(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error)
+
+	// DeleteBlockWithResponse Take a user off one's block list
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+	DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error)
+
+	// GetBlockWithResponse Find out whether one has blocked a user
+	//
+	// One that is not blocked is 404 `block_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+	GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error)
+
+	// PutBlockWithResponse Block a user
+	//
+	// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+	// the caller sends are not affected. A user may block 10,000 others.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+	PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+
 	// ListMessagesWithResponse Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -4742,6 +6318,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/errors (the `ListErrors` operationId).
 	ListErrorsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListErrorsResponse, error)
 
+	// ListGroupsWithResponse List groups by id
+	//
+	// For a user those it is a member of, for the business all. Dismissed groups are left out.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+	ListGroupsWithResponse(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*ListGroupsResponse, error)
+
 	// CreateGroupWithBodyWithResponse Create a group
 	//
 	// The caller becomes owner and member; where the business creates, the owner is `owner` or the first member.
@@ -4760,6 +6345,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/groups (the `CreateGroup` operationId).
 	CreateGroupWithResponse(ctx context.Context, params *CreateGroupParams, body CreateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateGroupResponse, error)
 
+	// DismissGroupWithResponse Dismiss a group
+	//
+	// By the owner or the business. Its members may still read it; everything else is 403 `group_dismissed` from now on.
+	// The id stays taken.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/groups/{group_id} (the `DismissGroup` operationId).
+	DismissGroupWithResponse(ctx context.Context, groupId GroupID, params *DismissGroupParams, reqEditors ...RequestEditorFn) (*DismissGroupResponse, error)
+
 	// GetGroupWithResponse Get a group
 	//
 	// For its members and the business.
@@ -4768,6 +6363,69 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/groups/{group_id} (the `GetGroup` operationId).
 	GetGroupWithResponse(ctx context.Context, groupId GroupID, params *GetGroupParams, reqEditors ...RequestEditorFn) (*GetGroupResponse, error)
+
+	// UpdateGroupWithBodyWithResponse Change a group's profile and settings
+	//
+	// By the owner, an admin or the business. What is left out stays as it is.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+	UpdateGroupWithBodyWithResponse(ctx context.Context, groupId GroupID, params *UpdateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateGroupResponse, error)
+
+	// UpdateGroupWithResponse Change a group's profile and settings
+	//
+	// By the owner, an admin or the business. What is left out stays as it is.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+	UpdateGroupWithResponse(ctx context.Context, groupId GroupID, params *UpdateGroupParams, body UpdateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateGroupResponse, error)
+
+	// ListJoinRequestsWithResponse List those who ask to join, by user id
+	//
+	// For the owner, admins and the business. A request is accepted by adding the user, and turned down by deleting it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/groups/{group_id}/join-requests (the `ListJoinRequests` operationId).
+	ListJoinRequestsWithResponse(ctx context.Context, groupId GroupID, params *ListJoinRequestsParams, reqEditors ...RequestEditorFn) (*ListJoinRequestsResponse, error)
+
+	// DeleteJoinRequestWithResponse Take back a join request, or turn it down
+	//
+	// By the user who asks, the owner, an admin or the business.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/groups/{group_id}/join-requests/{user_id} (the `DeleteJoinRequest` operationId).
+	DeleteJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *DeleteJoinRequestParams, reqEditors ...RequestEditorFn) (*DeleteJoinRequestResponse, error)
+
+	// GetJoinRequestWithResponse Get a join request
+	//
+	// For the user who asks, the owner, admins and the business.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/groups/{group_id}/join-requests/{user_id} (the `GetJoinRequest` operationId).
+	GetJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *GetJoinRequestParams, reqEditors ...RequestEditorFn) (*GetJoinRequestResponse, error)
+
+	// PutJoinRequestWithBodyWithResponse Ask to join a group
+	//
+	// By a user for itself (`me`), where the group takes members by `approval`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+	PutJoinRequestWithBodyWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutJoinRequestResponse, error)
+
+	// PutJoinRequestWithResponse Ask to join a group
+	//
+	// By a user for itself (`me`), where the group takes members by `approval`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+	PutJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PutJoinRequestResponse, error)
 
 	// ListMembersWithResponse List the members of a group by user id
 	//
@@ -4780,7 +6438,8 @@ type ClientWithResponsesInterface interface {
 
 	// AddMembersWithBodyWithResponse Add members
 	//
-	// By the owner or the business; all or none. Those who are members already stay as they are.
+	// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+	// members already stay as they are.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4789,7 +6448,8 @@ type ClientWithResponsesInterface interface {
 
 	// AddMembersWithResponse Add members
 	//
-	// By the owner or the business; all or none. Those who are members already stay as they are.
+	// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+	// members already stay as they are.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4798,12 +6458,54 @@ type ClientWithResponsesInterface interface {
 
 	// RemoveMemberWithResponse Remove a member, or leave
 	//
-	// By the owner or the business; a member may remove itself (`me`). The owner cannot be removed.
+	// By the owner, by an admin where it is a plain member, or by the business; a member may remove itself (`me`). The
+	// owner cannot be removed, and hands the group over before leaving.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/groups/{group_id}/members/{user_id} (the `RemoveMember` operationId).
 	RemoveMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *RemoveMemberParams, reqEditors ...RequestEditorFn) (*RemoveMemberResponse, error)
+
+	// GetMemberWithResponse Get a member
+	//
+	// For the group's members and the business.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/groups/{group_id}/members/{user_id} (the `GetMember` operationId).
+	GetMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *GetMemberParams, reqEditors ...RequestEditorFn) (*GetMemberResponse, error)
+
+	// UpdateMemberWithBodyWithResponse Change a member's role, label, extra, or mute it
+	//
+	// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+	// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+	// may also be changed by the member itself.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+	UpdateMemberWithBodyWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateMemberResponse, error)
+
+	// UpdateMemberWithResponse Change a member's role, label, extra, or mute it
+	//
+	// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+	// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+	// may also be changed by the member itself.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+	UpdateMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMemberResponse, error)
+
+	// PutMemberWithResponse Join a group, or add one member
+	//
+	// A user joins with `me` where the group is `open`; where it takes an approval the answer is 403 `approval_required`.
+	// Others are added as with a list of them, which also accepts their join request.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
+	PutMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*PutMemberResponse, error)
 
 	// SendMessageWithBodyWithResponse Send a message
 	//
@@ -4923,7 +6625,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUserWithResponse Delete a user
 	//
-	// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+	// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+	// the member, who has been there longest. Messages stay with those who received them.
 	// The id becomes free; a user made with it later starts with an empty log.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5468,6 +7171,198 @@ func (r RevokeAppKeyResponse) ContentType() string {
 	return ""
 }
 
+type ListBlocksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlockList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlocksResponse) GetJSON200() *BlockList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListBlocksResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlocksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlocksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlocksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlocksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutBlockResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Block
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Block
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutBlockResponse) GetJSON200() *Block {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutBlockResponse) GetJSON201() *Block {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutBlockResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutBlockResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutBlockResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutBlockResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListMessagesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5797,6 +7692,54 @@ func (r ListErrorsResponse) ContentType() string {
 	return ""
 }
 
+type ListGroupsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *GroupList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListGroupsResponse) GetJSON200() *GroupList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListGroupsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListGroupsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListGroupsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListGroupsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListGroupsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CreateGroupResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5845,6 +7788,47 @@ func (r CreateGroupResponse) ContentType() string {
 	return ""
 }
 
+type DismissGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DismissGroupResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DismissGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DismissGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DismissGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DismissGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetGroupResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5887,6 +7871,246 @@ func (r GetGroupResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateGroupResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Group
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateGroupResponse) GetJSON200() *Group {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateGroupResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateGroupResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateGroupResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateGroupResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateGroupResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListJoinRequestsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JoinRequestList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListJoinRequestsResponse) GetJSON200() *JoinRequestList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListJoinRequestsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListJoinRequestsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListJoinRequestsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListJoinRequestsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListJoinRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteJoinRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteJoinRequestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteJoinRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteJoinRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteJoinRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteJoinRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetJoinRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JoinRequest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetJoinRequestResponse) GetJSON200() *JoinRequest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetJoinRequestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetJoinRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetJoinRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetJoinRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetJoinRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutJoinRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JoinRequest
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *JoinRequest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutJoinRequestResponse) GetJSON200() *JoinRequest {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutJoinRequestResponse) GetJSON201() *JoinRequest {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutJoinRequestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutJoinRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutJoinRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutJoinRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutJoinRequestResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6024,6 +8248,157 @@ func (r RemoveMemberResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RemoveMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Member
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMemberResponse) GetJSON200() *Member {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMemberResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Member
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateMemberResponse) GetJSON200() *Member {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateMemberResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Member
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Member
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutMemberResponse) GetJSON200() *Member {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutMemberResponse) GetJSON201() *Member {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutMemberResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutMemberResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6924,6 +9299,63 @@ func (c *ClientWithResponses) RevokeAppKeyWithResponse(ctx context.Context, appI
 	return ParseRevokeAppKeyResponse(rsp)
 }
 
+// ListBlocksWithResponse List whom one has blocked by user id
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blocks (the `ListBlocks` operationId).
+func (c *ClientWithResponses) ListBlocksWithResponse(ctx context.Context, params *ListBlocksParams, reqEditors ...RequestEditorFn) (*ListBlocksResponse, error) {
+	rsp, err := c.ListBlocks(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlocksResponse(rsp)
+}
+
+// DeleteBlockWithResponse Take a user off one's block list
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
+func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error) {
+	rsp, err := c.DeleteBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteBlockResponse(rsp)
+}
+
+// GetBlockWithResponse Find out whether one has blocked a user
+//
+// One that is not blocked is 404 `block_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
+func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error) {
+	rsp, err := c.GetBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBlockResponse(rsp)
+}
+
+// PutBlockWithResponse Block a user
+//
+// From then on what that user sends to the caller, signals included, is 403 `blocked`. Groups, the business and what
+// the caller sends are not affected. A user may block 10,000 others.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
+func (c *ClientWithResponses) PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
+	rsp, err := c.PutBlock(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutBlockResponse(rsp)
+}
+
 // ListMessagesWithResponse Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -7050,6 +9482,21 @@ func (c *ClientWithResponses) ListErrorsWithResponse(ctx context.Context, reqEdi
 	return ParseListErrorsResponse(rsp)
 }
 
+// ListGroupsWithResponse List groups by id
+//
+// For a user those it is a member of, for the business all. Dismissed groups are left out.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+func (c *ClientWithResponses) ListGroupsWithResponse(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*ListGroupsResponse, error) {
+	rsp, err := c.ListGroups(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListGroupsResponse(rsp)
+}
+
 // CreateGroupWithBodyWithResponse Create a group
 //
 // The caller becomes owner and member; where the business creates, the owner is `owner` or the first member.
@@ -7080,6 +9527,22 @@ func (c *ClientWithResponses) CreateGroupWithResponse(ctx context.Context, param
 	return ParseCreateGroupResponse(rsp)
 }
 
+// DismissGroupWithResponse Dismiss a group
+//
+// By the owner or the business. Its members may still read it; everything else is 403 `group_dismissed` from now on.
+// The id stays taken.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/groups/{group_id} (the `DismissGroup` operationId).
+func (c *ClientWithResponses) DismissGroupWithResponse(ctx context.Context, groupId GroupID, params *DismissGroupParams, reqEditors ...RequestEditorFn) (*DismissGroupResponse, error) {
+	rsp, err := c.DismissGroup(ctx, groupId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDismissGroupResponse(rsp)
+}
+
 // GetGroupWithResponse Get a group
 //
 // For its members and the business.
@@ -7093,6 +9556,111 @@ func (c *ClientWithResponses) GetGroupWithResponse(ctx context.Context, groupId 
 		return nil, err
 	}
 	return ParseGetGroupResponse(rsp)
+}
+
+// UpdateGroupWithBodyWithResponse Change a group's profile and settings
+//
+// By the owner, an admin or the business. What is left out stays as it is.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+func (c *ClientWithResponses) UpdateGroupWithBodyWithResponse(ctx context.Context, groupId GroupID, params *UpdateGroupParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateGroupResponse, error) {
+	rsp, err := c.UpdateGroupWithBody(ctx, groupId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateGroupResponse(rsp)
+}
+
+// UpdateGroupWithResponse Change a group's profile and settings
+//
+// By the owner, an admin or the business. What is left out stays as it is.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/groups/{group_id} (the `UpdateGroup` operationId).
+func (c *ClientWithResponses) UpdateGroupWithResponse(ctx context.Context, groupId GroupID, params *UpdateGroupParams, body UpdateGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateGroupResponse, error) {
+	rsp, err := c.UpdateGroup(ctx, groupId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateGroupResponse(rsp)
+}
+
+// ListJoinRequestsWithResponse List those who ask to join, by user id
+//
+// For the owner, admins and the business. A request is accepted by adding the user, and turned down by deleting it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/groups/{group_id}/join-requests (the `ListJoinRequests` operationId).
+func (c *ClientWithResponses) ListJoinRequestsWithResponse(ctx context.Context, groupId GroupID, params *ListJoinRequestsParams, reqEditors ...RequestEditorFn) (*ListJoinRequestsResponse, error) {
+	rsp, err := c.ListJoinRequests(ctx, groupId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListJoinRequestsResponse(rsp)
+}
+
+// DeleteJoinRequestWithResponse Take back a join request, or turn it down
+//
+// By the user who asks, the owner, an admin or the business.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/groups/{group_id}/join-requests/{user_id} (the `DeleteJoinRequest` operationId).
+func (c *ClientWithResponses) DeleteJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *DeleteJoinRequestParams, reqEditors ...RequestEditorFn) (*DeleteJoinRequestResponse, error) {
+	rsp, err := c.DeleteJoinRequest(ctx, groupId, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteJoinRequestResponse(rsp)
+}
+
+// GetJoinRequestWithResponse Get a join request
+//
+// For the user who asks, the owner, admins and the business.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/groups/{group_id}/join-requests/{user_id} (the `GetJoinRequest` operationId).
+func (c *ClientWithResponses) GetJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *GetJoinRequestParams, reqEditors ...RequestEditorFn) (*GetJoinRequestResponse, error) {
+	rsp, err := c.GetJoinRequest(ctx, groupId, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetJoinRequestResponse(rsp)
+}
+
+// PutJoinRequestWithBodyWithResponse Ask to join a group
+//
+// By a user for itself (`me`), where the group takes members by `approval`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+func (c *ClientWithResponses) PutJoinRequestWithBodyWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutJoinRequestResponse, error) {
+	rsp, err := c.PutJoinRequestWithBody(ctx, groupId, userId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutJoinRequestResponse(rsp)
+}
+
+// PutJoinRequestWithResponse Ask to join a group
+//
+// By a user for itself (`me`), where the group takes members by `approval`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
+func (c *ClientWithResponses) PutJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PutJoinRequestResponse, error) {
+	rsp, err := c.PutJoinRequest(ctx, groupId, userId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutJoinRequestResponse(rsp)
 }
 
 // ListMembersWithResponse List the members of a group by user id
@@ -7112,7 +9680,8 @@ func (c *ClientWithResponses) ListMembersWithResponse(ctx context.Context, group
 
 // AddMembersWithBodyWithResponse Add members
 //
-// By the owner or the business; all or none. Those who are members already stay as they are.
+// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+// members already stay as they are.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7127,7 +9696,8 @@ func (c *ClientWithResponses) AddMembersWithBodyWithResponse(ctx context.Context
 
 // AddMembersWithResponse Add members
 //
-// By the owner or the business; all or none. Those who are members already stay as they are.
+// By the owner, an admin or the business, and by any member where `invite_by` is `members`; all or none. Those who are
+// members already stay as they are.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7142,7 +9712,8 @@ func (c *ClientWithResponses) AddMembersWithResponse(ctx context.Context, groupI
 
 // RemoveMemberWithResponse Remove a member, or leave
 //
-// By the owner or the business; a member may remove itself (`me`). The owner cannot be removed.
+// By the owner, by an admin where it is a plain member, or by the business; a member may remove itself (`me`). The
+// owner cannot be removed, and hands the group over before leaving.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7153,6 +9724,71 @@ func (c *ClientWithResponses) RemoveMemberWithResponse(ctx context.Context, grou
 		return nil, err
 	}
 	return ParseRemoveMemberResponse(rsp)
+}
+
+// GetMemberWithResponse Get a member
+//
+// For the group's members and the business.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/groups/{group_id}/members/{user_id} (the `GetMember` operationId).
+func (c *ClientWithResponses) GetMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *GetMemberParams, reqEditors ...RequestEditorFn) (*GetMemberResponse, error) {
+	rsp, err := c.GetMember(ctx, groupId, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMemberResponse(rsp)
+}
+
+// UpdateMemberWithBodyWithResponse Change a member's role, label, extra, or mute it
+//
+// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+// may also be changed by the member itself.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+func (c *ClientWithResponses) UpdateMemberWithBodyWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateMemberResponse, error) {
+	rsp, err := c.UpdateMemberWithBody(ctx, groupId, userId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateMemberResponse(rsp)
+}
+
+// UpdateMemberWithResponse Change a member's role, label, extra, or mute it
+//
+// Roles are given by the owner or the business; giving `owner` hands the group over, and the former owner becomes an
+// admin. Muting is for the owner over all others, for admins over plain members, and for the business. Label and extra
+// may also be changed by the member itself.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/groups/{group_id}/members/{user_id} (the `UpdateMember` operationId).
+func (c *ClientWithResponses) UpdateMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *UpdateMemberParams, body UpdateMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMemberResponse, error) {
+	rsp, err := c.UpdateMember(ctx, groupId, userId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateMemberResponse(rsp)
+}
+
+// PutMemberWithResponse Join a group, or add one member
+//
+// A user joins with `me` where the group is `open`; where it takes an approval the answer is 403 `approval_required`.
+// Others are added as with a list of them, which also accepts their join request.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
+func (c *ClientWithResponses) PutMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*PutMemberResponse, error) {
+	rsp, err := c.PutMember(ctx, groupId, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutMemberResponse(rsp)
 }
 
 // SendMessageWithBodyWithResponse Send a message
@@ -7345,7 +9981,8 @@ func (c *ClientWithResponses) PutUsersWithResponse(ctx context.Context, params *
 
 // DeleteUserWithResponse Delete a user
 //
-// Its tokens and connections end within 5 seconds and it leaves its groups. Messages stay with those who received them.
+// Its tokens and connections end within 5 seconds and it leaves its groups; one that it owns passes to the admin, or else
+// the member, who has been there longest. Messages stay with those who received them.
 // The id becomes free; a user made with it later starts with an empty log.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -7805,6 +10442,141 @@ func ParseRevokeAppKeyResponse(rsp *http.Response) (*RevokeAppKeyResponse, error
 	return response, nil
 }
 
+// ParseListBlocksResponse parses an HTTP response from a ListBlocksWithResponse call
+func ParseListBlocksResponse(rsp *http.Response) (*ListBlocksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlocksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlockList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteBlockResponse parses an HTTP response from a DeleteBlockWithResponse call
+func ParseDeleteBlockResponse(rsp *http.Response) (*DeleteBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBlockResponse parses an HTTP response from a GetBlockWithResponse call
+func ParseGetBlockResponse(rsp *http.Response) (*GetBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutBlockResponse parses an HTTP response from a PutBlockWithResponse call
+func ParsePutBlockResponse(rsp *http.Response) (*PutBlockResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutBlockResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
 func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8032,6 +10804,39 @@ func ParseListErrorsResponse(rsp *http.Response) (*ListErrorsResponse, error) {
 	return response, nil
 }
 
+// ParseListGroupsResponse parses an HTTP response from a ListGroupsWithResponse call
+func ParseListGroupsResponse(rsp *http.Response) (*ListGroupsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListGroupsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest GroupList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCreateGroupResponse parses an HTTP response from a CreateGroupWithResponse call
 func ParseCreateGroupResponse(rsp *http.Response) (*CreateGroupResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8065,6 +10870,35 @@ func ParseCreateGroupResponse(rsp *http.Response) (*CreateGroupResponse, error) 
 	return response, nil
 }
 
+// ParseDismissGroupResponse parses an HTTP response from a DismissGroupWithResponse call
+func ParseDismissGroupResponse(rsp *http.Response) (*DismissGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DismissGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetGroupResponse parses an HTTP response from a GetGroupWithResponse call
 func ParseGetGroupResponse(rsp *http.Response) (*GetGroupResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8085,6 +10919,174 @@ func ParseGetGroupResponse(rsp *http.Response) (*GetGroupResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateGroupResponse parses an HTTP response from a UpdateGroupWithResponse call
+func ParseUpdateGroupResponse(rsp *http.Response) (*UpdateGroupResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateGroupResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Group
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListJoinRequestsResponse parses an HTTP response from a ListJoinRequestsWithResponse call
+func ParseListJoinRequestsResponse(rsp *http.Response) (*ListJoinRequestsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListJoinRequestsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JoinRequestList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteJoinRequestResponse parses an HTTP response from a DeleteJoinRequestWithResponse call
+func ParseDeleteJoinRequestResponse(rsp *http.Response) (*DeleteJoinRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteJoinRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetJoinRequestResponse parses an HTTP response from a GetJoinRequestWithResponse call
+func ParseGetJoinRequestResponse(rsp *http.Response) (*GetJoinRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetJoinRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JoinRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutJoinRequestResponse parses an HTTP response from a PutJoinRequestWithResponse call
+func ParsePutJoinRequestResponse(rsp *http.Response) (*PutJoinRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutJoinRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JoinRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest JoinRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -8180,6 +11182,112 @@ func ParseRemoveMemberResponse(rsp *http.Response) (*RemoveMemberResponse, error
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMemberResponse parses an HTTP response from a GetMemberWithResponse call
+func ParseGetMemberResponse(rsp *http.Response) (*GetMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Member
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateMemberResponse parses an HTTP response from a UpdateMemberWithResponse call
+func ParseUpdateMemberResponse(rsp *http.Response) (*UpdateMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Member
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutMemberResponse parses an HTTP response from a PutMemberWithResponse call
+func ParsePutMemberResponse(rsp *http.Response) (*PutMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Member
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Member
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

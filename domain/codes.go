@@ -14,12 +14,14 @@ const (
 	CodeForbidden            Code = "forbidden"
 	CodeNotInGroup           Code = "not_in_group"
 	CodeNotFriend            Code = "not_friend"
+	CodeBlocked              Code = "blocked"
 	CodeNotFound             Code = "not_found"
 	CodeAppNotFound          Code = "app_not_found"
 	CodeKeyNotFound          Code = "key_not_found"
 	CodeSigningKeyNotFound   Code = "signing_key_not_found"
 	CodeUserNotFound         Code = "user_not_found"
 	CodeDeviceNotFound       Code = "device_not_found"
+	CodeBlockNotFound        Code = "block_not_found"
 	CodeGroupNotFound        Code = "group_not_found"
 	CodeMemberNotFound       Code = "member_not_found"
 	CodeConversationNotFound Code = "conversation_not_found"
@@ -39,6 +41,10 @@ const (
 	CodeDeviceLimit          Code = "device_limit"
 	CodeUnavailable          Code = "unavailable"
 	CodeInternal             Code = "internal"
+	CodeMuted                Code = "muted"
+	CodeGroupDismissed       Code = "group_dismissed"
+	CodeApprovalRequired     Code = "approval_required"
+	CodeJoinRequestNotFound  Code = "join_request_not_found"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -75,12 +81,14 @@ var catalogue = []CodeInfo{
 	{CodeForbidden, "The credentials do not allow this", "Use a credential of the right kind.", false},
 	{CodeNotInGroup, "The user is not a member of the group", "Add the user to the group first.", false},
 	{CodeNotFriend, "The users are not contacts of each other", "Become contacts first.", false},
+	{CodeBlocked, "The receiver does not take messages from this user", "Nothing; the receiver decides.", false},
 	{CodeNotFound, "There is nothing at this address", "Check the path against /openapi.yaml.", false},
 	{CodeAppNotFound, "There is no such app", "Check the app id.", false},
 	{CodeKeyNotFound, "There is no such app key", "Check the key id.", false},
 	{CodeSigningKeyNotFound, "There is no such signing key", "Check the kid.", false},
 	{CodeUserNotFound, "There is no such user", "Create the user first, or check the id.", false},
 	{CodeDeviceNotFound, "There is no such device", "Register the device first, or check the id.", false},
+	{CodeBlockNotFound, "The user is not blocked", "List the blocked users to see who is.", false},
 	{CodeGroupNotFound, "There is no such group", "Create the group first, or check the id.", false},
 	{CodeMemberNotFound, "The user is not a member of this group", "List the members to see who is.", false},
 	{CodeConversationNotFound, "There is no such conversation", "A conversation id is user:ID, group:ID or business.", false},
@@ -95,6 +103,10 @@ var catalogue = []CodeInfo{
 	{CodeTooLarge, "The request is too large", "Send less: 256 KiB of body and 64 KiB of message content are allowed.", false},
 	{CodeUnsupportedMediaType, "The body's media type is not supported", "Send application/json.", false},
 	{CodeIdempotencyConflict, "This key was used before with another request", "Use a new key for a new request.", false},
+	{CodeMuted, "The user may not send to this group now", "Wait until the mute is over, or is lifted.", false},
+	{CodeGroupDismissed, "The group was dismissed", "It can still be read; nothing else is possible.", false},
+	{CodeApprovalRequired, "Joining this group takes an approval", "Make a join request, and wait until it is accepted.", false},
+	{CodeJoinRequestNotFound, "There is no such join request", "It was answered or taken back, or never made.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -108,13 +120,19 @@ var (
 	ErrDeviceNotBound       = Failure(CodeDeviceNotBound, "")
 	ErrForbidden            = Failure(CodeForbidden, "")
 	ErrNotInGroup           = Failure(CodeNotInGroup, "")
+	ErrBlocked              = Failure(CodeBlocked, "")
 	ErrAppNotFound          = Failure(CodeAppNotFound, "")
 	ErrKeyNotFound          = Failure(CodeKeyNotFound, "")
 	ErrSigningKeyNotFound   = Failure(CodeSigningKeyNotFound, "")
 	ErrUserNotFound         = Failure(CodeUserNotFound, "")
 	ErrDeviceNotFound       = Failure(CodeDeviceNotFound, "")
+	ErrBlockNotFound        = Failure(CodeBlockNotFound, "")
 	ErrGroupNotFound        = Failure(CodeGroupNotFound, "")
 	ErrMemberNotFound       = Failure(CodeMemberNotFound, "")
+	ErrMuted                = Failure(CodeMuted, "")
+	ErrGroupDismissed       = Failure(CodeGroupDismissed, "")
+	ErrApprovalRequired     = Failure(CodeApprovalRequired, "")
+	ErrJoinRequestNotFound  = Failure(CodeJoinRequestNotFound, "")
 	ErrConversationNotFound = Failure(CodeConversationNotFound, "")
 	ErrAppExists            = Failure(CodeAppExists, "")
 	ErrDeviceExists         = Failure(CodeDeviceExists, "")

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,11 +18,54 @@ const GroupNormal GroupType = "normal"
 // Role is what a member may do in a group.
 type Role string
 
-// The roles.
+// The roles. A group has one owner.
 const (
 	RoleOwner  Role = "owner"
+	RoleAdmin  Role = "admin"
 	RoleMember Role = "member"
 )
+
+// rank orders roles; who is no member has none.
+func (r Role) rank() int {
+	switch r {
+	case RoleOwner:
+		return 3
+	case RoleAdmin:
+		return 2
+	case RoleMember:
+		return 1
+	}
+	return 0
+}
+
+// MaySpeakMuted reports whether a mute of the whole group leaves r its voice.
+func (r Role) MaySpeakMuted() bool { return r.rank() >= RoleAdmin.rank() }
+
+// JoinPolicy says who may join a group by itself.
+type JoinPolicy string
+
+// The policies.
+const (
+	JoinOpen     JoinPolicy = "open"     // anybody
+	JoinApproval JoinPolicy = "approval" // whoever is approved
+	JoinInvite   JoinPolicy = "invite"   // nobody: members are added
+)
+
+// InvitePolicy says who may add others to a group.
+type InvitePolicy string
+
+// The policies.
+const (
+	InviteByAdmins  InvitePolicy = "admins" // the owner and admins
+	InviteByMembers InvitePolicy = "members"
+)
+
+// GroupSettings are the rules of a group that its owner and admins make.
+type GroupSettings struct {
+	Join     JoinPolicy
+	InviteBy InvitePolicy
+	MuteAll  bool // only the owner and admins may send
+}
 
 // Group is a conversation of many with a profile.
 type Group struct {
@@ -32,43 +76,93 @@ type Group struct {
 	Introduction string
 	AvatarURL    string
 	Extra        json.RawMessage
+	Settings     GroupSettings
 	Owner        UserID
 	MemberCount  int
 	MyRole       Role // of the caller; "" when the caller is no member
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	DismissedAt  time.Time // zero while it lives
 }
 
 // Member is a user's membership of a group.
 type Member struct {
-	User     UserID
-	Role     Role
-	Label    string
-	Extra    json.RawMessage
-	JoinedAt time.Time
-	ReadSeq  int64 // conversation_seq up to which the member has read
+	User       UserID
+	Role       Role
+	Label      string
+	Extra      json.RawMessage
+	JoinedAt   time.Time
+	ReadSeq    int64     // conversation_seq up to which the member has read
+	MutedUntil time.Time // may lie in the past; zero when never muted
 }
 
-// GroupStore keeps groups and their members. Every change of members is in one
-// order with the group's messages: a send that is accepted after the change
-// sees it.
+// JoinRequest is a user's wish to become a member.
+type JoinRequest struct {
+	User      UserID
+	Message   string
+	CreatedAt time.Time
+}
+
+// GroupPatch changes a group; nil leaves a part as it is.
+type GroupPatch struct {
+	Name         *string
+	Introduction *string
+	AvatarURL    *string
+	Extra        json.RawMessage
+	Join         *JoinPolicy
+	InviteBy     *InvitePolicy
+	MuteAll      *bool
+}
+
+// MemberPatch changes a membership; nil leaves a part as it is.
+type MemberPatch struct {
+	Role       *Role
+	Label      *string
+	Extra      json.RawMessage
+	MutedUntil *time.Time // a moment that has passed ends a mute
+}
+
+// GroupState is a group with the users that a change is about, while nobody else
+// changes it. What a change leaves in it becomes so.
+type GroupState struct {
+	Group Group // with the role of who changes it
+	Users []GroupUser
+	Owner GroupUser // may also be one of Users; then it is changed there
+}
+
+// GroupUser is a user as a group knows it.
+type GroupUser struct {
+	ID      UserID
+	Num     UserNum      // 0 when there is no such user
+	Member  *Member      // nil when it is none
+	Request *JoinRequest // nil when there is none
+	Blocks  bool         // it has blocked who changes the group
+}
+
+// GroupStore keeps groups and their members. Every change of a group is in one
+// order with its messages: a send that is accepted after the change sees it.
 type GroupStore interface {
 	// CreateGroup stores g with members (the owner among them, distinct). An id in
 	// use is ErrGroupExists; unknown users are ErrUserNotFound naming each.
 	CreateGroup(ctx context.Context, app AppNum, g Group, members []UserID) (Group, error)
 	// Group returns a group as seen by viewer (0 is the business), or ErrGroupNotFound.
 	Group(ctx context.Context, app AppNum, id GroupID, viewer UserNum) (Group, error)
-	// AddMembers adds those of users who are no members yet and returns them, all
-	// or none. ErrGroupNotFound; ErrUserNotFound naming each; bad_request above
-	// limit; by (0 is the business) must be the owner, else ErrNotInGroup or forbidden.
-	AddMembers(ctx context.Context, app AppNum, id GroupID, by UserNum, users []UserID, limit int, at time.Time) ([]UserID, error)
-	// RemoveMember removes user. ErrGroupNotFound, ErrMemberNotFound; by (0 is the
-	// business) must be the owner or the user itself, else ErrNotInGroup or
-	// forbidden; the owner cannot be removed (forbidden).
-	RemoveMember(ctx context.Context, app AppNum, id GroupID, by UserNum, user UserID) error
-	// Members lists members by user id. ErrGroupNotFound; ErrNotInGroup when by
-	// (0 is the business) is no member.
-	Members(ctx context.Context, app AppNum, id GroupID, by UserNum, p Page) (List[Member], error)
+	// Groups lists by id the groups of member, or all for 0, without those dismissed.
+	Groups(ctx context.Context, app AppNum, member UserNum, p Page) (List[Group], error)
+	// ChangeGroup makes of a group what change makes of its state, as seen by by (0 is
+	// the business) and with users, which are distinct, in their order. change may
+	// run more than once; its error ends it all. Profile, settings and DismissedAt of
+	// the group are stored, members are added, changed and removed, and so are
+	// requests. ErrGroupNotFound.
+	ChangeGroup(ctx context.Context, app AppNum, id GroupID, by UserNum, users []UserID, change func(*GroupState) error) (GroupState, error)
+	// Members lists members by user id.
+	Members(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[Member], error)
+	// Member returns a member, or ErrMemberNotFound.
+	Member(ctx context.Context, app AppNum, group ConversationNum, user UserID) (Member, error)
+	// JoinRequests lists requests by user id.
+	JoinRequests(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[JoinRequest], error)
+	// JoinRequest returns a user's request, or ErrJoinRequestNotFound.
+	JoinRequest(ctx context.Context, app AppNum, group ConversationNum, user UserID) (JoinRequest, error)
 	// AppByNum returns a live app, for its settings, or ErrAppNotFound.
 	AppByNum(ctx context.Context, app AppNum) (App, error)
 }
@@ -108,6 +202,8 @@ func (s *Groups) Create(ctx context.Context, by Principal, g Group, members []Us
 	if len(g.Extra) == 0 {
 		g.Extra = json.RawMessage("{}")
 	}
+	g.Settings.Join = cmp.Or(g.Settings.Join, JoinInvite)
+	g.Settings.InviteBy = cmp.Or(g.Settings.InviteBy, InviteByAdmins)
 	if err := g.validate(); err != nil {
 		return Group{}, err
 	}
@@ -134,6 +230,7 @@ func (g Group) validate() error {
 		validateText("/avatar_url", g.AvatarURL, MaxText),
 		validateExtra("/extra", g.Extra),
 		ValidateID("/owner", string(g.Owner)),
+		g.Settings.validate(),
 	}
 	if g.ID != "" {
 		fails = append(fails, ValidateID("/group_id", string(g.ID)))
@@ -142,6 +239,16 @@ func (g Group) validate() error {
 		fails = append(fails, Invalid("/type", "must be normal"))
 	}
 	return join(fails...)
+}
+
+func (s GroupSettings) validate() *Error {
+	switch {
+	case s.Join != JoinOpen && s.Join != JoinApproval && s.Join != JoinInvite:
+		return Invalid("/settings/join", "must be %s, %s or %s", JoinOpen, JoinApproval, JoinInvite)
+	case s.InviteBy != InviteByAdmins && s.InviteBy != InviteByMembers:
+		return Invalid("/settings/invite_by", "must be %s or %s", InviteByAdmins, InviteByMembers)
+	}
+	return nil
 }
 
 // checkMembers returns the members as the caller listed them, so that what is
@@ -197,47 +304,68 @@ func (s *Groups) Get(ctx context.Context, by Principal, id GroupID) (Group, erro
 	return g, err
 }
 
-// AddMembers adds users to a group, all or none, and returns those who are new.
-// bad_request, forbidden, not_in_group, group_not_found, user_not_found.
-func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users []UserID) ([]UserID, error) {
-	if err := s.allow(by, id); err != nil {
-		return nil, err
+// List returns a page of groups by id: those of a user, or all for the business.
+// forbidden.
+func (s *Groups) List(ctx context.Context, by Principal, p Page) (List[Group], error) {
+	if err := by.RequireUserOrApp(); err != nil {
+		return List[Group]{}, err
 	}
-	if len(users) == 0 || len(users) > MaxMemberBatch {
-		return nil, Invalid("/user_ids", "must have between 1 and %d entries", MaxMemberBatch)
-	}
-	if err := validateUserIDs("/user_ids", users); err != nil {
-		return nil, err
-	}
-	a, err := s.store.AppByNum(ctx, by.App.Num)
-	if err != nil {
-		return nil, err
-	}
-	return s.store.AddMembers(ctx, by.App.Num, id, by.User.Num, users, a.Settings.MaxGroupMembers, Millis(s.clock.Now()))
+	return s.store.Groups(ctx, by.App.Num, by.User.Num, p)
 }
 
-// RemoveMember removes a member; a user may remove itself ("me"). bad_request,
-// forbidden, not_in_group, group_not_found, member_not_found.
-func (s *Groups) RemoveMember(ctx context.Context, by Principal, id GroupID, user UserID) error {
-	if err := s.allow(by, id); err != nil {
-		return err
-	}
-	if user == idMe && by.ActsForUser() {
-		user = by.User.ID
-	}
-	if err := ValidateID("user_id", string(user)); err != nil {
-		return err
-	}
-	return s.store.RemoveMember(ctx, by.App.Num, id, by.User.Num, user)
+// Update changes profile and settings. bad_request, forbidden, not_in_group,
+// group_dismissed, group_not_found.
+func (s *Groups) Update(ctx context.Context, by Principal, id GroupID, patch GroupPatch) (Group, error) {
+	state, err := s.change(ctx, by, id, nil, func(g *GroupState, may rights) error {
+		if err := may.atLeast(RoleAdmin); err != nil {
+			return err
+		}
+		patch.apply(&g.Group)
+		g.Group.UpdatedAt = Millis(s.clock.Now())
+		return g.Group.validate()
+	})
+	return state.Group, err
 }
 
-// Members returns a page of members by user id. bad_request, forbidden,
-// not_in_group, group_not_found.
-func (s *Groups) Members(ctx context.Context, by Principal, id GroupID, p Page) (List[Member], error) {
-	if err := s.allow(by, id); err != nil {
-		return List[Member]{}, err
+// apply changes what the patch names.
+func (p GroupPatch) apply(g *Group) {
+	set(&g.Name, p.Name)
+	set(&g.Introduction, p.Introduction)
+	set(&g.AvatarURL, p.AvatarURL)
+	if p.Extra != nil {
+		g.Extra = p.Extra
 	}
-	return s.store.Members(ctx, by.App.Num, id, by.User.Num, p)
+	set(&g.Settings.Join, p.Join)
+	set(&g.Settings.InviteBy, p.InviteBy)
+	set(&g.Settings.MuteAll, p.MuteAll)
+}
+
+// Dismiss ends a group, which its members may still read. bad_request, forbidden,
+// not_in_group, group_dismissed, group_not_found.
+func (s *Groups) Dismiss(ctx context.Context, by Principal, id GroupID) error {
+	_, err := s.change(ctx, by, id, nil, func(g *GroupState, may rights) error {
+		if err := may.atLeast(RoleOwner); err != nil {
+			return err
+		}
+		g.Group.DismissedAt = Millis(s.clock.Now())
+		g.Group.UpdatedAt = g.Group.DismissedAt
+		return nil
+	})
+	return err
+}
+
+// change runs a change of the group on behalf of by, who has rights in it that
+// decide asks for.
+func (s *Groups) change(ctx context.Context, by Principal, id GroupID, users []UserID, decide func(*GroupState, rights) error) (GroupState, error) {
+	if err := s.allow(by, id); err != nil {
+		return GroupState{}, err
+	}
+	return s.store.ChangeGroup(ctx, by.App.Num, id, by.User.Num, users, func(g *GroupState) error {
+		if !g.Group.DismissedAt.IsZero() {
+			return ErrGroupDismissed
+		}
+		return decide(g, rights{business: !by.ActsForUser(), role: g.Group.MyRole})
+	})
 }
 
 func (s *Groups) allow(by Principal, id GroupID) error {

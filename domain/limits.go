@@ -22,6 +22,7 @@ const (
 	MaxMemberBatch     = 500                 // users added to a group by one call
 	MaxGroupMembers    = 500                 // of a normal group, unless the app says otherwise
 	MaxDevicesPerUser  = 1000                // registered, unless the app says otherwise
+	MaxBlocks          = 10_000              // users that a user blocks
 	MaxPresenceUsers   = 500                 // of one presence query, and watched by one connection
 	MaxPresenceDevices = 100                 // of a user, named by one answer about its presence
 	MaxTokenTTL        = 30 * 24 * time.Hour // between iat and exp

@@ -47,7 +47,7 @@ type SignalPublisher interface {
 
 // Signal tells the others of a conversation something, if they are online.
 // bad_request, forbidden, rate_limited, unauthorized, user_not_found,
-// group_not_found, not_in_group.
+// group_not_found, not_in_group, blocked.
 func (m *Messenger) Signal(ctx context.Context, by Principal, p SignalParams) error {
 	sender, err := senderOf(by, "")
 	if err != nil {
@@ -62,11 +62,12 @@ func (m *Messenger) Signal(ctx context.Context, by Principal, p SignalParams) er
 			return &Error{Code: CodeRateLimited, Detail: "This user signals faster than allowed.", RetryAfter: wait}
 		}
 	}
-	to, err := m.messages.Recipients(ctx, Outgoing{App: by.App.Num, User: by.User.Num, Message: Message{Sender: sender, To: p.To}})
+	now := Millis(m.clock.Now())
+	to, err := m.messages.Recipients(ctx, Outgoing{App: by.App.Num, User: by.User.Num, Message: Message{Sender: sender, To: p.To, SentAt: now}})
 	if err != nil {
 		return err
 	}
-	s := &Signal{App: by.App.Num, Sender: sender, To: p.To, Kind: p.Kind, Data: data, SentAt: Millis(m.clock.Now())}
+	s := &Signal{App: by.App.Num, Sender: sender, To: p.To, Kind: p.Kind, Data: data, SentAt: now}
 	for _, r := range to {
 		if !r.IsSender {
 			s.Receivers = append(s.Receivers, r.User)

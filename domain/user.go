@@ -74,8 +74,8 @@ type UserStore interface {
 	Users(ctx context.Context, app AppNum, p Page) (List[User], error)
 	// UpdateUser applies change in one transaction; change may run more than once. ErrUserNotFound.
 	UpdateUser(ctx context.Context, app AppNum, id UserID, change func(*User) error) (User, error)
-	// DeleteUser ends a user: tokens and devices stop, groups are left, the id
-	// becomes free; messages stay with those who got them. ErrUserNotFound.
+	// DeleteUser ends a user: tokens and devices stop, groups are left, the block
+	// list is gone, the id becomes free; messages stay with those who got them. ErrUserNotFound.
 	DeleteUser(ctx context.Context, app AppNum, id UserID, at time.Time) error
 }
 

@@ -32,6 +32,13 @@ func toAPITimeOrNil(t time.Time) *api.Time {
 	return &shown
 }
 
+func fromAPITimeOrNil(t *api.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return &t.Time
+}
+
 func orZero[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

@@ -21,29 +21,6 @@ func toAPIDevice(d domain.Device, p domain.DevicePresence) api.Device {
 	}
 }
 
-func fromAPIGroup(b *api.CreateGroupRequest) domain.Group {
-	return domain.Group{
-		ID: domain.GroupID(orZero(b.GroupId)), Type: domain.GroupType(orZero(b.Type)), Name: orZero(b.Name),
-		Introduction: orZero(b.Introduction), AvatarURL: orZero(b.AvatarUrl), Extra: fromAPIObject(b.Extra),
-		Owner: domain.UserID(orZero(b.Owner)),
-	}
-}
-
-func toAPIGroup(g domain.Group) api.Group {
-	return api.Group{
-		GroupId: string(g.ID), Type: api.GroupType(g.Type), Name: g.Name, Introduction: g.Introduction, AvatarUrl: g.AvatarURL,
-		Extra: g.Extra, Owner: string(g.Owner), MemberCount: g.MemberCount, MyRole: orNil(api.GroupMyRole(g.MyRole)),
-		CreatedAt: toAPITime(g.CreatedAt), UpdatedAt: toAPITime(g.UpdatedAt),
-	}
-}
-
-func toAPIMember(m domain.Member) api.Member {
-	return api.Member{
-		UserId: string(m.User), Role: api.MemberRole(m.Role), Label: m.Label, Extra: m.Extra,
-		JoinedAt: toAPITime(m.JoinedAt), ReadSeq: m.ReadSeq,
-	}
-}
-
 func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
 	set := orZero(settings)
 	return domain.AppPatch{

@@ -35,27 +35,64 @@ func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group,
 	return g, nil
 }
 
+// Group knows the group team of alice and bob, and club, which anybody may ask to
+// join.
 func (f *fake) Group(_ context.Context, _ domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
-	if id != "team" {
-		return domain.Group{}, domain.ErrGroupNotFound
+	g := domain.Group{
+		Num: 1, ID: id, Type: domain.GroupNormal, Extra: json.RawMessage("{}"), Owner: alice.ID, MemberCount: 2, CreatedAt: testTime, UpdatedAt: testTime,
+		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByAdmins},
 	}
-	g := domain.Group{ID: id, Type: domain.GroupNormal, Extra: json.RawMessage("{}"), Owner: alice.ID, MemberCount: 1, CreatedAt: testTime, UpdatedAt: testTime}
-	if viewer == alice.Num {
+	switch {
+	case id == "club":
+		g.Owner = "carol"
+	case id != "team":
+		return domain.Group{}, domain.ErrGroupNotFound
+	case viewer == alice.Num:
 		g.MyRole = domain.RoleOwner
 	}
 	return g, nil
 }
 
-func (f *fake) AddMembers(_ context.Context, _ domain.AppNum, _ domain.GroupID, _ domain.UserNum, users []domain.UserID, _ int, _ time.Time) ([]domain.UserID, error) {
-	return users, nil
+func (f *fake) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, _ domain.Page) (domain.List[domain.Group], error) {
+	g, err := f.Group(ctx, app, "team", member)
+	return domain.List[domain.Group]{Items: []domain.Group{g}}, err
 }
 
-func (f *fake) RemoveMember(context.Context, domain.AppNum, domain.GroupID, domain.UserNum, domain.UserID) error {
-	return nil
+func (f *fake) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, users []domain.UserID, change func(*domain.GroupState) error) (domain.GroupState, error) {
+	g, err := f.Group(ctx, app, id, by)
+	if err != nil {
+		return domain.GroupState{}, err
+	}
+	state := domain.GroupState{Group: g, Users: make([]domain.GroupUser, len(users))}
+	for i, user := range users {
+		u := domain.GroupUser{ID: user, Num: f.users[user].Num}
+		if id == "team" && user == bob.ID {
+			m := bobsMembership()
+			u.Member, u.Request = &m, &domain.JoinRequest{User: user, CreatedAt: testTime}
+		}
+		state.Users[i] = u
+	}
+	return state, change(&state)
 }
 
-func (f *fake) Members(context.Context, domain.AppNum, domain.GroupID, domain.UserNum, domain.Page) (domain.List[domain.Member], error) {
-	return domain.List[domain.Member]{Items: []domain.Member{{User: alice.ID, Role: domain.RoleOwner, Extra: json.RawMessage("{}"), JoinedAt: testTime}}}, nil
+func bobsMembership() domain.Member {
+	return domain.Member{User: bob.ID, Role: domain.RoleMember, Extra: json.RawMessage("{}"), JoinedAt: testTime}
+}
+
+func (f *fake) Members(context.Context, domain.AppNum, domain.ConversationNum, domain.Page) (domain.List[domain.Member], error) {
+	return domain.List[domain.Member]{Items: []domain.Member{bobsMembership()}}, nil
+}
+
+func (f *fake) Member(context.Context, domain.AppNum, domain.ConversationNum, domain.UserID) (domain.Member, error) {
+	return bobsMembership(), nil
+}
+
+func (f *fake) JoinRequests(context.Context, domain.AppNum, domain.ConversationNum, domain.Page) (domain.List[domain.JoinRequest], error) {
+	return domain.List[domain.JoinRequest]{Items: []domain.JoinRequest{{User: bob.ID, CreatedAt: testTime}}}, nil
+}
+
+func (f *fake) JoinRequest(context.Context, domain.AppNum, domain.ConversationNum, domain.UserID) (domain.JoinRequest, error) {
+	return domain.JoinRequest{User: bob.ID, CreatedAt: testTime}, nil
 }
 
 func (f *fake) Append(_ context.Context, out domain.Outgoing) (domain.Receipt, error) {
@@ -148,7 +185,7 @@ func (f *fake) ForgetIdempotent(_ context.Context, _ domain.AppNum, key []byte) 
 func (f *fake) options() Options {
 	devices := domain.NewDevices(f, f, f)
 	return Options{
-		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, f), Devices: devices, Groups: domain.NewGroups(f, f, f),
+		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, f), Devices: devices, Blocks: domain.NewBlocks(f, f), Groups: domain.NewGroups(f, f, f),
 		Credentials: domain.NewCredentials(f, f, devices, f, f, f),
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,

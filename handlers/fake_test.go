@@ -15,6 +15,7 @@ import (
 type fake struct {
 	domain.CredentialStore
 	domain.DeviceStore
+	domain.BlockStore
 	domain.GroupStore
 	domain.MessageStore
 	domain.LogStore

@@ -19,6 +19,7 @@ import (
 type gathered struct {
 	*Store
 	t       *testing.T
+	dir     string // of the database
 	app     domain.AppNum
 	batches []int // sizes, in order; for the test after stop
 	entries []int // of the logs, by batch
@@ -43,8 +44,9 @@ func (g *gathered) Publish(deliveries []domain.Delivery) {
 func gather(t *testing.T, users ...domain.UserID) *gathered {
 	t.Helper()
 	g := &gathered{t: t, users: map[domain.UserID]domain.UserNum{}}
+	g.dir = t.TempDir()
 	s, err := Open(t.Context(), Options{
-		DataDir: t.TempDir(), Publisher: g, Logger: slog.New(slog.DiscardHandler),
+		DataDir: g.dir, Publisher: g, Logger: slog.New(slog.DiscardHandler),
 		Metrics: Metrics{Batch: func(n int, _ time.Duration) { g.batches = append(g.batches, n) }},
 	})
 	g.must(err)

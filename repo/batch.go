@@ -41,6 +41,7 @@ type conversation struct {
 	key     string
 	lastSeq int64
 	members []domain.UserNum // ascending
+	voice   voice            // of a group
 	added   int64            // messages of this batch
 }
 
@@ -116,7 +117,7 @@ type appBatch struct {
 
 func (a *appBatch) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		a.findRepeats, a.resolveUsers, a.lockConversations, a.readMembers, a.authorise,
+		a.findRepeats, a.resolveUsers, a.refuseBlocked, a.lockConversations, a.readMembers, a.readVoices, a.authorise,
 		a.lockHeads, a.number, a.raise, a.insertMessages, a.insertLogs, a.insertSends,
 	}
 	for _, step := range steps {

@@ -90,6 +90,33 @@ func (it *item) resolve(users map[domain.UserID]domain.UserNum) {
 	}
 }
 
+// refuseBlocked refuses users whom their receiver has blocked, before anything is
+// made or locked for them.
+func (a *appBatch) refuseBlocked(ctx context.Context) error {
+	pairs := make(map[sendTo]bool)
+	for _, it := range live(a.items) {
+		if p, ok := it.pair(); ok {
+			pairs[p] = true
+		}
+	}
+	blocked, err := a.store.blockedAmong(ctx, a.tx, a.app, slices.Collect(maps.Keys(pairs)))
+	if err != nil {
+		return err
+	}
+	for _, it := range live(a.items) {
+		if p, ok := it.pair(); ok && blocked[p] {
+			it.err = domain.ErrBlocked
+		}
+	}
+	return nil
+}
+
+// pair returns who sends to whom, once that is resolved. It is not ok where nobody
+// can have blocked the sender.
+func (it *item) pair() (p sendTo, ok bool) {
+	return sendTo{it.out.User, it.toUser}, it.out.User != 0 && it.toUser != 0 && it.out.User != it.toUser
+}
+
 // userNums returns the numbers of the live users among ids; lock, the dialect's
 // forUpdate or nothing, keeps them from being deleted.
 func userNums(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, ids []domain.UserID, lock string) (map[domain.UserID]domain.UserNum, error) {
@@ -226,14 +253,25 @@ func (a *appBatch) readMembers(ctx context.Context) error {
 	return nil
 }
 
-// authorise refuses users who are no members, and puts off what would make the
-// transaction too large.
+// readVoices reads who may speak in the groups of the batch.
+func (a *appBatch) readVoices(ctx context.Context) error {
+	groups := make(map[domain.ConversationNum]*voice)
+	for _, it := range live(a.items) {
+		if it.toUser == 0 {
+			groups[it.conv.num] = &it.conv.voice
+		}
+	}
+	return readVoices(ctx, a.tx, a.app, groups)
+}
+
+// authorise refuses users who may not speak in a group, and puts off what would
+// make the transaction too large.
 func (a *appBatch) authorise(context.Context) error {
 	pointers := 0
 	for _, it := range live(a.items) {
-		if it.toUser == 0 && it.out.User != 0 {
-			if _, member := slices.BinarySearch(it.conv.members, it.out.User); !member {
-				it.err = domain.ErrNotInGroup
+		if it.toUser == 0 {
+			_, member := slices.BinarySearch(it.conv.members, it.out.User)
+			if it.err = it.conv.voice.allow(it.out, member); it.err != nil {
 				continue
 			}
 		}

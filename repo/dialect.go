@@ -20,6 +20,9 @@ type dialect struct {
 	// SQLite the transaction holds the only write lock from its beginning.
 	forUpdate string
 
+	// rows begins a list of rows after IN.
+	rows string
+
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
 	isConflict func(error) bool
@@ -37,6 +40,7 @@ type dialect struct {
 // MySQL's error numbers, https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html;
 // TiDB's own, https://docs.pingcap.com/tidb/stable/error-codes.
 const (
+	mysqlColumnExists  = 1060
 	mysqlDuplicate     = 1062
 	mysqlLockWait      = 1205
 	mysqlDeadlock      = 1213
@@ -88,6 +92,7 @@ var mysqlDialect = dialect{
 
 var sqliteDialect = dialect{
 	name: "sqlite",
+	rows: "VALUES ",
 	isConflict: func(err error) bool {
 		switch code := sqliteCode(err); {
 		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:

@@ -33,9 +33,10 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			app, g.Num, []byte(groupKey(g.ID))); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, app, g.Num, string(g.ID), string(g.Type), g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra),
-			g.CreatedAt.UnixMilli(), g.UpdatedAt.UnixMilli()); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra,
+			join_policy, invite_by, mute_all, dismissed_at, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+			app, g.Num, string(g.ID), string(g.Type), g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra),
+			string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, g.CreatedAt.UnixMilli(), g.UpdatedAt.UnixMilli()); err != nil {
 			return err
 		}
 		return insertMembers(ctx, tx, app, g.Num, nums, nums[slices.Index(members, g.Owner)], 0, g.CreatedAt)
@@ -82,148 +83,122 @@ func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv dom
 	return insert(ctx, tx, insertMember, "", 9, rows)
 }
 
-// Group implements [domain.GroupStore].
-func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
-	const query = `SELECT g.id, g.group_id, g.type, g.name, g.introduction, g.avatar_url, g.extra, g.created_at, g.updated_at,
-		(SELECT COUNT(*) FROM members c WHERE c.app_id = g.app_id AND c.conversation_id = g.id),
-		COALESCE((SELECT u.user_id FROM members o JOIN users u ON u.app_id = o.app_id AND u.id = o.user_id
-			WHERE o.app_id = g.app_id AND o.conversation_id = g.id AND o.role = 'owner'), ''),
-		COALESCE((SELECT v.role FROM members v WHERE v.app_id = g.app_id AND v.conversation_id = g.id AND v.user_id = ?), '')
-		FROM chat_groups g WHERE g.app_id = ? AND g.group_id = ?`
-	var g domain.Group
+// groupColumns are what scanGroup reads; the first argument is the viewer's number.
+const groupColumns = `g.id, g.group_id, g.type, g.name, g.introduction, g.avatar_url, g.extra, g.join_policy, g.invite_by, g.mute_all,
+	g.created_at, g.updated_at, g.dismissed_at,
+	(SELECT COUNT(*) FROM members c WHERE c.app_id = g.app_id AND c.conversation_id = g.id),
+	COALESCE((SELECT u.user_id FROM members o JOIN users u ON u.app_id = o.app_id AND u.id = o.user_id
+		WHERE o.app_id = g.app_id AND o.conversation_id = g.id AND o.role = 'owner'), ''),
+	COALESCE((SELECT v.role FROM members v WHERE v.app_id = g.app_id AND v.conversation_id = g.id AND v.user_id = ?), '')`
+
+func scanGroup(row interface{ Scan(dest ...any) error }) (g domain.Group, err error) {
 	var extra []byte
-	var created, updated int64
-	err := s.read.QueryRowxContext(ctx, query, viewer, app, string(id)).Scan(&g.Num, &g.ID, &g.Type, &g.Name, &g.Introduction, &g.AvatarURL, &extra,
-		&created, &updated, &g.MemberCount, &g.Owner, &g.MyRole)
-	if errors.Is(err, sql.ErrNoRows) {
-		return g, domain.ErrGroupNotFound
-	} else if err != nil {
-		return g, s.readError("read group", err)
-	}
+	var created, updated, dismissed int64
+	err = row.Scan(&g.Num, &g.ID, &g.Type, &g.Name, &g.Introduction, &g.AvatarURL, &extra, &g.Settings.Join, &g.Settings.InviteBy, &g.Settings.MuteAll,
+		&created, &updated, &dismissed, &g.MemberCount, &g.Owner, &g.MyRole)
 	g.Extra = extra
 	g.CreatedAt, g.UpdatedAt = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
-	return g, nil
-}
-
-// AddMembers implements [domain.GroupStore].
-func (s *Store) AddMembers(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, users []domain.UserID, limit int, at time.Time) ([]domain.UserID, error) {
-	var added []domain.UserID
-	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
-		g, err := s.lockGroup(ctx, tx, app, id)
-		if err != nil {
-			return err
-		}
-		if err := g.requireOwner(by); err != nil {
-			return err
-		}
-		nums, err := s.knownUsers(ctx, tx, app, users, "/user_ids", "")
-		if err != nil {
-			return err
-		}
-		added = []domain.UserID{}
-		var fresh []domain.UserNum
-		for i, num := range nums {
-			if _, member := g.roles[num]; !member {
-				fresh, added = append(fresh, num), append(added, users[i])
-			}
-		}
-		if len(fresh) > 0 && len(g.roles)+len(fresh) > limit {
-			return domain.TooManyMembers("/user_ids", limit)
-		}
-		return insertMembers(ctx, tx, app, g.conv.num, fresh, 0, g.conv.lastSeq, at)
-	})
-	return added, err
-}
-
-// RemoveMember implements [domain.GroupStore].
-func (s *Store) RemoveMember(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, user domain.UserID) error {
-	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		g, err := s.lockGroup(ctx, tx, app, id)
-		if err != nil {
-			return err
-		}
-		nums, err := userNums(ctx, tx, app, []domain.UserID{user}, "")
-		if err != nil {
-			return err
-		}
-		num := nums[user]
-		if by != num || by == 0 {
-			if err := g.requireOwner(by); err != nil {
-				return err
-			}
-		}
-		switch role, member := g.roles[num]; {
-		case !member && by == num && by != 0:
-			return domain.ErrNotInGroup
-		case !member:
-			return domain.ErrMemberNotFound
-		case role == domain.RoleOwner:
-			return domain.Failure(domain.CodeForbidden, "The owner cannot be removed from the group.")
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, g.conv.num, num)
-		return err
-	})
-}
-
-// lockedGroup is a group whose members cannot change, and which gets no
-// message, until the transaction ends.
-type lockedGroup struct {
-	conv  *conversation
-	roles map[domain.UserNum]domain.Role
-}
-
-func (s *Store) lockGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, id domain.GroupID) (*lockedGroup, error) {
-	key := groupKey(id)
-	locked, err := s.lockConversations(ctx, tx, app, []string{key})
-	if err != nil {
-		return nil, err
-	}
-	g := &lockedGroup{conv: locked[key], roles: map[domain.UserNum]domain.Role{}}
-	if g.conv == nil {
-		return nil, domain.ErrGroupNotFound
-	}
-	err = each(ctx, tx, func(rows *sqlx.Rows) error {
-		var user domain.UserNum
-		var role domain.Role
-		if err := rows.Scan(&user, &role); err != nil {
-			return err
-		}
-		g.roles[user] = role
-		return nil
-	}, `SELECT user_id, role FROM members WHERE app_id = ? AND conversation_id = ?`, app, g.conv.num)
+	g.DismissedAt = momentOf(dismissed)
 	return g, err
 }
 
-// requireOwner lets the business (0) and the owner pass.
-func (g *lockedGroup) requireOwner(by domain.UserNum) error {
-	role, member := g.roles[by]
-	switch {
-	case by == 0 || role == domain.RoleOwner:
-		return nil
-	case !member:
-		return domain.ErrNotInGroup
+// momentOf reads a time that may never have been.
+func momentOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
 	}
-	return domain.Failure(domain.CodeForbidden, "Only the owner of the group may do this.")
+	return time.UnixMilli(ms).UTC()
 }
 
+// Group implements [domain.GroupStore].
+func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
+	const query = `SELECT ` + groupColumns + ` FROM chat_groups g WHERE g.app_id = ? AND g.group_id = ?`
+	g, err := scanGroup(s.read.QueryRowxContext(ctx, query, viewer, app, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.Group{}, domain.ErrGroupNotFound
+	} else if err != nil {
+		return domain.Group{}, s.readError("read group", err)
+	}
+	return g, nil
+}
+
+// Groups implements [domain.GroupStore].
+func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, p domain.Page) (domain.List[domain.Group], error) {
+	query, args := `SELECT `+groupColumns+` FROM chat_groups g
+		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
+	if member != 0 {
+		query, args = `SELECT `+groupColumns+` FROM members m JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
+			WHERE m.app_id = ? AND m.user_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
+			[]any{member, app, member, p.Cursor, p.Limit + 1}
+	}
+	return list(ctx, s, p, func(g domain.Group) string { return string(g.ID) }, func(rows *sqlx.Rows) (domain.Group, error) {
+		return scanGroup(rows)
+	}, query, args...)
+}
+
+// memberColumns are what scanMember reads.
+const memberColumns = `m.role, m.label, m.extra, m.joined_at, m.read_seq,
+	COALESCE((SELECT x.muted_until FROM mutes x WHERE x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id), 0)`
+
+// scanMember reads first and then a member, all but whose membership it is.
+func scanMember(row interface{ Scan(dest ...any) error }, first any) (m domain.Member, err error) {
+	var extra []byte
+	var joined, muted int64
+	err = row.Scan(first, &m.Role, &m.Label, &extra, &joined, &m.ReadSeq, &muted)
+	m.Extra, m.JoinedAt, m.MutedUntil = extra, time.UnixMilli(joined).UTC(), momentOf(muted)
+	return m, err
+}
+
+const selectMembers = `SELECT u.user_id, ` + memberColumns + ` FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+	WHERE m.app_id = ? AND m.conversation_id = ? AND `
+
 // Members implements [domain.GroupStore].
-func (s *Store) Members(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, p domain.Page) (domain.List[domain.Member], error) {
-	g, err := s.Group(ctx, app, id, by)
-	if err != nil {
-		return domain.List[domain.Member]{}, err
-	}
-	if by != 0 && g.MyRole == "" {
-		return domain.List[domain.Member]{}, domain.ErrNotInGroup
-	}
-	const query = `SELECT u.user_id, m.role, m.label, m.extra, m.joined_at, m.read_seq FROM members m
-		JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
-		WHERE m.app_id = ? AND m.conversation_id = ? AND u.user_id > ? ORDER BY u.user_id LIMIT ?`
+func (s *Store) Members(ctx context.Context, app domain.AppNum, group domain.ConversationNum, p domain.Page) (domain.List[domain.Member], error) {
 	return list(ctx, s, p, func(m domain.Member) string { return string(m.User) }, func(rows *sqlx.Rows) (domain.Member, error) {
-		var m domain.Member
-		var extra []byte
-		var joined int64
-		err := rows.Scan(&m.User, &m.Role, &m.Label, &extra, &joined, &m.ReadSeq)
-		m.Extra, m.JoinedAt = extra, time.UnixMilli(joined).UTC()
+		var id domain.UserID
+		m, err := scanMember(rows, &id)
+		m.User = id
 		return m, err
-	}, query, app, g.Num, p.Cursor, p.Limit+1)
+	}, selectMembers+`u.user_id > ? ORDER BY u.user_id LIMIT ?`, app, group, p.Cursor, p.Limit+1)
+}
+
+// Member implements [domain.GroupStore].
+func (s *Store) Member(ctx context.Context, app domain.AppNum, group domain.ConversationNum, user domain.UserID) (domain.Member, error) {
+	var id domain.UserID
+	m, err := scanMember(s.read.QueryRowxContext(ctx, selectMembers+`u.user_id = ? AND u.deleted_at = 0`, app, group, string(user)), &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.Member{}, domain.ErrMemberNotFound
+	} else if err != nil {
+		return domain.Member{}, s.readError("read member", err)
+	}
+	m.User = id
+	return m, nil
+}
+
+const selectJoinRequests = `SELECT u.user_id, r.message, r.created_at FROM join_requests r JOIN users u ON u.app_id = r.app_id AND u.id = r.user_id
+	WHERE r.app_id = ? AND r.conversation_id = ? AND u.deleted_at = 0 AND `
+
+func scanJoinRequest(row interface{ Scan(dest ...any) error }) (r domain.JoinRequest, err error) {
+	var created int64
+	err = row.Scan(&r.User, &r.Message, &created)
+	r.CreatedAt = time.UnixMilli(created).UTC()
+	return r, err
+}
+
+// JoinRequests implements [domain.GroupStore].
+func (s *Store) JoinRequests(ctx context.Context, app domain.AppNum, group domain.ConversationNum, p domain.Page) (domain.List[domain.JoinRequest], error) {
+	return list(ctx, s, p, func(r domain.JoinRequest) string { return string(r.User) }, func(rows *sqlx.Rows) (domain.JoinRequest, error) {
+		return scanJoinRequest(rows)
+	}, selectJoinRequests+`u.user_id > ? ORDER BY u.user_id LIMIT ?`, app, group, p.Cursor, p.Limit+1)
+}
+
+// JoinRequest implements [domain.GroupStore].
+func (s *Store) JoinRequest(ctx context.Context, app domain.AppNum, group domain.ConversationNum, user domain.UserID) (domain.JoinRequest, error) {
+	r, err := scanJoinRequest(s.read.QueryRowxContext(ctx, selectJoinRequests+`u.user_id = ?`, app, group, string(user)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.JoinRequest{}, domain.ErrJoinRequestNotFound
+	} else if err != nil {
+		return domain.JoinRequest{}, s.readError("read join request", err)
+	}
+	return r, nil
 }

@@ -95,7 +95,8 @@ func lockMigrations(ctx context.Context, conn *sqlx.Conn) error {
 
 // apply runs one migration. On SQLite it is one transaction; MySQL commits each
 // statement of a schema change by itself, so the record comes last and every
-// statement can be run again.
+// statement can be run again: a column that is there already was added by a run
+// that did not get to its end.
 func (s *Store) apply(ctx context.Context, conn *sqlx.Conn, m Migration) error {
 	body, err := migrations.Files.ReadFile(path.Join(s.dialect.name, m.Name+".sql"))
 	if err != nil {
@@ -107,7 +108,7 @@ func (s *Store) apply(ctx context.Context, conn *sqlx.Conn, m Migration) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit
 	for _, stmt := range statements(string(body)) {
-		if _, err := tx.ExecContext(ctx, stmt); err != nil {
+		if _, err := tx.ExecContext(ctx, stmt); err != nil && mysqlNumber(err) != mysqlColumnExists {
 			return domain.Trace(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/jmoiron/sqlx"
@@ -25,28 +26,34 @@ func (s *Store) Recipients(ctx context.Context, out domain.Outgoing) ([]domain.R
 	if it.resolve(users); it.err != nil {
 		return nil, it.err
 	}
+	if p, ok := it.pair(); ok {
+		blocked, err := s.blockedAmong(ctx, s.read, out.App, []sendTo{p})
+		if err != nil {
+			return nil, s.readError("find recipients", err)
+		}
+		if blocked[p] {
+			return nil, domain.ErrBlocked
+		}
+	}
 	members := membersOf(out.User, it.toUser)
 	if it.toUser == 0 {
-		if members, err = s.groupMembers(ctx, out.App, out.Message.To.Group); err != nil {
+		if members, err = s.groupReceivers(ctx, &out); err != nil {
 			return nil, err
 		}
 	}
-	isMember := out.User == 0 || it.toUser != 0
 	to := make([]domain.Recipient, len(members))
 	for i, user := range members {
 		to[i] = domain.Recipient{User: user, IsSender: user == out.User}
-		isMember = isMember || to[i].IsSender
-	}
-	if !isMember {
-		return nil, domain.ErrNotInGroup
 	}
 	return to, nil
 }
 
-// groupMembers reads the members of a group as they are now, or ErrGroupNotFound.
-func (s *Store) groupMembers(ctx context.Context, app domain.AppNum, group domain.GroupID) ([]domain.UserNum, error) {
+// groupReceivers reads the members of a group as they are now, if out may be sent
+// to it.
+func (s *Store) groupReceivers(ctx context.Context, out *domain.Outgoing) ([]domain.UserNum, error) {
+	app := out.App
 	var conv domain.ConversationNum
-	err := s.read.GetContext(ctx, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(groupKey(group)))
+	err := s.read.GetContext(ctx, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(groupKey(out.Message.To.Group)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, domain.ErrGroupNotFound
 	} else if err != nil {
@@ -64,5 +71,10 @@ func (s *Store) groupMembers(ctx context.Context, app domain.AppNum, group domai
 	if err != nil {
 		return nil, s.readError("read members", err)
 	}
-	return members, nil
+	var v voice
+	if err := readVoices(ctx, s.read, app, map[domain.ConversationNum]*voice{conv: &v}); err != nil {
+		return nil, s.readError("read who may speak", err)
+	}
+	_, member := slices.BinarySearch(members, out.User)
+	return members, v.allow(out, member)
 }

@@ -199,6 +199,9 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if _, err := tx.ExecContext(ctx, `UPDATE users SET deleted_at = ? WHERE app_id = ? AND id = ?`, deletedAt, app, u.Num); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM blocks WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
 			return err
 		}
@@ -232,9 +235,32 @@ func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum,
 		return err
 	}
 	for _, key := range keys {
+		if err := passOn(ctx, tx, app, locked[key].num, user); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, locked[key].num, user); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// passOn gives a group that user owns to the admin who has been there longest, or
+// else to such a member.
+func passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.ConversationNum, user domain.UserNum) error {
+	var role domain.Role
+	err := tx.GetContext(ctx, &role, `SELECT role FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, group, user)
+	if err != nil || role != domain.RoleOwner {
+		return err
+	}
+	var heir domain.UserNum
+	err = tx.GetContext(ctx, &heir, `SELECT user_id FROM members WHERE app_id = ? AND conversation_id = ? AND user_id <> ?
+		ORDER BY CASE role WHEN 'admin' THEN 0 ELSE 1 END, joined_at, user_id LIMIT 1`, app, group, user)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // nobody is left
+	} else if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE members SET role = 'owner' WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, group, heir)
+	return err
 }

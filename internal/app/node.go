@@ -45,6 +45,7 @@ type useCases struct {
 	apps        *domain.Apps
 	users       *domain.Users
 	devices     *domain.Devices
+	blocks      *domain.Blocks
 	groups      *domain.Groups
 	credentials *domain.Credentials
 	messenger   *domain.Messenger
@@ -161,6 +162,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
 	u.users = domain.NewUsers(n.store, a.Clock)
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
+	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
@@ -231,7 +233,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{
-		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Groups: n.uses.groups,
+		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Groups: n.uses.groups,
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),

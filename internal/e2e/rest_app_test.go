@@ -126,7 +126,7 @@ func (a app) state(t *testing.T, users, groups []string) map[string]string {
 	look("admin", a.admin(), "/v1/apps/"+a.id, "/v1/apps/"+a.id+"/keys")
 	look("back end", a.back(), "/v1/users?limit=200")
 	for _, user := range users {
-		look(user, a.as(user), "/v1/sync?limit=200", "/v1/devices")
+		look(user, a.as(user), "/v1/sync?limit=200", "/v1/devices", "/v1/blocks")
 		look("back end", a.back(), "/v1/conversations/user:"+url.PathEscape(user)+"/messages")
 		for _, other := range users {
 			look(user, a.as(user), "/v1/conversations/user:"+url.PathEscape(other)+"/messages")

@@ -22,7 +22,7 @@ func TestGroups_AreMadeByTheBusinessAndByUsers(t *testing.T) {
 			body    object
 			owner   string
 			members int
-			role    client.GroupMyRole
+			role    client.Role
 		}{
 			{"by the business, with an owner", a.back(), object{"owner": "carol", "members": []string{"alice", "carol"}}, "carol", 2, ""},
 			{"by the business, with members", a.back(), object{"members": []string{"bob", "alice"}}, "bob", 2, ""},
@@ -36,7 +36,7 @@ func TestGroups_AreMadeByTheBusinessAndByUsers(t *testing.T) {
 				body = with(body, name, value)
 			}
 			got := read[client.Group](t, tt.by.post(t, "/v1/groups", body).want(t, 201))
-			role := client.GroupMyRole("")
+			role := client.Role("")
 			if got.MyRole != nil {
 				role = *got.MyRole
 			}

@@ -10,20 +10,23 @@ import (
 	"github.com/gim-im/gim/internal/gimtest"
 )
 
-// tourOf returns the shell lines of the tour in a README.
+// tourOf returns the shell lines of the tour in a README, to be run in one shell.
 func tourOf(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", file))
 	if err != nil {
 		t.Fatal(err)
 	}
+	tour := ""
 	for block := range strings.SplitSeq(string(text), "```") {
-		if script, ok := strings.CutPrefix(block, "sh\n"); ok && strings.Contains(script, "/v1/sync") {
-			return script
+		if script, ok := strings.CutPrefix(block, "sh\n"); ok && strings.Contains(script, "$GIM/") {
+			tour += script
 		}
 	}
-	t.Fatalf("%s has no tour", file)
-	return ""
+	if tour == "" {
+		t.Fatalf("%s has no tour", file)
+	}
+	return tour
 }
 
 func TestTour_OfTheReadmesWorksAsPrinted(t *testing.T) {
@@ -35,8 +38,8 @@ func TestTour_OfTheReadmesWorksAsPrinted(t *testing.T) {
 	dir := t.TempDir()
 	gim := gimtest.StartProcess(t, gimtest.ProcessOptions{DataDir: filepath.Join(dir, "gim-data"), Args: []string{"--demo"}})
 	const here = "http://127.0.0.1:8080"
-	if strings.Count(tour, here) != 1 || strings.Count(tour, "curl ") != 5 {
-		t.Fatalf("the tour does not name its server once or is not of five calls:\n%s", tour)
+	if strings.Count(tour, here) != 1 || strings.Count(tour, "curl ") != 5+1 {
+		t.Fatalf("the tour does not name its server once or is not of five calls and a group:\n%s", tour)
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", strings.Replace(tour, here, gim.URL, 1))
 	shell.Dir = dir // where gim-data is, as in the checkout
@@ -44,7 +47,7 @@ func TestTour_OfTheReadmesWorksAsPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`"user_id":"carol"`, `"conversation_id":"user:dave"`, `"text":"hi dave"`, `"conversation_id":"user:carol"`, `"acked_seq":1`} {
+	for _, want := range []string{`"user_id":"carol"`, `"conversation_id":"user:dave"`, `"text":"hi dave"`, `"conversation_id":"user:carol"`, `"acked_seq":1`, `"my_role":"owner"`, `"role":"member"`, `"text":"hi all"`, `"conversation_id":"group:team"`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the tour does not show %s:\n%s", want, out)
 		}

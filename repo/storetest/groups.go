@@ -27,6 +27,7 @@ func groupIsRead(w *world) {
 	want := domain.Group{
 		ID: "team", Type: domain.GroupNormal, Name: "Tëam 🎉", Introduction: "intro", AvatarURL: "a", Extra: json.RawMessage(`{"x":"😀"}`),
 		Owner: "bob", CreatedAt: epoch, UpdatedAt: epoch.Add(time.Millisecond),
+		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByMembers, MuteAll: true},
 	}
 	got, err := w.store.CreateGroup(w.ctx, w.app.Num, want, idsOf(users[:2]))
 	w.ok(err)
@@ -79,56 +80,48 @@ func groupMembersList(w *world) {
 	users := w.users("b", "a", "B", "c", "outsider")
 	w.group("g", users[:3]...)
 	at := epoch.Add(time.Hour)
-	_, err := w.store.AddMembers(w.ctx, w.app.Num, "g", 0, []domain.UserID{"c"}, 10, at)
+	_, err := groupsOf(w.store, 10, at).AddMembers(w.ctx, w.caller(domain.UserRef{}), "g", []domain.UserID{"c"})
 	w.ok(err)
 	id := func(m domain.Member) string { return string(m.User) }
-	for _, by := range []domain.UserNum{0, users[3].Num} {
+	for _, by := range []domain.UserRef{{}, users[3]} {
 		wantPages(w, []string{"B", "a", "b", "c"}, id, func(p domain.Page) (domain.List[domain.Member], error) {
-			return w.store.Members(w.ctx, w.app.Num, "g", by, p)
+			return w.groups().Members(w.ctx, w.caller(by), "g", p)
 		})
 	}
-	got, err := w.store.Members(w.ctx, w.app.Num, "g", 0, domain.Page{Limit: 10})
-	w.ok(err)
 	empty := json.RawMessage("{}")
-	w.same("members", got.Items, []domain.Member{
+	w.same("members", w.membersOf("g"), []domain.Member{
 		{User: "B", Role: domain.RoleMember, Extra: empty, JoinedAt: epoch},
 		{User: "a", Role: domain.RoleMember, Extra: empty, JoinedAt: epoch},
 		{User: "b", Role: domain.RoleOwner, Extra: empty, JoinedAt: epoch},
 		{User: "c", Role: domain.RoleMember, Extra: empty, JoinedAt: at},
 	})
-	_, err = w.store.Members(w.ctx, w.app.Num, "g", users[4].Num, domain.Page{Limit: 10})
+	_, err = w.groups().Members(w.ctx, w.caller(users[4]), "g", domain.Page{Limit: 10})
 	w.refused(err, domain.ErrNotInGroup)
-	_, err = w.store.Members(w.ctx, w.app.Num, "absent", 0, domain.Page{Limit: 10})
+	_, err = w.groups().Members(w.ctx, w.caller(domain.UserRef{}), "absent", domain.Page{Limit: 10})
 	w.refused(err, domain.ErrGroupNotFound)
-}
-
-func (w *world) add(id domain.GroupID, by domain.UserNum, limit int, users ...domain.UserID) ([]domain.UserID, error) {
-	return w.store.AddMembers(w.ctx, w.app.Num, id, by, users, limit, epoch)
 }
 
 func groupAddOwnerRule(w *world) {
 	users := w.users("owner", "member", "guest", "more")
 	w.group("g", users[0], users[1])
-	_, err := w.add("g", users[1].Num, 10, "guest")
+	_, err := w.add("g", users[1], 10, "guest")
 	w.refused(err, domain.ErrForbidden)
-	_, err = w.add("g", users[2].Num, 10, "guest")
+	_, err = w.add("g", users[2], 10, "guest")
 	w.refused(err, domain.ErrNotInGroup)
-	_, err = w.add("absent", 0, 10, "guest")
+	_, err = w.add("absent", domain.UserRef{}, 10, "guest")
 	w.refused(err, domain.ErrGroupNotFound)
-	got, err := w.add("g", users[0].Num, 10, "guest")
+	got, err := w.add("g", users[0], 10, "guest")
 	w.ok(err)
 	w.same("added by the owner", got, []domain.UserID{"guest"})
-	got, err = w.add("g", 0, 10, "owner", "more", "guest")
+	got, err = w.add("g", domain.UserRef{}, 10, "owner", "more", "guest")
 	w.ok(err)
 	w.same("added by the business", got, []domain.UserID{"more"})
 }
 
 func (w *world) members(id domain.GroupID) []string {
 	w.Helper()
-	page, err := w.store.Members(w.ctx, w.app.Num, id, 0, domain.Page{Limit: domain.MaxPageSize})
-	w.ok(err)
 	ids := []string{}
-	for _, m := range page.Items {
+	for _, m := range w.membersOf(id) {
 		ids = append(ids, string(m.User))
 	}
 	return ids
@@ -137,16 +130,16 @@ func (w *world) members(id domain.GroupID) []string {
 func groupAddLimit(w *world) {
 	users := w.users("a", "b", "c", "d")
 	w.group("g", users[0])
-	_, err := w.add("g", 0, 10, "b", "x", "c", "y")
+	_, err := w.add("g", domain.UserRef{}, 10, "b", "x", "c", "y")
 	w.refused(err, domain.ErrUserNotFound)
 	w.same("fields", fieldsOf(err), []string{"/user_ids/1", "/user_ids/3"})
-	_, err = w.add("g", 0, 3, "b", "c", "d")
+	_, err = w.add("g", domain.UserRef{}, 3, "b", "c", "d")
 	w.refused(err, domain.Invalid("", ""))
 	w.same("nobody was added", w.members("g"), []string{"a"})
-	got, err := w.add("g", 0, 3, "b", "c")
+	got, err := w.add("g", domain.UserRef{}, 3, "b", "c")
 	w.ok(err)
 	w.same("up to the limit", got, []domain.UserID{"b", "c"})
-	_, err = w.add("g", 0, 3, "d")
+	_, err = w.add("g", domain.UserRef{}, 3, "d")
 	w.refused(err, domain.Invalid("", ""))
 	w.same("members", w.members("g"), []string{"a", "b", "c"})
 }
@@ -155,13 +148,9 @@ func groupAddLimit(w *world) {
 // was lowered since.
 func groupAddKnown(w *world) {
 	w.group("g", w.users("a", "b", "c")...)
-	got, err := w.add("g", 0, 2, "b", "a")
+	got, err := w.add("g", domain.UserRef{}, 2, "b", "a")
 	w.ok(err)
 	w.same("added", got, []domain.UserID{})
-}
-
-func (w *world) remove(id domain.GroupID, by domain.UserRef, user domain.UserID) error {
-	return w.store.RemoveMember(w.ctx, w.app.Num, id, by.Num, user)
 }
 
 func groupRemoveOwnerRule(w *world) {

@@ -84,6 +84,7 @@ type model struct {
 	all     []*person
 	live    map[domain.UserID]*person
 	members map[domain.UserNum]int64 // of the group: joined behind
+	owner   domain.UserNum           // of the group; 0 when nobody is left that could be
 	group   []sent
 	singles map[[2]domain.UserNum][]sent
 	keys    map[string]accepted
@@ -108,7 +109,7 @@ func newModel(rt *rapid.T, h *host) *model {
 	owner := m.live[modelUsers[0]]
 	_, err = h.store.CreateGroup(m.ctx, m.app.Num, groupOf(modelGroup, owner.ref.ID), []domain.UserID{owner.ref.ID})
 	must(rt, err)
-	m.members[owner.ref.Num] = 0
+	m.members[owner.ref.Num], m.owner = 0, owner.ref.Num
 	return m
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -8,9 +9,13 @@ import (
 	"pgregory.net/rapid"
 )
 
+func (m *model) groups() *domain.Groups { return groupsOf(m.h.store, 10, epoch) }
+
+func (m *model) business() domain.Principal { return callerOf(m.app.Num, domain.UserRef{}) }
+
 func (m *model) add(rt *rapid.T) {
 	p := m.anyone(rt)
-	got, err := m.h.store.AddMembers(m.ctx, m.app.Num, modelGroup, 0, []domain.UserID{p.ref.ID}, 10, epoch)
+	got, err := m.groups().AddMembers(m.ctx, m.business(), modelGroup, []domain.UserID{p.ref.ID})
 	p = m.live[p.ref.ID]
 	if p == nil {
 		wantCode(rt, err, domain.CodeUserNotFound)
@@ -27,12 +32,12 @@ func (m *model) add(rt *rapid.T) {
 
 func (m *model) remove(rt *rapid.T) {
 	p := m.anyone(rt)
-	err := m.h.store.RemoveMember(m.ctx, m.app.Num, modelGroup, 0, p.ref.ID)
+	err := m.groups().RemoveMember(m.ctx, m.business(), modelGroup, p.ref.ID)
 	p = m.live[p.ref.ID]
 	switch {
 	case p == nil || !m.isMember(p):
 		wantCode(rt, err, domain.CodeMemberNotFound)
-	case p == m.all[0]: // who owns the group
+	case p.ref.Num == m.owner:
 		wantCode(rt, err, domain.CodeForbidden)
 	default:
 		must(rt, err)
@@ -81,6 +86,12 @@ func (m *model) deleteUser(rt *rapid.T) {
 	p.isGone = true
 	delete(m.live, id)
 	delete(m.members, p.ref.Num)
+	if p.ref.Num == m.owner { // all have been there equally long
+		m.owner = 0
+		if len(m.members) > 0 {
+			m.owner = slices.Min(slices.Collect(maps.Keys(m.members)))
+		}
+	}
 }
 
 func (m *model) reopen(*rapid.T) {
@@ -147,7 +158,7 @@ func (m *model) check(rt *rapid.T) {
 		must(rt, err)
 		want(rt, "acked", d.AckedSeq, p.acked)
 	}
-	members, err := m.h.store.Members(m.ctx, m.app.Num, modelGroup, 0, domain.Page{Limit: 100})
+	members, err := m.groups().Members(m.ctx, m.business(), modelGroup, domain.Page{Limit: 100})
 	must(rt, err)
 	var got, wanted []string
 	for _, member := range members.Items {

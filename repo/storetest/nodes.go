@@ -21,6 +21,7 @@ func ExerciseNodes(t *testing.T, open Opener) {
 		"Nodes_TwinsAreOneMessage":                nodesTwins,
 		"Nodes_ConversationsBeginOnce":            nodesNewConversations,
 		"Nodes_MembershipDecidesAcrossNodes":      nodesMembership,
+		"Nodes_BlockStopsTheNextSendEverywhere":   nodesBlock,
 		"Nodes_UserIsCreatedOnce":                 nodesUser,
 		"Nodes_GroupIsCreatedOnce":                nodesGroup,
 		"Nodes_NumbersOfRevocationsAreContiguous": nodesRevocations,
@@ -110,7 +111,7 @@ func nodesMembership(w *world, b Store) {
 		}
 	})
 	for range 12 {
-		_, err := w.add("g", 0, 10, "guest")
+		_, err := w.add("g", domain.UserRef{}, 10, "guest")
 		w.ok(err)
 		r := w.send(users[0], toGroup("g"), "in")
 		w.ok(w.remove("g", users[1], "guest"))

@@ -15,6 +15,7 @@ type Store interface {
 	domain.CredentialStore
 	domain.UserStore
 	domain.DeviceStore
+	domain.BlockStore
 	domain.GroupStore
 	domain.MessageStore
 	domain.LogStore
@@ -41,9 +42,9 @@ func Exercise(t *testing.T, open Opener) {
 	stop := run(t, store)
 	t.Cleanup(stop) // after the parallel subtests
 	for _, suite := range []map[string]func(*world){
-		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), memberTests(),
+		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(),
+		presenceTests(), blockTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {

@@ -259,7 +259,7 @@ func userDeletedWhileAdded(w *world) {
 		w.user("guest")
 		var wg sync.WaitGroup
 		wg.Go(func() { // ends with the round
-			_, err := w.store.AddMembers(w.ctx, w.app.Num, "g", 0, []domain.UserID{"guest"}, 10, epoch)
+			_, err := w.add("g", domain.UserRef{}, 10, "guest")
 			if err != nil && !errors.Is(err, domain.ErrUserNotFound) {
 				w.Errorf("AddMembers: %v", err)
 			}

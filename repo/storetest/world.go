@@ -128,6 +128,7 @@ func groupOf(id string, owner domain.UserID) domain.Group {
 	return domain.Group{
 		ID: domain.GroupID(id), Type: domain.GroupNormal, Name: "G " + id, Owner: owner,
 		Extra: json.RawMessage("{}"), CreatedAt: epoch, UpdatedAt: epoch,
+		Settings: domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins},
 	}
 }
 

@@ -1,0 +1,226 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/gim-im/gim/domain"
+	"github.com/jmoiron/sqlx"
+)
+
+// ChangeGroup implements [domain.GroupStore]. The group's conversation is locked,
+// so that no message is numbered meanwhile; what is read and written depends on
+// the users that the change is about and not on the size of the group.
+func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, users []domain.UserID, change func(*domain.GroupState) error) (domain.GroupState, error) {
+	var state domain.GroupState
+	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
+		key := groupKey(id)
+		locked, err := s.lockConversations(ctx, tx, app, []string{key})
+		if err != nil {
+			return err
+		}
+		if locked[key] == nil {
+			return domain.ErrGroupNotFound
+		}
+		c := &groupChange{tx: tx, app: app, conv: locked[key], dialect: s.dialect}
+		if err := c.read(ctx, by, users); err != nil {
+			return err
+		}
+		state = c.before.clone()
+		if err := change(&state); err != nil {
+			return err
+		}
+		return c.write(ctx, &state)
+	})
+	return state, err
+}
+
+// groupChange is one change of a group in its transaction.
+type groupChange struct {
+	tx      *sqlx.Tx
+	app     domain.AppNum
+	conv    *conversation
+	dialect dialect
+	before  groupState
+}
+
+type groupState domain.GroupState
+
+// clone copies what a change may write to.
+func (g groupState) clone() domain.GroupState {
+	g.Users = slices.Clone(g.Users)
+	for i := range g.Users {
+		g.Users[i] = cloneGroupUser(g.Users[i])
+	}
+	g.Owner = cloneGroupUser(g.Owner)
+	return domain.GroupState(g)
+}
+
+func cloneGroupUser(u domain.GroupUser) domain.GroupUser {
+	if u.Member != nil {
+		m := *u.Member
+		u.Member = &m
+	}
+	if u.Request != nil {
+		r := *u.Request
+		u.Request = &r
+	}
+	return u
+}
+
+func (c *groupChange) read(ctx context.Context, by domain.UserNum, users []domain.UserID) error {
+	const query = `SELECT ` + groupColumns + ` FROM chat_groups g WHERE g.app_id = ? AND g.id = ?`
+	var err error
+	if c.before.Group, err = scanGroup(c.tx.QueryRowxContext(ctx, query, by, c.app, c.conv.num)); err != nil {
+		return err
+	}
+	owner := c.before.Group.Owner
+	ids := users
+	if owner != "" && !slices.Contains(users, owner) {
+		ids = append(slices.Clone(users), owner)
+	}
+	nums, err := userNums(ctx, c.tx, c.app, ids, c.dialect.forUpdate)
+	if err != nil {
+		return err
+	}
+	all := make(map[domain.UserNum]*domain.GroupUser, len(ids))
+	c.before.Users = make([]domain.GroupUser, len(users))
+	for i, id := range users {
+		c.before.Users[i] = domain.GroupUser{ID: id, Num: nums[id]}
+		all[nums[id]] = &c.before.Users[i]
+	}
+	if owner != "" && !slices.Contains(users, owner) {
+		c.before.Owner = domain.GroupUser{ID: owner, Num: nums[owner]}
+		all[nums[owner]] = &c.before.Owner
+	}
+	delete(all, 0)
+	return c.readUsers(ctx, all, by)
+}
+
+// readUsers reads memberships, requests and who has blocked by.
+func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*domain.GroupUser, by domain.UserNum) error {
+	nums := make([]domain.UserNum, 0, len(all))
+	for num := range all {
+		nums = append(nums, num)
+	}
+	slices.Sort(nums)
+	const members = `SELECT m.user_id, ` + memberColumns + ` FROM members m WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id IN`
+	err := selectIn(ctx, c.tx, members, "", []any{c.app, c.conv.num}, nums, func(rows *sqlx.Rows) error {
+		var num domain.UserNum
+		m, err := scanMember(rows, &num)
+		if err != nil {
+			return err
+		}
+		m.User = all[num].ID
+		all[num].Member = &m
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	const requests = `SELECT user_id, message, created_at FROM join_requests WHERE app_id = ? AND conversation_id = ? AND user_id IN`
+	err = selectIn(ctx, c.tx, requests, "", []any{c.app, c.conv.num}, nums, func(rows *sqlx.Rows) error {
+		var num domain.UserNum
+		r := &domain.JoinRequest{}
+		var created int64
+		if err := rows.Scan(&num, &r.Message, &created); err != nil {
+			return err
+		}
+		r.User, r.CreatedAt = all[num].ID, momentOf(created)
+		all[num].Request = r
+		return nil
+	})
+	if err != nil || by == 0 {
+		return err
+	}
+	const blocks = `SELECT user_id FROM blocks WHERE app_id = ? AND blocked_id = ? AND user_id IN`
+	return selectIn(ctx, c.tx, blocks, "", []any{c.app, by}, nums, func(rows *sqlx.Rows) error {
+		var num domain.UserNum
+		err := rows.Scan(&num)
+		all[num].Blocks = err == nil
+		return err
+	})
+}
+
+// write stores what differs between before and after.
+func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error {
+	if err := c.writeGroup(ctx, &after.Group); err != nil {
+		return err
+	}
+	was, is := append(slices.Clone(c.before.Users), c.before.Owner), append(slices.Clone(after.Users), after.Owner)
+	var joined []domain.UserNum
+	for i := range is {
+		before, now := &was[i], &is[i]
+		switch {
+		case before.Member == nil && now.Member != nil:
+			joined = append(joined, now.Num)
+			after.Group.MemberCount++
+		case before.Member != nil && now.Member == nil:
+			after.Group.MemberCount--
+			if err := c.exec(ctx, `DELETE FROM members`, now.Num); err != nil {
+				return err
+			}
+		case now.Member != nil:
+			if err := c.writeMember(ctx, now.Num, before.Member, now.Member); err != nil {
+				return err
+			}
+		}
+		if err := c.writeRequest(ctx, now.Num, before.Request, now.Request); err != nil {
+			return err
+		}
+	}
+	if len(joined) == 0 {
+		return nil
+	}
+	// All of one change join at one time, as plain members.
+	at := is[slices.IndexFunc(is, func(u domain.GroupUser) bool { return u.Num == joined[0] })].Member.JoinedAt
+	return insertMembers(ctx, c.tx, c.app, c.conv.num, joined, 0, c.conv.lastSeq, at)
+}
+
+// exec runs a statement about one user in the group.
+func (c *groupChange) exec(ctx context.Context, statement string, user domain.UserNum, args ...any) error {
+	_, err := c.tx.ExecContext(ctx, statement+` WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, append(args, c.app, c.conv.num, user)...)
+	return err
+}
+
+func (c *groupChange) writeGroup(ctx context.Context, g *domain.Group) error {
+	if was := &c.before.Group; g.Name == was.Name && g.Introduction == was.Introduction && g.AvatarURL == was.AvatarURL &&
+		bytes.Equal(g.Extra, was.Extra) && g.Settings == was.Settings && g.DismissedAt.Equal(was.DismissedAt) && g.UpdatedAt.Equal(was.UpdatedAt) {
+		return nil
+	}
+	dismissed := int64(0)
+	if !g.DismissedAt.IsZero() {
+		dismissed = g.DismissedAt.UnixMilli()
+	}
+	_, err := c.tx.ExecContext(ctx, `UPDATE chat_groups SET name = ?, introduction = ?, avatar_url = ?, extra = ?, join_policy = ?, invite_by = ?,
+		mute_all = ?, dismissed_at = ?, updated_at = ? WHERE app_id = ? AND id = ?`, g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra),
+		string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, dismissed, g.UpdatedAt.UnixMilli(), c.app, c.conv.num)
+	return err
+}
+
+func (c *groupChange) writeMember(ctx context.Context, user domain.UserNum, was, is *domain.Member) error {
+	if was.Role != is.Role || was.Label != is.Label || !bytes.Equal(was.Extra, is.Extra) {
+		if err := c.exec(ctx, `UPDATE members SET role = ?, label = ?, extra = ?`, user, string(is.Role), is.Label, []byte(is.Extra)); err != nil {
+			return err
+		}
+	}
+	if was.MutedUntil.Equal(is.MutedUntil) {
+		return nil
+	}
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO mutes (app_id, conversation_id, user_id, muted_until) VALUES (?, ?, ?, ?)`+
+		c.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"muted_until"}), c.app, c.conv.num, user, is.MutedUntil.UnixMilli())
+	return err
+}
+
+func (c *groupChange) writeRequest(ctx context.Context, user domain.UserNum, was, is *domain.JoinRequest) error {
+	switch {
+	case is == nil && was != nil:
+		return c.exec(ctx, `DELETE FROM join_requests`, user)
+	case is == nil, was != nil && *was == *is:
+		return nil
+	}
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO join_requests (app_id, conversation_id, user_id, message, created_at) VALUES (?, ?, ?, ?, ?)`+
+		c.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"message"}), c.app, c.conv.num, user, is.Message, is.CreatedAt.UnixMilli())
+	return err
+}
