@@ -16,7 +16,7 @@ import (
 	"github.com/gim-im/gim/domain"
 )
 
-func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID) (domain.Group, error) {
+func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID, _ ...domain.GroupEvent) (domain.Group, error) {
 	if f.hold != nil {
 		close(f.holding)
 		select {
