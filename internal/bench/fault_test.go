@@ -253,8 +253,14 @@ func TestGroup_AnAnswerThatNamesAnotherPlaceIsFound(t *testing.T) {
 	defer server.Close()
 	o.URL, o.Via, o.Receive, o.TCPAddr = server.URL, bench.REST, bench.TCP, g.TCPAddr
 	results, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 2, Senders: 1}}, true)
-	if err != nil || len(results) != 1 || results[0].Disorder != 1 || !strings.Contains(results[0].Complaint(), "was told place 6") {
-		t.Errorf("%+v, %v; want one out of order", results, err)
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	// Whoever knows the place first is believed: the sender contradicts the members,
+	// or both of them contradict the sender.
+	got, complaint := results[0].Disorder, results[0].Complaint()
+	if !(got == 1 && strings.Contains(complaint, "was told place 6") || got == 2 && strings.Contains(complaint, "at place 5")) {
+		t.Errorf("%d out of order: %s", got, complaint)
 	}
 }
 
