@@ -162,6 +162,9 @@ type GroupStore interface {
 	Members(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[Member], error)
 	// Member returns a member, or ErrMemberNotFound.
 	Member(ctx context.Context, app AppNum, group ConversationNum, user UserID) (Member, error)
+	// Heir returns who is next to own a group besides owner: the admin, or else the
+	// member, who has been there longest; "" when there is nobody.
+	Heir(ctx context.Context, app AppNum, group ConversationNum, owner UserNum) (UserID, error)
 	// JoinRequests lists requests by user id.
 	JoinRequests(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[JoinRequest], error)
 	// JoinRequest returns a user's request, or ErrJoinRequestNotFound.

@@ -165,6 +165,57 @@ func (s *Groups) RemoveMember(ctx context.Context, by Principal, id GroupID, use
 	return err
 }
 
+// leaveAll makes a user who is about to be deleted leave its groups, one after the
+// other, and gives those it owns to others. Groups that it joins meanwhile are left
+// without a word when it is deleted.
+func (s *Groups) leaveAll(ctx context.Context, app AppNum, user UserRef) error {
+	for p := (Page{Limit: MaxPageSize}); ; {
+		groups, err := s.store.Groups(ctx, app, user.Num, p)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups.Items {
+			if err := s.bequeath(ctx, app, user, g); err != nil {
+				return err
+			}
+		}
+		if p.Cursor = groups.NextCursor; p.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// bequeath removes user from a group; an heir that has just left is replaced when
+// the user is deleted.
+func (s *Groups) bequeath(ctx context.Context, app AppNum, user UserRef, g Group) error {
+	users := []UserID{user.ID}
+	if g.Owner == user.ID {
+		heir, err := s.store.Heir(ctx, app, g.Num, user.Num)
+		if err != nil {
+			return err
+		}
+		if heir != "" {
+			users = append(users, heir)
+		}
+	}
+	_, err := s.store.ChangeGroup(ctx, app, g.ID, 0, users, func(g *GroupState) error {
+		u := &g.Users[0]
+		switch {
+		case u.Member == nil || !g.Group.DismissedAt.IsZero():
+			return nil
+		case u.Member.Role == RoleOwner && len(g.Users) == 2 && g.Users[1].Member != nil:
+			g.Users[1].Member.Role = RoleOwner
+			g.tell(EventRoleChanged, GroupEventData{Members: []GroupEventRole{{g.Users[1].ID, RoleOwner}}})
+		case u.Member.Role == RoleOwner:
+			return nil
+		}
+		g.tell(EventMemberLeft, GroupEventData{User: u.ID})
+		u.Member = nil
+		return nil
+	})
+	return err
+}
+
 func orError(err, other error) error {
 	if err != nil {
 		return err

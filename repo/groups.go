@@ -183,6 +183,15 @@ func (s *Store) Member(ctx context.Context, app domain.AppNum, group domain.Conv
 	return m, nil
 }
 
+// Heir implements [domain.GroupStore].
+func (s *Store) Heir(ctx context.Context, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (domain.UserID, error) {
+	_, id, err := heirOf(ctx, s.read, app, group, owner)
+	if err != nil {
+		return "", s.readError("find who is next to own the group", err)
+	}
+	return id, nil
+}
+
 const selectJoinRequests = `SELECT u.user_id, r.message, r.created_at FROM join_requests r JOIN users u ON u.app_id = r.app_id AND u.id = r.user_id
 	WHERE r.app_id = ? AND r.conversation_id = ? AND u.deleted_at = 0 AND `
 

@@ -92,6 +92,31 @@ func TestGroups_TellTheirMembersWhatHappens(t *testing.T) {
 	})
 }
 
+func TestGroups_TellWhoIsDeleted(t *testing.T) {
+	onBackends(t, func(t *testing.T, gim *gimtest.Gim) {
+		a := newApp(t, gim, "alice", "bob", "carol", "dave")
+		a.newGroup(t, "team", "alice", "bob", "carol")
+		a.newGroup(t, "alone", "alice")
+		a.newGroup(t, "ended", "alice", "dave")
+		a.back().do(t, "PATCH", "/v1/groups/team/members/carol", object{"role": "admin"}).want(t, 200)
+		a.back().delete(t, "/v1/groups/ended").want(t, 204)
+		a.back().delete(t, "/v1/users/alice").want(t, 204)
+		a.back().delete(t, "/v1/users/bob").want(t, 204)
+		want := []string{
+			"100 [member_count:3 name: owner:alice]", "105 [members:[map[role:admin user_id:carol]]]",
+			"105 [members:[map[role:owner user_id:carol]]]", "103 [user_id:alice]", "103 [user_id:bob]",
+		}
+		if diff := cmp.Diff(want, a.events(t, "carol")); diff != "" {
+			t.Errorf("carol's log (-want +got):\n%s", diff)
+		}
+		for id, members := range map[string]int{"team": 1, "alone": 0, "ended": 1} {
+			if g := read[client.Group](t, a.back().get(t, "/v1/groups/"+id).want(t, 200)); g.MemberCount != members {
+				t.Errorf("%s has %d members, want %d", id, g.MemberCount, members)
+			}
+		}
+	})
+}
+
 func TestGroups_WhatIsRefusedIsNoEvent(t *testing.T) {
 	onBackends(t, func(t *testing.T, gim *gimtest.Gim) {
 		a := newApp(t, gim, "owner", "bob")
