@@ -108,7 +108,9 @@ type entry struct {
 	content      string
 }
 
-func event(seq, conv int64, content string) entry { return entry{seq, conv, "command", "system", content} }
+func event(seq, conv int64, content string) entry {
+	return entry{seq, conv, "command", "system", content}
+}
 
 func said(seq, conv, number int64) entry {
 	return entry{seq, conv, "text", "user", string(stamp{0, number}.content())}
