@@ -262,6 +262,6 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 			yield("presence", n.presence.Run) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
-			yield("memory", releaseMemory)
+			yield("memory", func(ctx context.Context) error { return releaseMemory(ctx, n.store.Shrink) })
 	}
 }
