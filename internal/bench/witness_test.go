@@ -108,7 +108,9 @@ type entry struct {
 	content      string
 }
 
-func event(seq, conv int64, content string) entry { return entry{seq, conv, "command", "system", content} }
+func event(seq, conv int64, content string) entry {
+	return entry{seq, conv, "command", "system", content}
+}
 
 func said(seq, conv, number int64) entry {
 	return entry{seq, conv, "text", "user", string(stamp{0, number}.content())}
@@ -175,7 +177,7 @@ func TestWitness_TakesTheNewsOfAGroupAsEntries(t *testing.T) {
 			}
 		}
 	}
-	fromTheMiddle := byPush(true, 3, 2, append([]entry{said(4, 20, 0)}, event(5, 21, joined), said(6, 22, 1)))
+	fromTheMiddle := byPush(true, 3, 2, []entry{said(4, 20, 0), event(5, 21, joined), said(6, 22, 1)})
 	if !fromTheMiddle.clean() {
 		t.Errorf("of who joined later: judged %+v, want nothing", fromTheMiddle)
 	}
