@@ -68,6 +68,13 @@ func TestScreen_TheListShowsAnEventAsTheLastMessage(t *testing.T) {
 	}
 }
 
+func TestScreen_TheListTellsTimesAsThePaneDoes(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, 120, 24)
+	st.receive(event(101, `{"code":106,"data":{"user_id":"erin","mute_until":"2026-11-25T15:04:00.000Z"}}`))
+	st.want(t, "   erin was muted until 15:04 ")
+}
+
 func TestScreen_AGroupWithoutAnythingToShowIsEmpty(t *testing.T) {
 	t.Parallel()
 	st := newStage(t, 80, 24)
