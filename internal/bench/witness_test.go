@@ -177,7 +177,7 @@ func TestWitness_TakesTheNewsOfAGroupAsEntries(t *testing.T) {
 			}
 		}
 	}
-	fromTheMiddle := byPush(true, 3, 2, append([]entry{said(4, 20, 0)}, event(5, 21, joined), said(6, 22, 1)))
+	fromTheMiddle := byPush(true, 3, 2, []entry{said(4, 20, 0), event(5, 21, joined), said(6, 22, 1)})
 	if !fromTheMiddle.clean() {
 		t.Errorf("of who joined later: judged %+v, want nothing", fromTheMiddle)
 	}

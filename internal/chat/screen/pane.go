@@ -137,19 +137,19 @@ func (l *layout) message(m *chat.Message) {
 	l.last = m
 }
 
-// event lays out a group event, which nobody has written; one that says nothing
-// has no row.
+// event lays out a group event; one that says nothing has no row. It has a time
+// and no name, so that no message can pass for one, also without dim text.
 func (l *layout) event(m *chat.Message) {
 	text := l.app.eventLine(m, l.now)
 	if text == "" {
 		return
 	}
-	apart := l.separate(m)
-	const textAt = clockWidth + 1
+	l.separate(m)
+	textAt := clockWidth + 1 + l.names + 1
 	l.head = []span{{0, l.app.clock(m.SentAt), dim}}
 	for i, line := range wrap(text, l.width-textAt-margin) {
 		l.add(key(m), span{textAt, line, dim})
-		l.rows[len(l.rows)-1].first = i == 0 && (apart || !l.continues(m))
+		l.rows[len(l.rows)-1].first = i == 0
 	}
 	l.last = m
 }
