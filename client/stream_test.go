@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/gim-im/gim/wire"
 )
 
@@ -40,6 +42,38 @@ func TestRun_SignsInFromTheCursorAndHandsOn(t *testing.T) {
 		}
 		if st := r.s.State(); st.Phase != Connected || st.SignedIn.GetHeadSeq() != 7 {
 			t.Errorf("the state is %v", st)
+		}
+	})
+}
+
+// TestRun_HandsOnEventsOfGroups shows that what the server itself puts in the log
+// is an entry like any other, also with a code that nobody knows.
+func TestRun_HandsOnEventsOfGroups(t *testing.T) {
+	bubble(t, StreamOptions{Cursor: at(5)}, func(t *testing.T, r *rig) {
+		event := func(seq int64, content string) *wire.Message {
+			m := entry(seq)
+			m.ConversationId, m.To = "group:team", &wire.Target{GroupId: "team"}
+			m.Sender, m.Type, m.Content = &wire.Sender{Type: "system"}, "command", []byte(content)
+			return m
+		}
+		want := []*wire.Message{
+			event(6, `{"code":102,"data":{"by":"alice","user_ids":["carol"]}}`),
+			event(7, `{"code":199}`),
+			entry(8),
+		}
+		var got []*wire.Message
+		r.onMessages(func(page []*wire.Message) error {
+			got = append(got, page...)
+			return nil
+		})
+		p, _ := r.signIn(8)
+		p.push(want...)
+		r.wantSeen("connecting", "connected", "6:m6", "7:m7", "8:m8")
+		if !slices.EqualFunc(got, want, func(a, b *wire.Message) bool { return proto.Equal(a, b) }) {
+			t.Errorf("the handler got %v, want %v", got, want)
+		}
+		if got := r.s.Cursor(); got != *at(8) {
+			t.Errorf("the cursor is %v", got)
 		}
 	})
 }

@@ -128,6 +128,8 @@ type GroupState struct {
 	Group Group // with the role of who changes it
 	Users []GroupUser
 	Owner GroupUser // may also be one of Users; then it is changed there
+	// Events tell the members, after the change, and those whom it removes.
+	Events []GroupEvent
 }
 
 // GroupUser is a user as a group knows it.
@@ -142,9 +144,10 @@ type GroupUser struct {
 // GroupStore keeps groups and their members. Every change of a group is in one
 // order with its messages: a send that is accepted after the change sees it.
 type GroupStore interface {
-	// CreateGroup stores g with members (the owner among them, distinct). An id in
-	// use is ErrGroupExists; unknown users are ErrUserNotFound naming each.
-	CreateGroup(ctx context.Context, app AppNum, g Group, members []UserID) (Group, error)
+	// CreateGroup stores g with members (the owner among them, distinct) and tells
+	// them of events. An id in use is ErrGroupExists; unknown users are
+	// ErrUserNotFound naming each.
+	CreateGroup(ctx context.Context, app AppNum, g Group, members []UserID, events ...GroupEvent) (Group, error)
 	// Group returns a group as seen by viewer (0 is the business), or ErrGroupNotFound.
 	Group(ctx context.Context, app AppNum, id GroupID, viewer UserNum) (Group, error)
 	// Groups lists by id the groups of member, or all for 0, without those dismissed.
@@ -153,12 +156,15 @@ type GroupStore interface {
 	// the business) and with users, which are distinct, in their order. change may
 	// run more than once; its error ends it all. Profile, settings and DismissedAt of
 	// the group are stored, members are added, changed and removed, and so are
-	// requests. ErrGroupNotFound.
+	// requests; events are messages of the group. ErrGroupNotFound.
 	ChangeGroup(ctx context.Context, app AppNum, id GroupID, by UserNum, users []UserID, change func(*GroupState) error) (GroupState, error)
 	// Members lists members by user id.
 	Members(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[Member], error)
 	// Member returns a member, or ErrMemberNotFound.
 	Member(ctx context.Context, app AppNum, group ConversationNum, user UserID) (Member, error)
+	// Heir returns who is next to own a group besides owner: the admin, or else the
+	// member, who has been there longest; "" when there is nobody.
+	Heir(ctx context.Context, app AppNum, group ConversationNum, owner UserNum) (UserID, error)
 	// JoinRequests lists requests by user id.
 	JoinRequests(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[JoinRequest], error)
 	// JoinRequest returns a user's request, or ErrJoinRequestNotFound.
@@ -216,7 +222,9 @@ func (s *Groups) Create(ctx context.Context, by Principal, g Group, members []Us
 	}
 	g.CreatedAt = Millis(s.clock.Now())
 	g.UpdatedAt = g.CreatedAt
-	g, err = s.store.CreateGroup(ctx, by.App.Num, g, members)
+	g, err = s.store.CreateGroup(ctx, by.App.Num, g, members, GroupEvent{EventGroupCreated, GroupEventData{
+		By: by.User.ID, Name: &g.Name, Owner: g.Owner, MemberCount: len(members),
+	}})
 	if err == nil && by.ActsForUser() {
 		g.MyRole = RoleOwner
 	}
@@ -320,8 +328,12 @@ func (s *Groups) Update(ctx context.Context, by Principal, id GroupID, patch Gro
 		if err := may.atLeast(RoleAdmin); err != nil {
 			return err
 		}
+		if data, changed := patch.data(g.Group); changed {
+			data.By = by.User.ID
+			g.tell(EventGroupChanged, data)
+			g.Group.UpdatedAt = Millis(s.clock.Now())
+		}
 		patch.apply(&g.Group)
-		g.Group.UpdatedAt = Millis(s.clock.Now())
 		return g.Group.validate()
 	})
 	return state.Group, err
@@ -349,6 +361,7 @@ func (s *Groups) Dismiss(ctx context.Context, by Principal, id GroupID) error {
 		}
 		g.Group.DismissedAt = Millis(s.clock.Now())
 		g.Group.UpdatedAt = g.Group.DismissedAt
+		g.tell(EventGroupDismissed, GroupEventData{By: by.User.ID})
 		return nil
 	})
 	return err

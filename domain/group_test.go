@@ -18,7 +18,7 @@ func (s *groupStore) AppByNum(context.Context, domain.AppNum) (domain.App, error
 	return domain.App{Settings: domain.DefaultAppSettings()}, nil
 }
 
-func (s *groupStore) CreateGroup(_ context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID) (domain.Group, error) {
+func (s *groupStore) CreateGroup(_ context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID, _ ...domain.GroupEvent) (domain.Group, error) {
 	s.members = members
 	return g, nil
 }

@@ -35,6 +35,9 @@ func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users
 				added = append(added, u.ID)
 			}
 		}
+		if len(added) > 0 {
+			g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Users: added})
+		}
 		return g.withinLimit("/user_ids", len(added), limit)
 	})
 	return added, err
@@ -65,6 +68,7 @@ func (s *Groups) PutMember(ctx context.Context, by Principal, id GroupID, user U
 			return err
 		}
 		s.add(u)
+		g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Users: []UserID{u.ID}})
 		return g.withinLimit("user_id", 1, limit)
 	})
 	if err != nil {
@@ -147,11 +151,65 @@ func (s *Groups) RemoveMember(ctx context.Context, by Principal, id GroupID, use
 			return Failure(CodeForbidden, "The owner cannot leave the group: make another member the owner first, or dismiss the group.")
 		case u.Member.Role == RoleOwner:
 			return orError(may.atLeast(RoleAdmin), Failure(CodeForbidden, "The owner cannot be removed: make another member the owner first, or dismiss the group."))
-		case !itself:
+		case itself:
+			g.tell(EventMemberLeft, GroupEventData{User: u.ID})
+		default:
 			if err := may.over(u.Member); err != nil {
 				return err
 			}
+			g.tell(EventMemberRemoved, GroupEventData{By: by.User.ID, User: u.ID})
 		}
+		u.Member = nil
+		return nil
+	})
+	return err
+}
+
+// leaveAll makes a user who is about to be deleted leave its groups, one after the
+// other, and gives those it owns to others. Groups that it joins meanwhile are left
+// without a word when it is deleted.
+func (s *Groups) leaveAll(ctx context.Context, app AppNum, user UserRef) error {
+	for p := (Page{Limit: MaxPageSize}); ; {
+		groups, err := s.store.Groups(ctx, app, user.Num, p)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups.Items {
+			if err := s.bequeath(ctx, app, user, g); err != nil {
+				return err
+			}
+		}
+		if p.Cursor = groups.NextCursor; p.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// bequeath removes user from a group; an heir that has just left is replaced when
+// the user is deleted.
+func (s *Groups) bequeath(ctx context.Context, app AppNum, user UserRef, g Group) error {
+	users := []UserID{user.ID}
+	if g.Owner == user.ID {
+		heir, err := s.store.Heir(ctx, app, g.Num, user.Num)
+		if err != nil {
+			return err
+		}
+		if heir != "" {
+			users = append(users, heir)
+		}
+	}
+	_, err := s.store.ChangeGroup(ctx, app, g.ID, 0, users, func(g *GroupState) error {
+		u := &g.Users[0]
+		switch {
+		case u.Member == nil || !g.Group.DismissedAt.IsZero():
+			return nil
+		case u.Member.Role == RoleOwner && len(g.Users) == 2 && g.Users[1].Member != nil:
+			g.Users[1].Member.Role = RoleOwner
+			g.tell(EventRoleChanged, GroupEventData{Members: []GroupEventRole{{g.Users[1].ID, RoleOwner}}})
+		case u.Member.Role == RoleOwner:
+			return nil
+		}
+		g.tell(EventMemberLeft, GroupEventData{User: u.ID})
 		u.Member = nil
 		return nil
 	})
@@ -185,22 +243,17 @@ func (s *Groups) UpdateMember(ctx context.Context, by Principal, id GroupID, use
 			return ErrMemberNotFound
 		}
 		itself := by.ActsForUser() && user == by.User.ID
-		if patch.Label != nil || patch.Extra != nil {
-			if err := may.over(m); err != nil && !itself {
-				return err
-			}
+		if err := g.describe(may, m, patch, by.User.ID, itself); err != nil {
+			return err
 		}
 		if patch.MutedUntil != nil {
 			if err := may.over(m); err != nil {
 				return err
 			}
 			m.MutedUntil = Millis(*patch.MutedUntil)
+			g.tell(EventMemberMuted, GroupEventData{By: by.User.ID, User: m.User, MuteUntil: m.MutedUntil.Format(timeLayout)})
 		}
-		set(&m.Label, patch.Label)
-		if patch.Extra != nil {
-			m.Extra = patch.Extra
-		}
-		return g.giveRole(may, m, patch.Role)
+		return g.giveRole(may, m, patch.Role, by.User.ID)
 	})
 	if err != nil {
 		return Member{}, err
@@ -208,14 +261,37 @@ func (s *Groups) UpdateMember(ctx context.Context, by Principal, id GroupID, use
 	return *state.Users[0].Member, nil
 }
 
+// timeLayout is that of times in contents, as in the rest of the API.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// describe changes label and extra.
+func (g *GroupState) describe(may rights, m *Member, patch MemberPatch, by UserID, itself bool) error {
+	if patch.Label == nil && patch.Extra == nil {
+		return nil
+	}
+	if err := may.over(m); err != nil && !itself {
+		return err
+	}
+	data := GroupEventData{By: by, User: m.User, Label: differing(patch.Label, m.Label)}
+	set(&m.Label, patch.Label)
+	if patch.Extra != nil && string(patch.Extra) != string(m.Extra) {
+		m.Extra, data.Extra = patch.Extra, patch.Extra
+	}
+	if data.Label != nil || data.Extra != nil {
+		g.tell(EventMemberChanged, data)
+	}
+	return nil
+}
+
 // giveRole changes the role of m, nil to leave it.
-func (g *GroupState) giveRole(may rights, m *Member, role *Role) error {
+func (g *GroupState) giveRole(may rights, m *Member, role *Role, by UserID) error {
 	if role == nil {
 		return nil
 	}
 	if err := may.atLeast(RoleOwner); err != nil {
 		return err
 	}
+	changed := []GroupEventRole{{m.User, *role}}
 	switch {
 	case m.Role == *role:
 		return nil
@@ -223,11 +299,13 @@ func (g *GroupState) giveRole(may rights, m *Member, role *Role) error {
 		return Failure(CodeForbidden, "A group has an owner: make another member the owner instead.")
 	case *role == RoleOwner && g.Owner.Member != nil: // none only where the last one was deleted with nobody else there
 		g.Owner.Member.Role = RoleAdmin
+		changed = append(changed, GroupEventRole{g.Owner.ID, RoleAdmin})
 		if g.Group.Owner = m.User; !may.business {
 			g.Group.MyRole = RoleAdmin
 		}
 	}
 	m.Role = *role
+	g.tell(EventRoleChanged, GroupEventData{By: by, Members: changed})
 	return nil
 }
 

@@ -81,12 +81,15 @@ type UserStore interface {
 
 // Users is the use case around profiles.
 type Users struct {
-	store UserStore
-	clock Clock
+	store  UserStore
+	groups *Groups
+	clock  Clock
 }
 
 // NewUsers returns the use case; all arguments are needed.
-func NewUsers(store UserStore, clock Clock) *Users { return &Users{store: store, clock: clock} }
+func NewUsers(store UserStore, groups *Groups, clock Clock) *Users {
+	return &Users{store: store, groups: groups, clock: clock}
+}
 
 // Put creates a user or replaces its profile, and reports whether it is new. A
 // user token only replaces: one that outlives its user by a moment must not
@@ -207,9 +210,17 @@ func (s *Users) Update(ctx context.Context, by Principal, id UserID, patch UserP
 	})
 }
 
-// Delete ends a user. bad_request, forbidden, user_not_found.
+// Delete ends a user, after it has left its groups; what fails in between is gone
+// on with by the next call. bad_request, forbidden, user_not_found.
 func (s *Users) Delete(ctx context.Context, by Principal, id UserID) error {
 	if err := s.allow(by, id); err != nil {
+		return err
+	}
+	u, err := s.store.User(ctx, by.App.Num, id)
+	if err != nil {
+		return err
+	}
+	if err := s.groups.leaveAll(ctx, by.App.Num, u.Ref()); err != nil {
 		return err
 	}
 	return s.store.DeleteUser(ctx, by.App.Num, id, s.clock.Now())

@@ -37,7 +37,7 @@ func TestPutUser_TokenOfADeletedUserBringsNobodyBack(t *testing.T) {
 		"deleted":                      {},
 		"another has the id meanwhile": {user: &User{Num: 8, ID: "alice", Nickname: "other", Sex: SexUnknown}},
 	} {
-		_, _, err := NewUsers(store, SystemClock{}).Put(t.Context(), alice, User{ID: "alice", Nickname: "Alice"})
+		_, _, err := NewUsers(store, nil, SystemClock{}).Put(t.Context(), alice, User{ID: "alice", Nickname: "Alice"})
 		if !errors.Is(err, ErrUnauthorized) || store.created > 0 || (store.user != nil && store.user.Nickname != "other") {
 			t.Errorf("%s: %v, created %d, %+v", name, err, store.created, store.user)
 		}
@@ -48,7 +48,7 @@ func TestPutUser_UserReplacesItsWholeProfile(t *testing.T) {
 	t.Parallel()
 	store := &oneUser{user: &User{Num: 7, ID: "alice", Nickname: "A", Sex: SexFemale, AvatarURL: "https://a.example/a.png"}}
 	alice := Principal{Kind: PrincipalUser, App: AppRef{Num: 1, ID: "shop"}, User: UserRef{Num: 7, ID: "alice"}}
-	u, created, err := NewUsers(store, SystemClock{}).Put(t.Context(), alice, User{ID: "alice", Nickname: "Alice"})
+	u, created, err := NewUsers(store, nil, SystemClock{}).Put(t.Context(), alice, User{ID: "alice", Nickname: "Alice"})
 	if err != nil || created {
 		t.Fatalf("created %v, %v", created, err)
 	}

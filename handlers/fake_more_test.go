@@ -16,7 +16,7 @@ import (
 	"github.com/gim-im/gim/domain"
 )
 
-func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID) (domain.Group, error) {
+func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group, members []domain.UserID, _ ...domain.GroupEvent) (domain.Group, error) {
 	if f.hold != nil {
 		close(f.holding)
 		select {
@@ -85,6 +85,10 @@ func (f *fake) Members(context.Context, domain.AppNum, domain.ConversationNum, d
 
 func (f *fake) Member(context.Context, domain.AppNum, domain.ConversationNum, domain.UserID) (domain.Member, error) {
 	return bobsMembership(), nil
+}
+
+func (f *fake) Heir(context.Context, domain.AppNum, domain.ConversationNum, domain.UserNum) (domain.UserID, error) {
+	return bob.ID, nil
 }
 
 func (f *fake) JoinRequests(context.Context, domain.AppNum, domain.ConversationNum, domain.Page) (domain.List[domain.JoinRequest], error) {
@@ -185,7 +189,7 @@ func (f *fake) ForgetIdempotent(_ context.Context, _ domain.AppNum, key []byte) 
 func (f *fake) options() Options {
 	devices := domain.NewDevices(f, f, f)
 	return Options{
-		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, f), Devices: devices, Blocks: domain.NewBlocks(f, f), Groups: domain.NewGroups(f, f, f),
+		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, domain.NewGroups(f, f, f), f), Devices: devices, Blocks: domain.NewBlocks(f, f), Groups: domain.NewGroups(f, f, f),
 		Credentials: domain.NewCredentials(f, f, devices, f, f, f),
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,

@@ -14,6 +14,7 @@ import (
 // the users that the change is about and not on the size of the group.
 func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.GroupID, by domain.UserNum, users []domain.UserID, change func(*domain.GroupState) error) (domain.GroupState, error) {
 	var state domain.GroupState
+	var told []domain.Delivery
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		key := groupKey(id)
 		locked, err := s.lockConversations(ctx, tx, app, []string{key})
@@ -31,9 +32,36 @@ func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gr
 		if err := change(&state); err != nil {
 			return err
 		}
-		return c.write(ctx, &state)
+		if err := c.write(ctx, &state); err != nil || len(state.Events) == 0 {
+			return err
+		}
+		if err := c.readReceivers(ctx, &state); err != nil {
+			return err
+		}
+		told, err = s.tellGroup(ctx, tx, app, c.conv, id, domain.Millis(s.clock.Now()), state.Events)
+		return err
 	})
+	if err == nil && len(told) > 0 {
+		s.publisher.Publish(told)
+	}
 	return state, err
+}
+
+// readReceivers makes those the conversation's members that learn of the change:
+// who is one now, and who no longer is.
+func (c *groupChange) readReceivers(ctx context.Context, after *domain.GroupState) error {
+	for i, u := range c.before.Users {
+		if u.Member != nil && after.Users[i].Member == nil {
+			c.conv.members = append(c.conv.members, u.Num)
+		}
+	}
+	const query = `SELECT user_id FROM members WHERE app_id = ? AND conversation_id = ?`
+	return each(ctx, c.tx, func(rows *sqlx.Rows) error {
+		var user domain.UserNum
+		err := rows.Scan(&user)
+		c.conv.members = append(c.conv.members, user)
+		return err
+	}, query, c.app, c.conv.num)
 }
 
 // groupChange is one change of a group in its transaction.

@@ -15,7 +15,8 @@ import (
 var _ domain.GroupStore = (*Store)(nil)
 
 // CreateGroup implements [domain.GroupStore].
-func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Group, members []domain.UserID) (domain.Group, error) {
+func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Group, members []domain.UserID, events ...domain.GroupEvent) (domain.Group, error) {
+	var told []domain.Delivery
 	err := s.inTx(ctx, func(tx *sqlx.Tx) error {
 		locked, err := s.lockConversations(ctx, tx, app, []string{groupKey(g.ID)})
 		if err != nil {
@@ -39,8 +40,15 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, g.CreatedAt.UnixMilli(), g.UpdatedAt.UnixMilli()); err != nil {
 			return err
 		}
-		return insertMembers(ctx, tx, app, g.Num, nums, nums[slices.Index(members, g.Owner)], 0, g.CreatedAt)
+		if err := insertMembers(ctx, tx, app, g.Num, nums, nums[slices.Index(members, g.Owner)], 0, g.CreatedAt); err != nil {
+			return err
+		}
+		told, err = s.tellGroup(ctx, tx, app, &conversation{num: g.Num, key: groupKey(g.ID), members: nums}, g.ID, g.CreatedAt, events)
+		return err
 	})
+	if err == nil && len(told) > 0 {
+		s.publisher.Publish(told)
+	}
 	g.MemberCount = len(members)
 	return g, err
 }
@@ -173,6 +181,15 @@ func (s *Store) Member(ctx context.Context, app domain.AppNum, group domain.Conv
 	}
 	m.User = id
 	return m, nil
+}
+
+// Heir implements [domain.GroupStore].
+func (s *Store) Heir(ctx context.Context, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (domain.UserID, error) {
+	_, id, err := heirOf(ctx, s.read, app, group, owner)
+	if err != nil {
+		return "", s.readError("find who is next to own the group", err)
+	}
+	return id, nil
 }
 
 const selectJoinRequests = `SELECT u.user_id, r.message, r.created_at FROM join_requests r JOIN users u ON u.app_id = r.app_id AND u.id = r.user_id

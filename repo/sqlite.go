@@ -1,6 +1,8 @@
 package repo
 
 import (
+	"context"
+	"log/slog"
 	"net/url"
 	"time"
 )
@@ -21,4 +23,15 @@ func sqliteDSN(file, extra string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath()}
 	u.RawQuery = "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)&" + extra
 	return u.String()
+}
+
+// Shrink gives back the memory in which the embedded database keeps pages that the
+// system has as well. It is for times in which there is little to write.
+func (s *Store) Shrink(ctx context.Context) {
+	if s.dialect.name != sqliteDialect.name {
+		return
+	}
+	if _, err := s.write.ExecContext(ctx, `PRAGMA shrink_memory`); err != nil && ctx.Err() == nil {
+		s.log.DebugContext(ctx, "the embedded database keeps its cache", slog.Any("err", err))
+	}
 }

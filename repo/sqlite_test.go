@@ -69,3 +69,18 @@ func modelTime(atMost time.Duration) time.Duration {
 	}
 	return atMost
 }
+
+func TestSQLite_WorksOnAfterItGaveMemoryBack(t *testing.T) {
+	t.Parallel()
+	s := open(t, repo.Options{DataDir: t.TempDir()})
+	defer s.Close() //nolint:errcheck // nothing depends on it
+	for _, id := range []domain.AppID{"before", "after"} {
+		if _, err := s.CreateApp(t.Context(), domain.App{ID: id, Settings: domain.DefaultAppSettings()}, domain.AppKey{ID: string(id), CreatedAt: time.Now()}, []byte(id)); err != nil {
+			t.Fatal(err)
+		}
+		s.Shrink(t.Context())
+	}
+	if _, err := s.App(t.Context(), "before"); err != nil {
+		t.Error(err)
+	}
+}

@@ -253,14 +253,22 @@ func passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.Co
 	if err != nil || role != domain.RoleOwner {
 		return err
 	}
-	var heir domain.UserNum
-	err = tx.GetContext(ctx, &heir, `SELECT user_id FROM members WHERE app_id = ? AND conversation_id = ? AND user_id <> ?
-		ORDER BY CASE role WHEN 'admin' THEN 0 ELSE 1 END, joined_at, user_id LIMIT 1`, app, group, user)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // nobody is left
-	} else if err != nil {
+	heir, _, err := heirOf(ctx, tx, app, group, user)
+	if err != nil || heir == 0 { // nobody is left
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE members SET role = 'owner' WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, group, heir)
 	return err
+}
+
+// heirOf finds who is next to own a group, 0 when there is nobody.
+func heirOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (heir domain.UserNum, id domain.UserID, err error) {
+	const query = `SELECT m.user_id, u.user_id FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+		WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id <> ?
+		ORDER BY CASE m.role WHEN 'admin' THEN 0 ELSE 1 END, m.joined_at, m.user_id LIMIT 1`
+	err = q.QueryRowxContext(ctx, query, app, group, owner).Scan(&heir, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, "", nil
+	}
+	return heir, id, err
 }

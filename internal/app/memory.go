@@ -15,14 +15,14 @@ const (
 	memoryRest  = 10 * time.Second
 	memoryPause = 500 * time.Millisecond
 	// memoryMin is how much there has to be to give back, in bytes.
-	memoryMin = 2 << 20
+	memoryMin = 1 << 20
 )
 
 // releaseMemory gives memory back to the operating system when there is little to
 // do. By itself Go keeps about as much as the heap may grow to before the next
 // collection, which for a process full of idle connections is a third of what it
-// holds.
-func releaseMemory(ctx context.Context) error {
+// holds. shrink is called first: it gives back what is not Go's.
+func releaseMemory(ctx context.Context, shrink func(context.Context)) error {
 	tick := time.NewTicker(memoryEvery)
 	defer tick.Stop()
 	samples := []metrics.Sample{
@@ -41,6 +41,7 @@ func releaseMemory(ctx context.Context) error {
 			allocated: samples[0].Value.Uint64(), live: samples[1].Value.Uint64(),
 			spare: samples[2].Value.Uint64() + samples[3].Value.Uint64() - samples[1].Value.Uint64(),
 		}) {
+			shrink(ctx)
 			debug.FreeOSMemory()
 		}
 	}
@@ -64,7 +65,7 @@ type releaser struct {
 func (r *releaser) due(now time.Time, h heap) bool {
 	allocated := h.allocated - r.last.allocated
 	r.last = h
-	if allocated > h.live/16+memoryMin/2 {
+	if allocated > h.live/16+memoryMin {
 		r.quiet = time.Time{}
 		return false
 	}
@@ -72,7 +73,7 @@ func (r *releaser) due(now time.Time, h heap) bool {
 		r.quiet = now
 	}
 	pause := time.Duration(h.live>>20) * memoryPause //nolint:gosec // a heap is small
-	if now.Sub(r.quiet) < memoryRest || now.Sub(r.freed) < pause || h.spare < max(memoryMin, h.live/8) {
+	if now.Sub(r.quiet) < memoryRest || now.Sub(r.freed) < pause || h.spare < max(memoryMin, h.live/16) {
 		return false
 	}
 	r.freed = now

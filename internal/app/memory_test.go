@@ -15,8 +15,8 @@ func TestReleaser(t *testing.T) {
 	}{
 		"quiet with much to give back":    {mib / 2, 128 * mib, 16 * mib, []time.Duration{15 * time.Second, 80 * time.Second, 145 * time.Second}},
 		"busy":                            {3 * mib, 20 * mib, 15 * mib, nil},
-		"quiet with nothing to give back": {mib / 2, 8 * mib, 1 * mib, nil},
-		"quiet with a large heap":         {mib / 2, 200 * mib, 24 * mib, nil},
+		"quiet with nothing to give back": {mib / 2, 8 * mib, mib / 2, nil},
+		"quiet with a large heap":         {mib / 2, 200 * mib, 12 * mib, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r releaser

@@ -160,11 +160,11 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	limiter := ratelimit.New(float64(sends), burstFactor*sends, a.Clock)
 	u := &n.uses
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
-	u.users = domain.NewUsers(n.store, a.Clock)
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
+	u.users = domain.NewUsers(n.store, u.groups, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
@@ -262,6 +262,6 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 			yield("presence", n.presence.Run) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
-			yield("memory", releaseMemory)
+			yield("memory", func(ctx context.Context) error { return releaseMemory(ctx, n.store.Shrink) })
 	}
 }

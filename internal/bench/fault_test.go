@@ -55,7 +55,7 @@ var faults = []fault{
 	{"a doubled push", repeat, isPush, doubled, "again"},
 	{"a push behind the next", nil, isAlone, disorder, "after entry"},
 	{"a push with another entry", edit(func(m *wire.Message) { m.Seq++ }), isPush, disorder, "after entry"},
-	{"a push at another place", edit(func(m *wire.Message) { m.ConversationSeq += 100 }), isPush, disorder, "place 105"},
+	{"a push at another place", edit(func(m *wire.Message) { m.ConversationSeq += 100 }), isPush, disorder, "place 106"},
 	{"a push of something else", edit(func(m *wire.Message) { m.Content = []byte(`{"text":"hello"}`) }), isPush, disorder, "which nobody of this run sent"},
 	{"a message that was never sent", edit(func(m *wire.Message) { m.Content = []byte(`{"text":"0-99999999 x"}`) }), isPush, disorder, "which nobody of this run sent"},
 	{"a lost acknowledgement", drop, isSent, lost, "acknowledgement of its message"},
@@ -244,7 +244,7 @@ func TestGroup_AnAnswerThatNamesAnotherPlaceIsFound(t *testing.T) {
 			return nil
 		}
 		body, err := io.ReadAll(r.Body)
-		body = bytes.Replace(body, []byte(`"conversation_seq":5`), []byte(`"conversation_seq":6`), 1)
+		body = bytes.Replace(body, []byte(`"conversation_seq":6`), []byte(`"conversation_seq":7`), 1) // 1 is the group's beginning
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return err
 	}
@@ -259,7 +259,7 @@ func TestGroup_AnAnswerThatNamesAnotherPlaceIsFound(t *testing.T) {
 	// Whoever knows the place first is believed: the sender contradicts the members,
 	// or both of them contradict the sender.
 	got, complaint := results[0].Disorder, results[0].Complaint()
-	if !(got == 1 && strings.Contains(complaint, "was told place 6") || got == 2 && strings.Contains(complaint, "at place 5")) {
+	if !(got == 1 && strings.Contains(complaint, "was told place 7") || got == 2 && strings.Contains(complaint, "at place 6")) {
 		t.Errorf("%d out of order: %s", got, complaint)
 	}
 }

@@ -247,8 +247,8 @@ func (m *member) receive(msg *wire.Message, at time.Time) {
 	seq, conv := msg.GetSeq(), msg.GetConversationSeq()
 	s, ok := parseStamp(msg.GetContent())
 	if !ok || !m.knows(s) || s.number > m.loops[s.sender-m.first].begun.Load() {
-		if msg.GetSender().GetType() == "system" || msg.GetType() == "command" {
-			m.place(seq, conv) // the server's own, such as the news of a group
+		if isEvent(msg.GetType(), msg.GetSender().GetType()) {
+			m.logged(seq, conv)
 			return
 		}
 		m.foreign(fmt.Sprintf("%.60q", msg.GetContent()), seq, conv)

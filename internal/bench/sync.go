@@ -307,8 +307,8 @@ func (r *reading) entry(content []byte, kind, sender string, seq, conv int64) {
 			r.note("%s reads message %d of sender %d at place %d of the conversation, it was sent to place %d", r.user, s.number, s.sender, conv, place)
 		}
 		r.logs.run.progress.done.Add(1)
-	case sender == "system" || kind == "command":
-		r.place(seq, conv)
+	case isEvent(kind, sender):
+		r.logged(seq, conv)
 	default:
 		r.foreign(fmt.Sprintf("%.60q", content), seq, conv)
 	}

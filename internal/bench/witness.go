@@ -136,6 +136,11 @@ func (w *witness) place(seq, conv int64) (inOrder bool) {
 		}
 		return inOrder
 	}
+	return w.logged(seq, conv)
+}
+
+// logged judges where an entry stands, whatever it holds.
+func (w *witness) logged(seq, conv int64) (inOrder bool) {
 	if inOrder = seq > w.seq && conv > w.conv; !inOrder {
 		w.Disorder++
 		w.note("%s got entry %d of its log, place %d of the conversation, after entry %d, place %d", w.user, seq, conv, w.seq, w.conv)
@@ -156,6 +161,10 @@ func follow(gap, last, at int64) (newGap, newLast int64) {
 	}
 	return gap + max(0, at-last-1), at
 }
+
+// isEvent tells the news of a group, which the server writes into the logs of its
+// members, also into those of a room: they count as entries, not as messages.
+func isEvent(kind, sender string) bool { return kind == "command" && sender == "system" }
 
 // foreign judges a message that no sender of the run sent.
 func (w *witness) foreign(what string, seq, conv int64) {

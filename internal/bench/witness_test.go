@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gim-im/gim/wire"
 )
 
 // seen is one thing that a witness is shown.
@@ -96,6 +98,99 @@ func TestWitness_RefusesWhatNobodySent(t *testing.T) {
 	}
 	if w.knows(stamp{1, 0}) || !w.knows(stamp{0, 9}) {
 		t.Error("a witness knows the senders of its conversation, and no others")
+	}
+}
+
+// entry is an entry of a log, as all ways of reading give it.
+type entry struct {
+	seq, conv    int64
+	kind, sender string
+	content      string
+}
+
+func event(seq, conv int64, content string) entry {
+	return entry{seq, conv, "command", "system", content}
+}
+
+func said(seq, conv, number int64) entry {
+	return entry{seq, conv, "text", "user", string(stamp{0, number}.content())}
+}
+
+// byPush shows the entries to a member of a group, or of a room, with the head of
+// the log at its sign-in.
+func byPush(stored bool, head int64, sent int64, entries []entry) Verdict {
+	r := &run{}
+	l := r.newLoop(0, "alice", 1000)
+	l.begin(sent - 1)
+	m := &member{witness: witness{user: "bob", stored: stored, tracks: make([]track, 1), seq: head}, loops: []*loop{l}}
+	for _, e := range entries {
+		m.receive(&wire.Message{
+			Seq: e.seq, ConversationSeq: e.conv, Type: e.kind, Sender: &wire.Sender{Type: e.sender}, Content: []byte(e.content),
+		}, time.Time{})
+	}
+	m.settle(func(int) int64 { return sent })
+	return m.Verdict
+}
+
+// byReading shows the entries to one that reads a log from its beginning.
+func byReading(sent int64, entries []entry) Verdict {
+	place := make(map[int64]int64)
+	for _, e := range entries {
+		if s, ok := parseStamp([]byte(e.content)); ok {
+			place[s.number] = e.conv
+		}
+	}
+	l := &logs{run: &run{progress: &progress{}}, sent: []int64{sent}, place: []map[int64]int64{place}}
+	r := &reading{witness: witness{user: "bob", stored: true, tracks: make([]track, 1)}, logs: l}
+	for _, e := range entries {
+		r.entry([]byte(e.content), e.kind, e.sender, e.seq, e.conv)
+	}
+	r.settle(func(int) int64 { return sent })
+	return r.Verdict
+}
+
+func TestWitness_TakesTheNewsOfAGroupAsEntries(t *testing.T) {
+	t.Parallel()
+	const created, joined = `{"code":100,"data":{"owner":"alice","member_count":2}}`, `{"code":102,"data":{"user_ids":["carol"]}}`
+	good := []entry{event(1, 1, created), said(2, 2, 0), event(3, 3, joined), event(4, 4, `{"code":999}`), said(5, 5, 1)}
+	without := func(i int) []entry { return append(append([]entry{}, good[:i]...), good[i+1:]...) }
+	change := func(i int, e entry) []entry {
+		h := append([]entry{}, good...)
+		h[i] = e
+		return h
+	}
+	for _, tt := range []struct {
+		name    string
+		history []entry
+		want    Verdict
+	}{
+		{"as it should be", good, Verdict{}},
+		{"one lost in the middle", without(2), Verdict{Lost: 1}},
+		{"one twice", append(append([]entry{}, good[:3]...), good[2:]...), Verdict{Disorder: 1}},
+		{"in the place of a message", change(2, event(2, 2, joined)), Verdict{Disorder: 1, Lost: 1}},
+		{"a command of somebody else", change(2, entry{3, 3, "command", "business", `{"code":1000}`}), Verdict{Disorder: 1}},
+		{"another message of the system", change(2, entry{3, 3, "text", "system", `{"text":"hello"}`}), Verdict{Disorder: 1}},
+	} {
+		for way, got := range map[string]Verdict{"reading": byReading(2, tt.history), "by push": byPush(true, 0, 2, tt.history)} {
+			if got.Lost != tt.want.Lost || got.Doubled != 0 || got.Disorder != tt.want.Disorder || got.clean() != (tt.name == "as it should be") {
+				t.Errorf("%s, %s: judged %+v, want %+v", tt.name, way, got, tt.want)
+			}
+		}
+	}
+	fromTheMiddle := byPush(true, 3, 2, []entry{said(4, 20, 0), event(5, 21, joined), said(6, 22, 1)})
+	if !fromTheMiddle.clean() {
+		t.Errorf("of who joined later: judged %+v, want nothing", fromTheMiddle)
+	}
+}
+
+func TestWitness_TakesTheNewsOfARoomFromTheLog(t *testing.T) {
+	t.Parallel()
+	joined := event(5, 2, `{"code":102,"data":{"user_ids":["carol"]}}`)
+	if got := byPush(false, 4, 2, []entry{said(0, 0, 0), joined, said(0, 0, 1)}); !got.clean() {
+		t.Errorf("judged %+v, want nothing", got)
+	}
+	if got := byPush(false, 3, 2, []entry{said(0, 0, 0), joined, said(0, 0, 1)}); got.Lost != 1 {
+		t.Errorf("one was left out before: judged %+v, want 1 lost", got)
 	}
 }
 

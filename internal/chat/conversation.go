@@ -26,13 +26,13 @@ type Conversation struct {
 	// Complete is true when there is nothing before the first message.
 	Complete bool
 	ReadSeq  int64 // everything up to it is read
-	Unread   int   // messages of others after ReadSeq
+	Unread   int   // messages of others after ReadSeq, without the news of the group
 	// Mentioned is true when one of the unread messages names the reader.
 	Mentioned bool
 	// NewFrom is the Seq where what was unread began when the reader came; 0 when
 	// nothing was.
 	NewFrom int64
-	At      time.Time // of the last message; zero when there is none
+	At      time.Time // of the last message that shows anything; zero when there is none
 
 	typing map[string]time.Time // user to when it ends
 }
@@ -50,15 +50,36 @@ func (c *Conversation) Title() string {
 	return c.ID
 }
 
-// Last returns the newest message, be it under way, and whether there is one.
+// Last returns the newest message that shows anything, be it under way, and
+// whether there is one.
 func (c *Conversation) Last() (Message, bool) {
 	if n := len(c.Pending); n > 0 {
 		return c.Pending[n-1], true
 	}
-	if n := len(c.Messages); n > 0 {
-		return c.Messages[n-1], true
+	for i := range slices.Backward(c.Messages) {
+		if m := &c.Messages[i]; !m.hidden() {
+			return *m, true
+		}
 	}
 	return Message{}, false
+}
+
+// lastStored returns the newest stored message: one that shows something, where
+// there is one; nil where nothing is stored.
+func (c *Conversation) lastStored() (last *Message) {
+	for i := range slices.Backward(c.Messages) {
+		m := &c.Messages[i]
+		if m.Stage != Stored {
+			continue
+		}
+		if !m.hidden() {
+			return m
+		}
+		if last == nil {
+			last = m
+		}
+	}
+	return last
 }
 
 // Oldest returns the Seq of the first stored message; 0 when there is none.
@@ -103,7 +124,7 @@ func (c *Conversation) add(m Message) bool {
 		}
 	}
 	c.Messages = slices.Insert(c.Messages, at, m)
-	if m.SentAt.After(c.At) {
+	if m.SentAt.After(c.At) && !m.hidden() {
 		c.At = m.SentAt
 	}
 	if c.Oldest() == 1 {
@@ -125,7 +146,7 @@ func (c *Conversation) read(seq int64, me string) {
 	c.ReadSeq = max(c.ReadSeq, seq)
 	c.Unread, c.Mentioned = 0, false
 	for i := len(c.Messages) - 1; i >= 0 && c.Messages[i].Seq > c.ReadSeq; i-- {
-		if m := &c.Messages[i]; m.Stage == Stored && !m.by(me) {
+		if m := &c.Messages[i]; m.Stage == Stored && !m.by(me) && !m.IsEvent() {
 			c.Unread++
 			c.Mentioned = c.Mentioned || m.names(me)
 		}

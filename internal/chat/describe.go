@@ -8,9 +8,13 @@ import (
 	"strings"
 )
 
-// Text returns what a message says: a text as it is, anything else as a line in
-// brackets. It is clean (see Clean), and may have several lines.
+// Text returns what a message says: a text as it is, a group event as EventLine
+// has it, with times in UTC, anything else as a line in brackets. It is clean (see
+// Clean), and may have several lines.
 func (m *Message) Text() string {
+	if m.IsEvent() {
+		return m.EventLine(clock)
+	}
 	var c content
 	if json.Unmarshal(m.Content, &c) != nil {
 		return "[" + CleanLine(m.Type) + "]" // of a form that is not known here
@@ -63,15 +67,20 @@ const described = 60
 func brackets(kind string, parts ...string) string {
 	line := []string{CleanLine(kind)}
 	for _, part := range parts {
-		if part = CleanLine(part); part == "" {
-			continue
+		if part = short(part); part != "" {
+			line = append(line, part)
 		}
-		if runes := []rune(part); len(runes) > described {
-			part = string(runes[:described-1]) + "…"
-		}
-		line = append(line, part)
 	}
 	return "[" + strings.Join(line, " ") + "]"
+}
+
+// short cleans a text for a description and cuts it to what is shown there.
+func short(text string) string {
+	text = CleanLine(text)
+	if runes := []rune(text); len(runes) > described {
+		return string(runes[:described-1]) + "…"
+	}
+	return text
 }
 
 func seconds(n float64) string {

@@ -111,6 +111,8 @@ func (m *Model) Received(page []*wire.Message) {
 		case own:
 			c.read(msg.Seq, m.me)
 			c.NewFrom = 0
+		case msg.IsEvent():
+			c.rename(msg.event())
 		case msg.Stage == Stored && msg.Seq > c.ReadSeq:
 			c.Unread++
 			c.Mentioned = c.Mentioned || msg.names(m.me)

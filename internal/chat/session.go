@@ -61,6 +61,7 @@ type Session struct {
 	watched    map[string]bool
 	reading    map[string]bool     // conversations whose history is under way
 	members    map[string][]string // of groups that were looked at
+	changes    map[string]int      // events of groups that have come
 
 	work sync.WaitGroup  // of Go
 	ctx  context.Context //nolint:containedctx // ends with Run; what Go starts ends with it
@@ -73,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	s := &Session{
 		o: o, credentials: &credentials{source: o.Account.token}, events: make(chan Event, 64), outbox: newOutbox(),
 		watched: make(map[string]bool), reading: make(map[string]bool), members: make(map[string][]string),
+		changes: make(map[string]int),
 	}
 	who, err := o.Account.who(ctx)
 	if err != nil {

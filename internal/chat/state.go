@@ -44,7 +44,8 @@ type SavedCursor struct {
 	Epoch string `json:"epoch,omitempty"`
 }
 
-// SavedConversation is a conversation with its last message only.
+// SavedConversation is a conversation with its last message only: the last one
+// that shows anything, where there is one.
 type SavedConversation struct {
 	ID        string    `json:"conversation_id"`
 	Name      string    `json:"name,omitempty"`
@@ -69,11 +70,7 @@ func (m *Model) save(s *State) {
 				saved.Pending = append(saved.Pending, msg)
 			}
 		}
-		for i := len(c.Messages) - 1; i >= 0 && saved.Last == nil; i-- {
-			if c.Messages[i].Stage == Stored {
-				saved.Last = &c.Messages[i]
-			}
-		}
+		saved.Last = c.lastStored()
 		if saved.Last != nil || len(saved.Pending) > 0 {
 			s.Conversations = append(s.Conversations, saved)
 		} else if s.Open == c.ID {

@@ -43,6 +43,7 @@ func (s *Session) Take(event Event) error {
 		err := s.keepCursor(e.Page)
 		e.done <- err
 		s.watchPeers()
+		s.followGroups(e.Page)
 		return err
 	case Restarted:
 		s.model.Reset()
@@ -130,6 +131,23 @@ func (s *Session) watch(users []string) {
 	})
 }
 
+// followGroups changes what Look has read as the events of a page tell. What is
+// being read just then may be of before: it is read again.
+func (s *Session) followGroups(page []*wire.Message) {
+	for _, pushed := range page {
+		msg, group := fromPush(pushed), Group(pushed.GetConversationId())
+		e := msg.event()
+		if e == nil || group == "" {
+			continue
+		}
+		s.changes[group]++
+		if members, looked := s.members[group]; looked {
+			s.members[group] = membersAfter(members, e)
+			s.watch(s.members[group])
+		}
+	}
+}
+
 // Older reads a page of what came before the first message of a conversation. It
 // reports whether it does: not when it is doing so already, or there is no more.
 func (s *Session) Older(id string) bool {
@@ -166,6 +184,7 @@ func (s *Session) Look(id string) {
 	if group == "" {
 		return
 	}
+	before := s.changes[group]
 	s.Go(func(ctx context.Context) Event {
 		name, members, err := s.readGroup(ctx, group)
 		if err != nil {
@@ -175,6 +194,9 @@ func (s *Session) Look(id string) {
 			m.Name(id, name)
 			s.members[group] = members
 			s.watch(members)
+			if s.changes[group] != before {
+				s.Look(id)
+			}
 		}}
 	})
 }

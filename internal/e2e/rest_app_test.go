@@ -102,11 +102,14 @@ func (c caller) sync(t *testing.T, query string) client.SyncPage {
 	return read[client.SyncPage](t, c.get(t, "/v1/sync?limit=200"+query).want(t, 200))
 }
 
-// texts returns what was said, in order.
+// texts returns what was said, in order, without events of groups.
 func texts(t *testing.T, messages []client.Message) []string {
 	t.Helper()
 	all := []string{}
 	for _, m := range messages {
+		if m.Type == "command" && m.Sender.Type == "system" {
+			continue
+		}
 		all = append(all, read[struct{ Text string }](t, answer{body: m.Content}).Text)
 	}
 	return all

@@ -22,7 +22,9 @@ func TestHistory_IsReadInBothDirections(t *testing.T) {
 				sender, receiver = receiver, sender
 			}
 			a.as(sender).post(t, "/v1/messages", text(receiver, fmt.Sprint(i+1))).want(t, 201)
-			a.as(sender).post(t, "/v1/messages", groupText("team", fmt.Sprint(i+1))).want(t, 201)
+			if i > 0 { // the first entry of a group is its beginning
+				a.as(sender).post(t, "/v1/messages", groupText("team", fmt.Sprint(i+1))).want(t, 201)
+			}
 		}
 		readers := map[string]struct {
 			c            caller
@@ -57,13 +59,16 @@ func TestHistory_IsReadInBothDirections(t *testing.T) {
 		} {
 			for name, reader := range readers {
 				page := reader.c.history(t, reader.conversation, tt.query)
-				if got := strings.Join(texts(t, page.Items), " "); got != tt.want || page.HasMore != tt.more {
-					t.Errorf("%s, %s: %q with has_more %v, want %q with %v", name, tt.query, got, page.HasMore, tt.want, tt.more)
-				}
-				for i, m := range page.Items {
-					if fmt.Sprint(m.ConversationSeq) != texts(t, page.Items)[i] || m.ConversationId != reader.conversation || m.Seq != 0 {
+				var numbers []string
+				for _, m := range page.Items {
+					number := fmt.Sprint(m.ConversationSeq)
+					numbers = append(numbers, number)
+					if said := texts(t, []client.Message{m}); len(said) > 0 && said[0] != number || m.ConversationId != reader.conversation || m.Seq != 0 {
 						t.Errorf("%s, %s: %+v", name, tt.query, m)
 					}
+				}
+				if got := strings.Join(numbers, " "); got != tt.want || page.HasMore != tt.more {
+					t.Errorf("%s, %s: %q with has_more %v, want %q with %v", name, tt.query, got, page.HasMore, tt.want, tt.more)
 				}
 			}
 		}

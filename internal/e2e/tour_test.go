@@ -52,7 +52,7 @@ func TestTour_OfTheReadmesWorksAsPrinted(t *testing.T) {
 			t.Errorf("the tour does not show %s:\n%s", want, out)
 		}
 	}
-	if strings.Contains(string(out), `"code"`) {
+	if strings.Contains(string(out), `"request_id"`) {
 		t.Errorf("the tour shows an error:\n%s", out)
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ func groupChangeTests() map[string]func(*world) {
 		"GroupChange_SeesWhomItIsAbout":      groupChangeSees,
 		"GroupChange_StopsTheNextMessage":    groupChangeStops,
 		"GroupChange_OneAfterAnother":        groupChangeSerial,
+		"GroupChange_TellsWhomItConcerns":    groupChangeTells,
 		"Group_RequestsAreListedByID":        groupRequestsList,
 		"Group_AreListedByID":                groupsList,
 		"Group_PassesToWhoWasThereLongest":   groupPasses,
@@ -250,7 +252,7 @@ func groupsList(w *world) {
 
 func groupPasses(w *world) {
 	users := w.users("owner", "late", "early", "admin")
-	w.group("g", users[0])
+	g := w.group("g", users[0])
 	for i, id := range []domain.UserID{"early", "late", "admin"} {
 		_, err := groupsOf(w.store, 10, epoch.Add(time.Duration(i)*time.Minute)).AddMembers(w.ctx, w.caller(domain.UserRef{}), "g", []domain.UserID{id})
 		w.ok(err)
@@ -261,9 +263,64 @@ func groupPasses(w *world) {
 	})
 	w.ok(err)
 	for _, step := range []struct{ deleted, owner domain.UserID }{{"owner", "admin"}, {"admin", "early"}, {"early", "late"}, {"late", ""}} {
+		deleted, err := w.store.User(w.ctx, w.app.Num, step.deleted)
+		w.ok(err)
+		heir, err := w.store.Heir(w.ctx, w.app.Num, g.Num, deleted.Num)
+		w.ok(err)
+		w.same("heir of "+string(step.deleted), heir, step.owner)
 		w.ok(w.store.DeleteUser(w.ctx, w.app.Num, step.deleted, epoch))
-		g, err := w.store.Group(w.ctx, w.app.Num, "g", 0)
+		g, err = w.store.Group(w.ctx, w.app.Num, "g", 0)
 		w.ok(err)
 		w.same("owner after "+string(step.deleted), g.Owner, step.owner)
 	}
+}
+
+// groupChangeTells: events are in the logs of those who are members, and of those
+// who no longer are, with the numbers of the group's messages, and are published.
+func groupChangeTells(w *world) {
+	users := w.users("owner", "goes", "comes", "stranger")
+	created := domain.GroupEvent{Code: domain.EventGroupCreated}
+	_, err := w.store.CreateGroup(w.ctx, w.app.Num, groupOf("g", "owner"), idsOf(users[:2]), created)
+	w.ok(err)
+	w.send(users[0], toGroup("g"), "1")
+	_, err = w.change("g", users[0], []domain.UserID{"goes", "comes"}, func(g *domain.GroupState) error {
+		g.Users[0].Member = nil
+		g.Users[1].Member = &domain.Member{User: "comes", Role: domain.RoleMember, Extra: json.RawMessage("{}"), JoinedAt: epoch}
+		g.Events = []domain.GroupEvent{
+			{Code: domain.EventMemberRemoved, Data: domain.GroupEventData{By: "owner", User: "goes"}},
+			{Code: domain.EventMembersJoined, Data: domain.GroupEventData{Users: []domain.UserID{"comes"}}},
+		}
+		return nil
+	})
+	w.ok(err)
+	w.send(users[0], toGroup("g"), "2")
+	for user, want := range map[domain.UserRef][]int64{users[0]: {1, 2, 3, 4, 5}, users[1]: {1, 2, 3, 4}, users[2]: {3, 4, 5}, users[3]: nil} {
+		var got []int64
+		for i, e := range w.log(user.Num) {
+			w.same("number", e.Seq, int64(i)+1)
+			got = append(got, e.Message.ConversationSeq)
+		}
+		w.same("log of "+string(user.ID), got, want)
+	}
+	event := w.log(users[2].Num)[0].Message
+	w.same("content", string(event.Content), `{"code":104,"data":{"by":"owner","user_id":"goes"}}`)
+	w.same("sender", event.Sender, domain.Sender{Type: domain.SenderSystem})
+	page, err := w.store.History(w.ctx, w.app.Num, users[2], toGroup("g"), domain.HistoryRange{Limit: 10})
+	w.ok(err)
+	w.same("history from joining on", len(page.Messages), 3)
+	var published []int64
+	for _, d := range w.deliveries() {
+		published = append(published, d.Message.ConversationSeq)
+	}
+	slices.Sort(published) // sends and changes are published by different goroutines
+	w.same("published", published, []int64{1, 2, 3, 4, 5})
+
+	failed := errors.New("no")
+	if _, err := w.change("g", users[0], nil, func(g *domain.GroupState) error {
+		g.Events = []domain.GroupEvent{created}
+		return failed
+	}); !errors.Is(err, failed) {
+		w.Errorf("got %v", err)
+	}
+	w.same("what fails tells nobody", len(w.log(users[0].Num)), 5)
 }

@@ -1,6 +1,8 @@
 // The list of messages: log entries in their order, then what is on its way
 // out. All text goes in as text, never as HTML.
 
+import { describeEvent, isEvent } from './events.js';
+
 /** Nearer to the end than this, the list follows it. */
 const NEAR_END_PX = 80;
 
@@ -40,11 +42,13 @@ export class MessageList {
     for (const message of added) this.#showMessage(message);
     this.#shown = messages.length;
     this.#showOutgoing(outgoing);
-    if (added.length > 0 && !this.#isFollowing) this.#parts.toEnd.hidden = false;
+    const hasNews = added.some((message) => !isEvent(message));
+    if (hasNews && !this.#isFollowing) this.#parts.toEnd.hidden = false;
     this.#keepAtEnd();
   }
 
   #showMessage(message) {
+    if (isEvent(message)) return this.#showEvent(message);
     const mine = message.sender.user_id === this.#options.me;
     // The element that stood for it on its way out stays, and moves up.
     const waiting = mine && this.#outgoing.get(message.client_msg_id);
@@ -54,6 +58,17 @@ export class MessageList {
     element.classList.toggle('follows', this.#continues(message));
     setTime(element, message.sent_at);
     setMark(element, mine ? 'sent' : '');
+    this.#insert(element, message);
+  }
+
+  #showEvent(message) {
+    const element = document.createElement('li');
+    element.className = 'event';
+    element.textContent = describeEvent(message, (id) => this.#knownAs(id));
+    this.#insert(element, message);
+  }
+
+  #insert(element, message) {
     const [firstOutgoing] = this.#outgoing.values();
     this.#parts.messages.insertBefore(element, firstOutgoing ?? null);
     this.#last = message;
@@ -90,7 +105,12 @@ export class MessageList {
 
   #nameOf({ type, user_id }) {
     if (user_id === this.#options.me) return 'You';
-    return this.#options.names[user_id] ?? user_id ?? { business: 'Business', system: 'System' }[type];
+    return this.#knownAs(user_id) ?? { business: 'Business', system: 'System' }[type];
+  }
+
+  #knownAs(userID) {
+    const { names } = this.#options;
+    return Object.hasOwn(names, userID) ? names[userID] : userID;
   }
 
   /** Whether message stands close under the one before it. */

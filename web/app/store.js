@@ -1,6 +1,8 @@
 // What a chat shows: messages in the order of the log, those on their way out,
 // and the state of the connection. One change or many, its watcher is told once.
 
+import { describeEvent, isEvent } from './events.js';
+
 export class Store {
   /** @type {object[]} */
   messages = [];
@@ -19,6 +21,7 @@ export class Store {
   }
 
   addMessage(message) {
+    if (isEvent(message) && !describeEvent(message)) return;
     this.messages.push(message);
     this.#changed();
   }

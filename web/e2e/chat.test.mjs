@@ -181,6 +181,42 @@ test('text stays text', async () => {
   bob.assertFlawless();
 });
 
+test('an event of a group is a line of text, and no new message', async () => {
+  const page = await context.newPage();
+  let push;
+  await page.routeWebSocket('**/v1/ws', (socket) => {
+    socket.connectToServer();
+    // With no seq, it does not stand in the way of what the server pushes.
+    push = (rest) => socket.send(JSON.stringify({ push: { messages: [{ sent_at: new Date().toISOString(), ...rest }] } }));
+  });
+  const event = (code, data) => push({ sender: { type: 'system' }, type: 'command', content: { code, data } });
+  const alice = new Tab(page, server.address);
+  await page.goto(`${server.url}/#alice`);
+  await alice.status('Connected as Alice');
+  for (const text of numbered('bob', 60)) await server.post('bob', 'alice', text);
+  await alice.textsOf(60);
+  await page.locator('.scroller').evaluate((scroller) => {
+    const scrolled = new Promise((resolve) => scroller.addEventListener('scroll', resolve, { once: true }));
+    scroller.scrollTop = 0;
+    return scrolled;
+  });
+
+  const toEnd = page.getByRole('button', { name: 'New messages' });
+  event(102, { by: 'alice', user_ids: ['<img src=x>', 'constructor'] });
+  event(199, { by: 'alice' });
+  event(103, { user_id: 'bob' });
+  await page.getByText('Bob left').waitFor();
+  assert.deepEqual(await page.locator('.event').allTextContents(), ['Alice added <img src=x>, constructor', 'Bob left']);
+  assert.equal(await page.locator('.messages img').count(), 0);
+  assert.equal(await toEnd.isVisible(), false);
+  assert.equal((await alice.texts()).length, 60);
+  assert.equal(await page.title(), 'Alice – gim');
+
+  push({ sender: { type: 'user', user_id: 'bob' }, type: 'text', content: { text: 'news' } });
+  await toEnd.waitFor();
+  alice.assertFlawless();
+});
+
 test('every control has a name, and the page fits a phone', async () => {
   const phone = await browser.newContext({ viewport: { width: 360, height: 640 }, colorScheme: 'dark' });
   const tab = await Tab.open(phone, `${server.url}/#alice`);

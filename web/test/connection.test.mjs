@@ -38,6 +38,21 @@ test('history is replayed, then messages come live', async () => {
   assert.deepEqual(alice.states, ['connecting', 'catching_up', 'online']);
 });
 
+test('events of groups, known or not, move the cursor like messages', async () => {
+  server.storeEvent('alice', 100, { by: 'bob', name: 'Team' });
+  const alice = await connect();
+  say('a');
+  server.storeEvent('alice', 199, { what: 'nobody knows' });
+  await settle();
+  assert.deepEqual(alice.seqs, [1, 2, 3]);
+  assert.equal(alice.log.cursor, 3);
+  assert.equal(alice.connection.state.status, 'online');
+  server.closeAll();
+  await settle();
+  await pass(250);
+  assert.deepEqual(server.received.filter(({ kind }) => kind === 'sign_in').map(({ after }) => after), [0, 3]);
+});
+
 test('a message leaves the outbox when the server has acked it, not before', async () => {
   const alice = await connect();
   server.deliverFrame = (frame) => !frame.sent;

@@ -71,6 +71,17 @@ export class FakeServer {
     return answer;
   }
 
+  /** Stores news of a group in the log of one user, and pushes it. */
+  storeEvent(user, code, data) {
+    const seq = this.log(user).length + 1;
+    const entry = {
+      seq, message_id: `${user}/e${seq}`, sender: { type: 'system' }, to: { group_id: 'team' }, type: 'command',
+      content: { code, data }, sent_at: new Date(1_700_000_000_000).toISOString(),
+    };
+    this.log(user).push(entry);
+    for (const socket of this.#sockets) if (socket.user === user) socket.deliver({ push: { messages: [entry] } });
+  }
+
   handle(socket, { id, ...body }) {
     const [[kind, request]] = Object.entries(body);
     this.received.push({ kind, ...request });

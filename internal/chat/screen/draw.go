@@ -141,6 +141,9 @@ func (a *app) preview(c *chat.Conversation) string {
 	if !ok {
 		return ""
 	}
+	if m.IsEvent() {
+		return a.eventLine(&m, a.o.Now())
+	}
 	text := chat.CleanLine(m.Text())
 	if m.SenderType == "user" && (m.Sender == a.o.Session.Model().Me() || chat.Group(c.ID) != "") {
 		text = a.senderName(&m) + ": " + text

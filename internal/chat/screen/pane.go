@@ -54,7 +54,7 @@ func (a *app) rows(c *chat.Conversation, width int, now time.Time) []row {
 	for i := range c.Pending {
 		l.message(&c.Pending[i])
 	}
-	if len(c.Messages)+len(c.Pending) == 0 && c.Complete {
+	if l.last == nil && c.Complete {
 		l.middle("", "No messages yet", dim, " ")
 	}
 	return l.rows
@@ -68,7 +68,9 @@ func (a *app) nameWidth(c *chat.Conversation, pane int) int {
 	}
 	widest := width("you")
 	for i := range c.Messages {
-		widest = max(widest, width(a.senderName(&c.Messages[i])))
+		if m := &c.Messages[i]; !m.IsEvent() {
+			widest = max(widest, width(a.senderName(m)))
+		}
 	}
 	return min(widest, limit)
 }
@@ -110,6 +112,10 @@ func (l *layout) middle(of, text string, style tcell.Style, rule string) {
 // message lays out one message, with what separates it from the one above.
 func (l *layout) message(m *chat.Message) {
 	l.part = 0
+	if m.IsEvent() {
+		l.event(m)
+		return
+	}
 	apart := l.separate(m)
 	textAt := clockWidth + 1 + l.names + 1
 	style := plain
@@ -128,6 +134,23 @@ func (l *layout) message(m *chat.Message) {
 		l.rows[len(l.rows)-1].first = i == 0 && (apart || !l.continues(m))
 	}
 	l.mark(m, textAt+width(text[len(text)-1]), textAt)
+	l.last = m
+}
+
+// event lays out a group event; one that says nothing has no row. It has a time
+// and no name, so that no message can pass for one, also without dim text.
+func (l *layout) event(m *chat.Message) {
+	text := l.app.eventLine(m, l.now)
+	if text == "" {
+		return
+	}
+	l.separate(m)
+	textAt := clockWidth + 1 + l.names + 1
+	l.head = []span{{0, l.app.clock(m.SentAt), dim}}
+	for i, line := range wrap(text, l.width-textAt-margin) {
+		l.add(key(m), span{textAt, line, dim})
+		l.rows[len(l.rows)-1].first = i == 0
+	}
 	l.last = m
 }
 

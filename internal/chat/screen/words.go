@@ -174,6 +174,11 @@ func typing(users []string) string {
 	return fmt.Sprintf("%s and %d others are typing…", users[0], len(users)-1)
 }
 
+// eventLine is what a group event says at now; "" when it says nothing.
+func (a *app) eventLine(m *chat.Message, now time.Time) string {
+	return m.EventLine(func(t time.Time) string { return a.moment(t, now) })
+}
+
 // senderName is how the pane names who sent a message.
 func (a *app) senderName(m *chat.Message) string {
 	switch {

@@ -20,16 +20,28 @@ func (p *plainPrinter) beside(format string, args ...any) {
 
 func (p *plainPrinter) note(text string) { p.beside("%s", text) }
 
+// clock writes a time.
+func (p *plainPrinter) clock(t time.Time) string {
+	return t.In(p.o.Location).Format("2006-01-02 15:04:05")
+}
+
 // message prints: time, conversation, sender, text. Further lines of the text are
-// indented.
+// indented. A group event that says nothing is left out.
 func (p *plainPrinter) message(m *wire.Message) {
-	shown := chat.Message{Type: m.GetType(), Content: m.GetContent()}
+	shown := chat.Message{
+		SenderType: m.GetSender().GetType(), Type: m.GetType(), Content: m.GetContent(), SentAt: time.UnixMilli(m.GetSentAt()),
+	}
 	sender := m.GetSender().GetUserId()
 	if m.GetSender().GetType() != "user" {
 		sender = m.GetSender().GetType()
 	}
 	text := strings.ReplaceAll(shown.Text(), "\n", "\n    ")
-	at := time.UnixMilli(m.GetSentAt()).In(p.o.Location).Format("2006-01-02 15:04:05")
+	if shown.IsEvent() {
+		if text = shown.EventLine(p.clock); text == "" {
+			return
+		}
+	}
+	at := p.clock(shown.SentAt)
 	fmt.Fprintf(p.o.Out, "%s %s %s: %s\n", at, chat.CleanLine(m.GetConversationId()), chat.CleanLine(sender), text)
 }
 

@@ -105,11 +105,15 @@ func (c *checker) log(user string, entries []Entry) {
 		if e.Seq != int64(i)+1 {
 			c.report(Gap, "the log of %s has %d where %d belongs", user, e.Seq, i+1)
 		}
-		if former, ok := c.place[user][e.ClientMsgID]; ok {
-			c.report(Doubled, "the log of %s has %s as %d and as %d", user, e.ClientMsgID, former.Seq, e.Seq)
+		id := e.ClientMsgID
+		if e.isEvent() {
+			id = e.MessageID
+		}
+		if former, ok := c.place[user][id]; ok {
+			c.report(Doubled, "the log of %s has %s as %d and as %d", user, id, former.Seq, e.Seq)
 			continue
 		}
-		c.place[user][e.ClientMsgID] = e
+		c.place[user][id] = e
 		c.belongs("the log of "+user, user, e)
 	}
 }
@@ -118,6 +122,10 @@ func (c *checker) log(user string, entries []Entry) {
 func (c *checker) belongs(where, user string, e Entry) {
 	s, ok := c.sends[e.ClientMsgID]
 	switch {
+	case e.isEvent():
+		if !slices.Contains(c.conversations[e.To], user) {
+			c.report(Crossing, "%s has an event (%s) of %s", where, e.MessageID, e.To)
+		}
 	case !ok:
 		c.report(Ghost, "%s has %q (%s) from %s, which nobody sent", where, e.ClientMsgID, e.MessageID, e.Sender)
 	case s.Sender != e.Sender || s.To != e.To:

@@ -53,6 +53,9 @@ type Entry struct {
 	ConversationSeq int64
 }
 
+// isEvent reports whether e is an event of a group, which nobody sent.
+func (e Entry) isEvent() bool { return e.ClientMsgID == "" && e.Sender == "" }
+
 // outcome is how a send ended.
 type outcome int
 

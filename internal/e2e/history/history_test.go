@@ -142,6 +142,12 @@ func TestCheck_FindsWhatIsWrong(t *testing.T) {
 		{"a message that nobody sent", Ghost, func(w *world) {
 			w.logs["carol"] = append(w.logs["carol"], entry(2, "", "mallory", team, 2))
 		}},
+		{"an event twice in a log", Doubled, func(w *world) {
+			w.logs["carol"] = append(w.logs["carol"], entry(2, "", "", team, 2), entry(3, "", "", team, 3))
+		}},
+		{"an event of a group of others", Crossing, func(w *world) {
+			w.logs["carol"] = append(w.logs["carol"], entry(2, "", "", Group("theirs"), 1))
+		}},
 		{"one client_msg_id for two messages", Nothing, func(w *world) { w.Sends(Send{"a1", "bob", pair, 0}) }},
 		{"a receipt for nothing", Nothing, func(w *world) { w.Acked("who", Receipt{}) }},
 	}

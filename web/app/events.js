@@ -1,0 +1,66 @@
+// Group events: entries of the log by which the server tells what became of a
+// group. docs/groups.md has their codes.
+
+const FIRST_CODE_OF_BUSINESS = 1000;
+
+/** Whether message is news of a group, and not something that somebody wrote. */
+export function isEvent({ sender, type, content }) {
+  if (type !== 'command' || sender.type !== 'system') return false;
+  return Number.isInteger(content?.code) && content.code < FIRST_CODE_OF_BUSINESS;
+}
+
+/**
+ * Says what happened, in plain text.
+ * @param {object} message  One that isEvent.
+ * @param {(userID: string) => string} nameOf
+ * @returns {string | undefined} undefined for what there is nothing to say about, unknown codes among it
+ */
+export function describeEvent({ content, sent_at }, nameOf = (id) => id) {
+  const data = content.data ?? {};
+  const by = data.by && nameOf(data.by); // without it, the business did it
+  const user = data.user_id && nameOf(data.user_id);
+  switch (content.code) {
+    case 100: {
+      const group = data.name ? `the group ${data.name}` : 'the group';
+      return by ? `${by} created ${group}` : `T${group.slice(1)} was created`;
+    }
+    case 101:
+      if (data.name) return by ? `${by} named the group ${data.name}` : `The group was named ${data.name}`;
+      return by ? `${by} changed the group` : 'The group was changed';
+    case 102:
+      return joined(data, by, nameOf);
+    case 103:
+      return user && `${user} left`;
+    case 104:
+      return user && (by ? `${by} removed ${user}` : `${user} was removed`);
+    case 105:
+      return rolesChanged(data, by, nameOf);
+    case 106: {
+      const verb = new Date(data.mute_until) > new Date(sent_at) ? 'muted' : 'unmuted';
+      return user && (by ? `${by} ${verb} ${user}` : `${user} was ${verb}`);
+    }
+    case 107:
+      return by ? `${by} dismissed the group` : 'The group was dismissed';
+    case 109: {
+      if (!user || data.label === undefined) return undefined; // extra is for programs
+      if (data.by === data.user_id) return `${user} changed their label`;
+      return by ? `${by} changed ${user}’s label` : `${user}’s label was changed`;
+    }
+  }
+  return undefined;
+}
+
+function joined({ by: byID, user_ids }, by, nameOf) {
+  if (!user_ids?.length) return undefined;
+  const names = user_ids.map(nameOf).join(', ');
+  if (user_ids.length === 1 && user_ids[0] === byID) return `${names} joined`;
+  if (by) return `${by} added ${names}`;
+  return `${names} ${user_ids.length > 1 ? 'were' : 'was'} added`;
+}
+
+function rolesChanged({ members }, by, nameOf) {
+  if (!members?.length) return undefined;
+  const roles = { owner: 'the owner', admin: 'an admin', member: 'a member' };
+  const each = members.map(({ user_id, role }) => `${nameOf(user_id)} ${by ? '' : 'was made '}${roles[role] ?? role}`).join(', ');
+  return by ? `${by} made ${each}` : each;
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeEvent, isEvent } from '../app/events.js';
+import { Store } from '../app/store.js';
+
+const sent_at = '2026-01-01T12:00:00Z';
+const event = (code, data) => ({ sender: { type: 'system' }, type: 'command', content: { code, data }, sent_at });
+
+test('an event says what happened, and who did it unless it was the business', () => {
+  const later = '2026-01-01T13:00:00Z';
+  const cases = [
+    [100, { by: 'alice', name: 'Team' }, 'alice created the group Team'],
+    [100, { name: 'Team' }, 'The group Team was created'],
+    [100, { by: 'alice', name: '' }, 'alice created the group'],
+    [101, { by: 'alice', name: 'Crew', extra: {} }, 'alice named the group Crew'],
+    [101, { name: 'Crew' }, 'The group was named Crew'],
+    [101, { by: 'alice', settings: { join: 'open' } }, 'alice changed the group'],
+    [101, { introduction: '' }, 'The group was changed'],
+    [102, { by: 'alice', user_ids: ['carol'] }, 'alice added carol'],
+    [102, { by: 'carol', user_ids: ['carol'] }, 'carol joined'],
+    [102, { user_ids: ['carol'] }, 'carol was added'],
+    [102, { user_ids: ['carol', 'dave'] }, 'carol, dave were added'],
+    [103, { user_id: 'carol' }, 'carol left'],
+    [104, { by: 'alice', user_id: 'carol' }, 'alice removed carol'],
+    [104, { user_id: 'carol' }, 'carol was removed'],
+    [105, { by: 'alice', members: [{ user_id: 'bob', role: 'owner' }, { user_id: 'alice', role: 'admin' }] }, 'alice made bob the owner, alice an admin'],
+    [105, { members: [{ user_id: 'bob', role: 'member' }] }, 'bob was made a member'],
+    [106, { by: 'alice', user_id: 'bob', mute_until: later }, 'alice muted bob'],
+    [106, { user_id: 'bob', mute_until: sent_at }, 'bob was unmuted'],
+    [107, { by: 'alice' }, 'alice dismissed the group'],
+    [107, {}, 'The group was dismissed'],
+    [109, { by: 'alice', user_id: 'bob', label: 'Boss' }, 'alice changed bob’s label'],
+    [109, { by: 'bob', user_id: 'bob', label: '' }, 'bob changed their label'],
+    [109, { user_id: 'bob', label: 'Boss' }, 'bob’s label was changed'],
+    [109, { by: 'alice', user_id: 'bob', extra: {} }, undefined],
+  ];
+  for (const [code, data, want] of cases) assert.equal(describeEvent(event(code, data)), want);
+});
+
+test('names stand in for user ids', () => {
+  const nameOf = (id) => id.toUpperCase();
+  assert.equal(describeEvent(event(102, { by: 'a', user_ids: ['b', 'c'] }), nameOf), 'A added B, C');
+  assert.equal(describeEvent(event(105, { members: [{ user_id: 'b', role: 'admin' }] }), nameOf), 'B was made an admin');
+});
+
+test('an event without what belongs in it breaks nothing', () => {
+  for (let code = 0; code < 1000; code++) {
+    describeEvent(event(code));
+    describeEvent(event(code, {}));
+  }
+});
+
+test('only commands of the system below 1000 are events', () => {
+  assert.ok(isEvent(event(0)) && isEvent(event(999)));
+  for (const other of [
+    event(1000),
+    { ...event(100), type: 'custom' },
+    { ...event(100), sender: { type: 'business' } },
+    { ...event(100), sender: { type: 'user', user_id: 'bob' } },
+    { ...event(100), content: {} },
+  ]) {
+    assert.ok(!isEvent(other), JSON.stringify(other));
+  }
+});
+
+test('an event of an unknown code is not shown; commands of the business are', () => {
+  const store = new Store();
+  for (const code of [100, 99, 108, 1000]) store.addMessage(event(code, { by: 'alice', user_id: 'bob' }));
+  assert.deepEqual(store.messages.map(({ content }) => content.code), [100, 1000]);
+});
