@@ -106,6 +106,24 @@ func (e DeviceType) Valid() bool {
 	}
 }
 
+// Defines values for GroupSettingsHistory.
+const (
+	All    GroupSettingsHistory = "all"
+	Joined GroupSettingsHistory = "joined"
+)
+
+// Valid indicates whether the value is a known member of the GroupSettingsHistory enum.
+func (e GroupSettingsHistory) Valid() bool {
+	switch e {
+	case All:
+		return true
+	case Joined:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GroupSettingsInviteBy.
 const (
 	Admins  GroupSettingsInviteBy = "admins"
@@ -147,12 +165,15 @@ func (e GroupSettingsJoin) Valid() bool {
 
 // Defines values for GroupType.
 const (
+	GroupTypeLarge  GroupType = "large"
 	GroupTypeNormal GroupType = "normal"
 )
 
 // Valid indicates whether the value is a known member of the GroupType enum.
 func (e GroupType) Valid() bool {
 	switch e {
+	case GroupTypeLarge:
+		return true
 	case GroupTypeNormal:
 		return true
 	default:
@@ -280,14 +301,38 @@ func (e SigningKeyRequestAlg) Valid() bool {
 	}
 }
 
-// Ack defines model for Ack.
-type Ack struct {
-	AckedSeq int64 `json:"acked_seq"`
+// Defines values for UpdateGroupRequestType.
+const (
+	UpdateGroupRequestTypeLarge  UpdateGroupRequestType = "large"
+	UpdateGroupRequestTypeNormal UpdateGroupRequestType = "normal"
+)
+
+// Valid indicates whether the value is a known member of the UpdateGroupRequestType enum.
+func (e UpdateGroupRequestType) Valid() bool {
+	switch e {
+	case UpdateGroupRequestTypeLarge:
+		return true
+	case UpdateGroupRequestTypeNormal:
+		return true
+	default:
+		return false
+	}
 }
 
-// AckRequest defines model for AckRequest.
+// Ack The position as it now is, of the log that was acknowledged.
+type Ack struct {
+	AckedSeq        *int64  `json:"acked_seq,omitempty"`
+	ConversationSeq *int64  `json:"conversation_seq,omitempty"`
+	GroupId         *string `json:"group_id,omitempty"`
+}
+
+// AckRequest Either `seq`, of the user's log, or `group_id` and `conversation_seq`, of a large group's.
 type AckRequest struct {
-	Seq int64 `json:"seq"`
+	ConversationSeq *int64 `json:"conversation_seq,omitempty"`
+
+	// GroupId An id chosen by the business, compared byte for byte.
+	GroupId *ID    `json:"group_id,omitempty"`
+	Seq     *int64 `json:"seq,omitempty"`
 }
 
 // AddMembersRequest defines model for AddMembersRequest.
@@ -336,11 +381,17 @@ type AppList struct {
 
 // AppSettings defines model for AppSettings.
 type AppSettings struct {
+	// ConvertWhenFull A normal group becomes large by itself when more members are added than it may have.
+	ConvertWhenFull *bool `json:"convert_when_full,omitempty"`
+
 	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
 	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
 
 	// MaxGroupMembers Of a normal group.
 	MaxGroupMembers *int `json:"max_group_members,omitempty"`
+
+	// MaxLargeGroupMembers Of a large group.
+	MaxLargeGroupMembers *int `json:"max_large_group_members,omitempty"`
 
 	// MaxOnlinePerType Registered devices of one type, such as `ios`, that a user may have connected at a time; 0 is no limit.
 	MaxOnlinePerType *int `json:"max_online_per_type,omitempty"`
@@ -407,7 +458,9 @@ type CreateGroupRequest struct {
 	// Owner An id chosen by the business, compared byte for byte.
 	Owner    *ID            `json:"owner,omitempty"`
 	Settings *GroupSettings `json:"settings,omitempty"`
-	Type     *GroupType     `json:"type,omitempty"`
+
+	// Type normal: each message is an entry in the log of every member; large: members read the log of the group itself.
+	Type *GroupType `json:"type,omitempty"`
 }
 
 // CreateTokenRequest defines model for CreateTokenRequest.
@@ -518,10 +571,25 @@ type Group struct {
 	Name         string        `json:"name"`
 	Owner        string        `json:"owner"`
 	Settings     GroupSettings `json:"settings"`
-	Type         GroupType     `json:"type"`
+
+	// Type normal: each message is an entry in the log of every member; large: members read the log of the group itself.
+	Type GroupType `json:"type"`
 
 	// UpdatedAt UTC, with milliseconds.
 	UpdatedAt Timestamp `json:"updated_at"`
+}
+
+// GroupHead defines model for GroupHead.
+type GroupHead struct {
+	// Acked conversation_seq that the device has confirmed; where the membership began when it has not, or when there is no device.
+	Acked   int64  `json:"acked"`
+	GroupId string `json:"group_id"`
+
+	// Head conversation_seq of the last message.
+	Head int64 `json:"head"`
+
+	// Unread Messages behind acked, without events of the group.
+	Unread int64 `json:"unread"`
 }
 
 // GroupList defines model for GroupList.
@@ -534,15 +602,24 @@ type GroupList struct {
 
 // GroupSettings defines model for GroupSettings.
 type GroupSettings struct {
+	// History What a member may read: what was sent since it joined, or everything.
+	History *GroupSettingsHistory `json:"history,omitempty"`
+
 	// InviteBy Who may add others: the owner and admins, or every member.
 	InviteBy *GroupSettingsInviteBy `json:"invite_by,omitempty"`
 
 	// Join Who may join by itself: anybody, whoever is approved, nobody.
 	Join *GroupSettingsJoin `json:"join,omitempty"`
 
+	// LiveAudience Of a large group: users who are no members may follow it while they are connected.
+	LiveAudience *bool `json:"live_audience,omitempty"`
+
 	// MuteAll Only the owner and admins may send.
 	MuteAll *bool `json:"mute_all,omitempty"`
 }
+
+// GroupSettingsHistory What a member may read: what was sent since it joined, or everything.
+type GroupSettingsHistory string
 
 // GroupSettingsInviteBy Who may add others: the owner and admins, or every member.
 type GroupSettingsInviteBy string
@@ -550,7 +627,7 @@ type GroupSettingsInviteBy string
 // GroupSettingsJoin Who may join by itself: anybody, whoever is approved, nobody.
 type GroupSettingsJoin string
 
-// GroupType defines model for GroupType.
+// GroupType normal: each message is an entry in the log of every member; large: members read the log of the group itself.
 type GroupType string
 
 // ID An id chosen by the business, compared byte for byte.
@@ -652,6 +729,13 @@ type NewAppKey struct {
 
 // NextCursor Ask for the next page with it; null at the end.
 type NextCursor = string
+
+// Occupancy defines model for Occupancy.
+type Occupancy struct {
+	// Connections Connections that follow the group now, of members and of the live audience, on all nodes.
+	Connections int    `json:"connections"`
+	GroupId     string `json:"group_id"`
+}
 
 // OnlineDevice defines model for OnlineDevice.
 type OnlineDevice struct {
@@ -800,7 +884,10 @@ type SyncPage struct {
 
 	// FirstSeq The lowest entry that is kept.
 	FirstSeq int64 `json:"first_seq"`
-	HasMore  bool  `json:"has_more"`
+
+	// Groups Every large group of the user, whose messages are not in this log.
+	Groups  []GroupHead `json:"groups"`
+	HasMore bool        `json:"has_more"`
 
 	// HeadSeq The highest entry.
 	HeadSeq int64     `json:"head_seq"`
@@ -846,7 +933,13 @@ type UpdateGroupRequest struct {
 	Introduction *string        `json:"introduction,omitempty"`
 	Name         *string        `json:"name,omitempty"`
 	Settings     *GroupSettings `json:"settings,omitempty"`
+
+	// Type A normal group may become large, by its owner or the business; a large one stays so.
+	Type *UpdateGroupRequestType `json:"type,omitempty"`
 }
+
+// UpdateGroupRequestType A normal group may become large, by its owner or the business; a large one stays so.
+type UpdateGroupRequestType string
 
 // UpdateMemberRequest defines model for UpdateMemberRequest.
 type UpdateMemberRequest struct {
@@ -969,6 +1062,9 @@ type SyncAfter = int64
 
 // SyncEpoch defines model for SyncEpoch.
 type SyncEpoch = string
+
+// SyncGroups defines model for SyncGroups.
+type SyncGroups = string
 
 // SyncWait defines model for SyncWait.
 type SyncWait = int
@@ -1207,6 +1303,12 @@ type PutMemberParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetOccupancyParams defines parameters for GetOccupancy.
+type GetOccupancyParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // SendMessageParams defines parameters for SendMessage.
 type SendMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -1232,6 +1334,9 @@ type SyncParams struct {
 
 	// Wait How long to wait for an entry, in seconds.
 	Wait *SyncWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// Groups Positions in large groups, as `team:12,news:7`: with `wait`, the answer comes as soon as one of them has more.
+	Groups *SyncGroups `form:"groups,omitempty" json:"groups,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -1562,7 +1667,8 @@ type ClientInterface interface {
 
 	// AckDeviceWithBody Acknowledge the log up to a position
 	//
-	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+	// its own, which is acknowledged by `group_id` and `conversation_seq`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1571,7 +1677,8 @@ type ClientInterface interface {
 
 	// AckDevice Acknowledge the log up to a position
 	//
-	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+	// its own, which is acknowledged by `group_id` and `conversation_seq`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1752,6 +1859,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
 	PutMember(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetOccupancy Count who follows a large group now
+	//
+	// The connections that are told of its messages at this moment, within some seconds. A normal group has none: 400.
+	//
+	// Corresponds with GET /v1/groups/{group_id}/occupancy (the `GetOccupancy` operationId).
+	GetOccupancy(ctx context.Context, groupId GroupID, params *GetOccupancyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SendMessageWithBody Send a message
 	//
 	// A user token or an app key with `Gim-User` sends as that user, an app key alone as the business. When the answer is
@@ -1832,7 +1946,9 @@ type ClientInterface interface {
 	//
 	// One consistent view of the log, ascending by `seq`. A page is short only when it is the last or has reached 1 MiB. With
 	// `wait` the answer comes as soon as there is an entry, or empty when the time is over. A cursor beyond the head or of
-	// another epoch is 409 `resync_required`: start again from 0.
+	// another epoch is 409 `resync_required`: start again from 0. `groups` names every large group of the user; what it lacks there is
+	// read with `GET /v1/conversations/group:ID/messages?after=`. With `wait` and `groups` the answer also comes when one of the groups
+	// named there goes beyond the position given.
 	//
 	// Corresponds with GET /v1/sync (the `Sync` operationId).
 	Sync(ctx context.Context, params *SyncParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2326,7 +2442,8 @@ func (c *Client) GetDevice(ctx context.Context, deviceId DeviceID, params *GetDe
 
 // AckDeviceWithBody Acknowledge the log up to a position
 //
-// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+// its own, which is acknowledged by `group_id` and `conversation_seq`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2345,7 +2462,8 @@ func (c *Client) AckDeviceWithBody(ctx context.Context, deviceId DeviceID, param
 
 // AckDevice Acknowledge the log up to a position
 //
-// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+// its own, which is acknowledged by `group_id` and `conversation_seq`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2746,6 +2864,23 @@ func (c *Client) PutMember(ctx context.Context, groupId GroupID, userId UserID, 
 	return c.Client.Do(req)
 }
 
+// GetOccupancy Count who follows a large group now
+//
+// The connections that are told of its messages at this moment, within some seconds. A normal group has none: 400.
+//
+// Corresponds with GET /v1/groups/{group_id}/occupancy (the `GetOccupancy` operationId).
+func (c *Client) GetOccupancy(ctx context.Context, groupId GroupID, params *GetOccupancyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOccupancyRequest(c.Server, groupId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SendMessageWithBody Send a message
 //
 // A user token or an app key with `Gim-User` sends as that user, an app key alone as the business. When the answer is
@@ -2906,7 +3041,9 @@ func (c *Client) PutSigningKey(ctx context.Context, kid KID, body PutSigningKeyJ
 //
 // One consistent view of the log, ascending by `seq`. A page is short only when it is the last or has reached 1 MiB. With
 // `wait` the answer comes as soon as there is an entry, or empty when the time is over. A cursor beyond the head or of
-// another epoch is 409 `resync_required`: start again from 0.
+// another epoch is 409 `resync_required`: start again from 0. `groups` names every large group of the user; what it lacks there is
+// read with `GET /v1/conversations/group:ID/messages?after=`. With `wait` and `groups` the answer also comes when one of the groups
+// named there goes beyond the position given.
 //
 // Corresponds with GET /v1/sync (the `Sync` operationId).
 func (c *Client) Sync(ctx context.Context, params *SyncParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5256,6 +5393,55 @@ func NewPutMemberRequest(server string, groupId GroupID, userId UserID, params *
 	return req, nil
 }
 
+// NewGetOccupancyRequest constructs an http.Request for the GetOccupancy method
+func NewGetOccupancyRequest(server string, groupId GroupID, params *GetOccupancyParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "group_id", groupId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/occupancy", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewSendMessageRequest calls the generic SendMessage builder with application/json body
 func NewSendMessageRequest(server string, params *SendMessageParams, body SendMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5548,6 +5734,18 @@ func NewSyncRequest(server string, params *SyncParams) (*http.Request, error) {
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Groups != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "groups", *params.Groups, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6295,7 +6493,8 @@ type ClientWithResponsesInterface interface {
 
 	// AckDeviceWithBodyWithResponse Acknowledge the log up to a position
 	//
-	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+	// its own, which is acknowledged by `group_id` and `conversation_seq`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6304,7 +6503,8 @@ type ClientWithResponsesInterface interface {
 
 	// AckDeviceWithResponse Acknowledge the log up to a position
 	//
-	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+	// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+	// its own, which is acknowledged by `group_id` and `conversation_seq`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6507,6 +6707,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/members/{user_id} (the `PutMember` operationId).
 	PutMemberWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutMemberParams, reqEditors ...RequestEditorFn) (*PutMemberResponse, error)
 
+	// GetOccupancyWithResponse Count who follows a large group now
+	//
+	// The connections that are told of its messages at this moment, within some seconds. A normal group has none: 400.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/groups/{group_id}/occupancy (the `GetOccupancy` operationId).
+	GetOccupancyWithResponse(ctx context.Context, groupId GroupID, params *GetOccupancyParams, reqEditors ...RequestEditorFn) (*GetOccupancyResponse, error)
+
 	// SendMessageWithBodyWithResponse Send a message
 	//
 	// A user token or an app key with `Gim-User` sends as that user, an app key alone as the business. When the answer is
@@ -6591,7 +6800,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// One consistent view of the log, ascending by `seq`. A page is short only when it is the last or has reached 1 MiB. With
 	// `wait` the answer comes as soon as there is an entry, or empty when the time is over. A cursor beyond the head or of
-	// another epoch is 409 `resync_required`: start again from 0.
+	// another epoch is 409 `resync_required`: start again from 0. `groups` names every large group of the user; what it lacks there is
+	// read with `GET /v1/conversations/group:ID/messages?after=`. With `wait` and `groups` the answer also comes when one of the groups
+	// named there goes beyond the position given.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8405,6 +8616,54 @@ func (r PutMemberResponse) ContentType() string {
 	return ""
 }
 
+type GetOccupancyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Occupancy
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOccupancyResponse) GetJSON200() *Occupancy {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOccupancyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOccupancyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOccupancyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOccupancyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOccupancyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SendMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9441,7 +9700,8 @@ func (c *ClientWithResponses) GetDeviceWithResponse(ctx context.Context, deviceI
 
 // AckDeviceWithBodyWithResponse Acknowledge the log up to a position
 //
-// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+// its own, which is acknowledged by `group_id` and `conversation_seq`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9456,7 +9716,8 @@ func (c *ClientWithResponses) AckDeviceWithBodyWithResponse(ctx context.Context,
 
 // AckDeviceWithResponse Acknowledge the log up to a position
 //
-// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`.
+// A position below the stored one changes nothing. Beyond the head of the log it is 400 `bad_ack`. A large group has a log of
+// its own, which is acknowledged by `group_id` and `conversation_seq`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9791,6 +10052,21 @@ func (c *ClientWithResponses) PutMemberWithResponse(ctx context.Context, groupId
 	return ParsePutMemberResponse(rsp)
 }
 
+// GetOccupancyWithResponse Count who follows a large group now
+//
+// The connections that are told of its messages at this moment, within some seconds. A normal group has none: 400.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/groups/{group_id}/occupancy (the `GetOccupancy` operationId).
+func (c *ClientWithResponses) GetOccupancyWithResponse(ctx context.Context, groupId GroupID, params *GetOccupancyParams, reqEditors ...RequestEditorFn) (*GetOccupancyResponse, error) {
+	rsp, err := c.GetOccupancy(ctx, groupId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOccupancyResponse(rsp)
+}
+
 // SendMessageWithBodyWithResponse Send a message
 //
 // A user token or an app key with `Gim-User` sends as that user, an app key alone as the business. When the answer is
@@ -9923,7 +10199,9 @@ func (c *ClientWithResponses) PutSigningKeyWithResponse(ctx context.Context, kid
 //
 // One consistent view of the log, ascending by `seq`. A page is short only when it is the last or has reached 1 MiB. With
 // `wait` the answer comes as soon as there is an entry, or empty when the time is over. A cursor beyond the head or of
-// another epoch is 409 `resync_required`: start again from 0.
+// another epoch is 409 `resync_required`: start again from 0. `groups` names every large group of the user; what it lacks there is
+// read with `GET /v1/conversations/group:ID/messages?after=`. With `wait` and `groups` the answer also comes when one of the groups
+// named there goes beyond the position given.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11288,6 +11566,39 @@ func ParsePutMemberResponse(rsp *http.Response) (*PutMemberResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetOccupancyResponse parses an HTTP response from a GetOccupancyWithResponse call
+func ParseGetOccupancyResponse(rsp *http.Response) (*GetOccupancyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOccupancyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Occupancy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

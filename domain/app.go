@@ -19,7 +19,9 @@ func (a App) Ref() AppRef { return AppRef{Num: a.Num, ID: a.ID} }
 
 // AppSettings are what an operator may set per app.
 type AppSettings struct {
-	MaxGroupMembers int `json:"max_group_members"` // of a normal group, 2 to MaxMaxGroupMembers
+	MaxGroupMembers      int  `json:"max_group_members"`       // of a normal group, 2 to MaxMaxGroupMembers
+	MaxLargeGroupMembers int  `json:"max_large_group_members"` // of a large group, 2 to MaxMaxLargeGroupMembers
+	ConvertWhenFull      bool `json:"convert_when_full"`       // a normal group becomes large when it may have no more members
 	DevicePolicy
 }
 
@@ -27,11 +29,14 @@ type AppSettings struct {
 // normal group: every message is written to each member's log.
 const MaxMaxGroupMembers = 5000
 
+// MaxMaxLargeGroupMembers is the greatest limit for the members of a large group.
+const MaxMaxLargeGroupMembers = 1_000_000
+
 // DefaultAppSettings returns the settings of an app that sets none.
 func DefaultAppSettings() AppSettings {
 	return AppSettings{
-		MaxGroupMembers: MaxGroupMembers,
-		DevicePolicy:    DevicePolicy{MaxDevicesPerUser: MaxDevicesPerUser, OnlineYields: YieldOldest},
+		MaxGroupMembers: MaxGroupMembers, MaxLargeGroupMembers: MaxLargeGroupMembers,
+		DevicePolicy: DevicePolicy{MaxDevicesPerUser: MaxDevicesPerUser, OnlineYields: YieldOldest},
 	}
 }
 
@@ -39,22 +44,37 @@ func (s AppSettings) validate() *Error {
 	if s.MaxGroupMembers < 2 || s.MaxGroupMembers > MaxMaxGroupMembers {
 		return Invalid("/settings/max_group_members", "must be between 2 and %d", MaxMaxGroupMembers)
 	}
+	if s.MaxLargeGroupMembers < 2 || s.MaxLargeGroupMembers > MaxMaxLargeGroupMembers {
+		return Invalid("/settings/max_large_group_members", "must be between 2 and %d", MaxMaxLargeGroupMembers)
+	}
 	return s.DevicePolicy.validate("/settings")
+}
+
+// memberLimit is how many members a group of a type may have.
+func (s AppSettings) memberLimit(t GroupType) int {
+	if t == GroupLarge {
+		return s.MaxLargeGroupMembers
+	}
+	return s.MaxGroupMembers
 }
 
 // AppPatch changes an app; nil leaves a part as it is.
 type AppPatch struct {
-	Name              *string
-	MaxGroupMembers   *int
-	MaxDevicesPerUser *int
-	MaxOnlinePerType  *int
-	OnlineYields      *OnlineYield
+	Name                 *string
+	MaxGroupMembers      *int
+	MaxLargeGroupMembers *int
+	ConvertWhenFull      *bool
+	MaxDevicesPerUser    *int
+	MaxOnlinePerType     *int
+	OnlineYields         *OnlineYield
 }
 
 // apply changes what the patch names.
 func (p AppPatch) apply(a *App) {
 	set(&a.Name, p.Name)
 	set(&a.Settings.MaxGroupMembers, p.MaxGroupMembers)
+	set(&a.Settings.MaxLargeGroupMembers, p.MaxLargeGroupMembers)
+	set(&a.Settings.ConvertWhenFull, p.ConvertWhenFull)
 	set(&a.Settings.MaxDevicesPerUser, p.MaxDevicesPerUser)
 	set(&a.Settings.MaxOnlinePerType, p.MaxOnlinePerType)
 	set(&a.Settings.OnlineYields, p.OnlineYields)

@@ -6,6 +6,9 @@ type Delivery struct {
 	App     AppNum
 	Message *Message
 	To      []Recipient
+	// Group is the large group whose followers get the message, besides To; 0 for
+	// every other message.
+	Group ConversationNum
 
 	// Origin is the connection that sent the message, or "". It is not pushed
 	// what it sent itself.
@@ -20,6 +23,12 @@ type Recipient struct {
 	IsSender bool
 }
 
+// Receivers are those whom a message reaches now.
+type Receivers struct {
+	Each  []Recipient
+	Group ConversationNum // of a large group: whoever follows it, and Each is empty
+}
+
 // Publisher tells the nodes that hold connections about messages. What it is
 // told may be lost on the way: receivers find everything in their logs.
 type Publisher interface {
@@ -31,8 +40,8 @@ type Publisher interface {
 // Notifier tells when a user's log may have grown.
 type Notifier interface {
 	// Watch returns a channel that gets a value after entries were added to the
-	// user's log, on any node; a value may come without cause, and several
-	// entries may share one. It is ready when Watch returns: what is added later
-	// is told. stop must be called.
-	Watch(app AppNum, user UserNum) (changed <-chan struct{}, stop func())
+	// user's log or to those of groups, which are large, on any node; a value may
+	// come without cause, and several entries may share one. It is ready when Watch
+	// returns: what is added later is told. stop must be called.
+	Watch(app AppNum, user UserNum, groups ...ConversationNum) (changed <-chan struct{}, stop func())
 }

@@ -64,6 +64,9 @@ type DeviceStore interface {
 	// AckDevice raises the device's ack to seq and returns the ack as it now is:
 	// a lower seq changes nothing. ErrBadAck above the head, ErrDeviceNotFound.
 	AckDevice(ctx context.Context, app AppNum, user UserNum, id DeviceID, seq int64, at time.Time) (int64, error)
+	// AckGroup raises the device's ack of a large group, as AckDevice that of the
+	// log. Also ErrGroupNotFound, ErrNotInGroup, ErrNotLarge.
+	AckGroup(ctx context.Context, app AppNum, user UserNum, id DeviceID, group GroupID, seq int64, at time.Time) (int64, error)
 	// OpenSession makes the next session number of a device, which ends every
 	// session of that device with a lower one. ErrDeviceNotFound.
 	OpenSession(ctx context.Context, app AppNum, user UserNum, id DeviceID, at time.Time) (DeviceSession, error)

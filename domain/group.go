@@ -12,8 +12,11 @@ import (
 // GroupType says how messages of a group reach its members.
 type GroupType string
 
-// GroupNormal writes each message to every member's own log.
-const GroupNormal GroupType = "normal"
+// The types of groups.
+const (
+	GroupNormal GroupType = "normal" // each message is an entry in every member's own log
+	GroupLarge  GroupType = "large"  // members read the log of the group itself
+)
 
 // Role is what a member may do in a group.
 type Role string
@@ -60,11 +63,23 @@ const (
 	InviteByMembers InvitePolicy = "members"
 )
 
+// HistoryRule says what a member may read of a group.
+type HistoryRule string
+
+// The rules.
+const (
+	HistoryJoined HistoryRule = "joined" // what was sent since it joined
+	HistoryAll    HistoryRule = "all"
+)
+
 // GroupSettings are the rules of a group that its owner and admins make.
 type GroupSettings struct {
 	Join     JoinPolicy
 	InviteBy InvitePolicy
 	MuteAll  bool // only the owner and admins may send
+	History  HistoryRule
+	// LiveAudience lets users who are no members follow a large group.
+	LiveAudience bool
 }
 
 // Group is a conversation of many with a profile.
@@ -105,6 +120,7 @@ type JoinRequest struct {
 
 // GroupPatch changes a group; nil leaves a part as it is.
 type GroupPatch struct {
+	Type         *GroupType // to large only
 	Name         *string
 	Introduction *string
 	AvatarURL    *string
@@ -112,6 +128,8 @@ type GroupPatch struct {
 	Join         *JoinPolicy
 	InviteBy     *InvitePolicy
 	MuteAll      *bool
+	History      *HistoryRule
+	LiveAudience *bool
 }
 
 // MemberPatch changes a membership; nil leaves a part as it is.
@@ -154,9 +172,10 @@ type GroupStore interface {
 	Groups(ctx context.Context, app AppNum, member UserNum, p Page) (List[Group], error)
 	// ChangeGroup makes of a group what change makes of its state, as seen by by (0 is
 	// the business) and with users, which are distinct, in their order. change may
-	// run more than once; its error ends it all. Profile, settings and DismissedAt of
-	// the group are stored, members are added, changed and removed, and so are
-	// requests; events are messages of the group. ErrGroupNotFound.
+	// run more than once; its error ends it all. Type, profile, settings and DismissedAt
+	// of the group are stored, members are added, changed and removed, and so are
+	// requests; events are messages of the group. A membership of a large group begins
+	// behind the last of them. ErrGroupNotFound.
 	ChangeGroup(ctx context.Context, app AppNum, id GroupID, by UserNum, users []UserID, change func(*GroupState) error) (GroupState, error)
 	// Members lists members by user id.
 	Members(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[Member], error)
@@ -210,10 +229,11 @@ func (s *Groups) Create(ctx context.Context, by Principal, g Group, members []Us
 	}
 	g.Settings.Join = cmp.Or(g.Settings.Join, JoinInvite)
 	g.Settings.InviteBy = cmp.Or(g.Settings.InviteBy, InviteByAdmins)
+	g.Settings.History = cmp.Or(g.Settings.History, HistoryJoined)
 	if err := g.validate(); err != nil {
 		return Group{}, err
 	}
-	members, err := s.checkMembers(ctx, by.App.Num, g.Owner, members)
+	members, err := s.checkMembers(ctx, by.App.Num, g, members)
 	if err != nil {
 		return Group{}, err
 	}
@@ -223,7 +243,7 @@ func (s *Groups) Create(ctx context.Context, by Principal, g Group, members []Us
 	g.CreatedAt = Millis(s.clock.Now())
 	g.UpdatedAt = g.CreatedAt
 	g, err = s.store.CreateGroup(ctx, by.App.Num, g, members, GroupEvent{EventGroupCreated, GroupEventData{
-		By: by.User.ID, Name: &g.Name, Owner: g.Owner, MemberCount: len(members),
+		By: by.User.ID, Type: g.typeToTell(), Name: &g.Name, Owner: g.Owner, MemberCount: len(members),
 	}})
 	if err == nil && by.ActsForUser() {
 		g.MyRole = RoleOwner
@@ -243,10 +263,21 @@ func (g Group) validate() error {
 	if g.ID != "" {
 		fails = append(fails, ValidateID("/group_id", string(g.ID)))
 	}
-	if g.Type != GroupNormal {
-		fails = append(fails, Invalid("/type", "must be normal"))
+	switch {
+	case g.Type != GroupNormal && g.Type != GroupLarge:
+		fails = append(fails, Invalid("/type", "must be %s or %s", GroupNormal, GroupLarge))
+	case g.Type != GroupLarge && g.Settings.LiveAudience:
+		fails = append(fails, Invalid("/settings/live_audience", "is for groups of type %s", GroupLarge))
 	}
 	return join(fails...)
+}
+
+// typeToTell is the type as events have it: only that of a large group says something.
+func (g *Group) typeToTell() GroupType {
+	if g.Type == GroupLarge {
+		return GroupLarge
+	}
+	return ""
 }
 
 func (s GroupSettings) validate() *Error {
@@ -255,6 +286,8 @@ func (s GroupSettings) validate() *Error {
 		return Invalid("/settings/join", "must be %s, %s or %s", JoinOpen, JoinApproval, JoinInvite)
 	case s.InviteBy != InviteByAdmins && s.InviteBy != InviteByMembers:
 		return Invalid("/settings/invite_by", "must be %s or %s", InviteByAdmins, InviteByMembers)
+	case s.History != HistoryJoined && s.History != HistoryAll:
+		return Invalid("/settings/history", "must be %s or %s", HistoryJoined, HistoryAll)
 	}
 	return nil
 }
@@ -262,20 +295,20 @@ func (s GroupSettings) validate() *Error {
 // checkMembers returns the members as the caller listed them, so that what is
 // said about an entry points at the right one, and behind them the owner unless
 // the list has it.
-func (s *Groups) checkMembers(ctx context.Context, app AppNum, owner UserID, members []UserID) ([]UserID, error) {
+func (s *Groups) checkMembers(ctx context.Context, app AppNum, g Group, members []UserID) ([]UserID, error) {
 	if err := validateUserIDs("/members", members); err != nil {
 		return nil, err
 	}
 	all := slices.Clone(members)
-	if !slices.Contains(all, owner) {
-		all = append(all, owner)
+	if !slices.Contains(all, g.Owner) {
+		all = append(all, g.Owner)
 	}
 	a, err := s.store.AppByNum(ctx, app)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) > a.Settings.MaxGroupMembers {
-		return nil, TooManyMembers("/members", a.Settings.MaxGroupMembers)
+	if limit := a.Settings.memberLimit(g.Type); len(all) > limit {
+		return nil, TooManyMembers("/members", limit)
 	}
 	return all, nil
 }
@@ -321,8 +354,8 @@ func (s *Groups) List(ctx context.Context, by Principal, p Page) (List[Group], e
 	return s.store.Groups(ctx, by.App.Num, by.User.Num, p)
 }
 
-// Update changes profile and settings. bad_request, forbidden, not_in_group,
-// group_dismissed, group_not_found.
+// Update changes profile and settings, and makes a normal group large. bad_request,
+// forbidden, not_in_group, group_dismissed, group_not_found.
 func (s *Groups) Update(ctx context.Context, by Principal, id GroupID, patch GroupPatch) (Group, error) {
 	state, err := s.change(ctx, by, id, nil, func(g *GroupState, may rights) error {
 		if err := may.atLeast(RoleAdmin); err != nil {
@@ -333,10 +366,37 @@ func (s *Groups) Update(ctx context.Context, by Principal, id GroupID, patch Gro
 			g.tell(EventGroupChanged, data)
 			g.Group.UpdatedAt = Millis(s.clock.Now())
 		}
-		patch.apply(&g.Group)
+		if err := g.changeType(may, patch.Type, by.User.ID); err != nil {
+			return err
+		}
+		if patch.apply(&g.Group); patch.Type != nil {
+			g.Group.UpdatedAt = Millis(s.clock.Now())
+		}
 		return g.Group.validate()
 	})
 	return state.Group, err
+}
+
+// changeType makes the group one of type, nil to leave it.
+func (g *GroupState) changeType(may rights, to *GroupType, by UserID) error {
+	switch {
+	case to == nil || *to == g.Group.Type:
+		return nil
+	case *to != GroupLarge:
+		return Invalid("/type", "must be %s: a large group stays one", GroupLarge)
+	}
+	if err := may.atLeast(RoleOwner); err != nil {
+		return err
+	}
+	g.convert(by)
+	return nil
+}
+
+// convert makes a normal group large. What was sent before is in the members' own
+// logs, and so is the event, which tells where that of the group begins.
+func (g *GroupState) convert(by UserID) {
+	g.Group.Type = GroupLarge
+	g.tell(EventGroupConverted, GroupEventData{By: by, Type: GroupLarge})
 }
 
 // apply changes what the patch names.
@@ -350,6 +410,8 @@ func (p GroupPatch) apply(g *Group) {
 	set(&g.Settings.Join, p.Join)
 	set(&g.Settings.InviteBy, p.InviteBy)
 	set(&g.Settings.MuteAll, p.MuteAll)
+	set(&g.Settings.History, p.History)
+	set(&g.Settings.LiveAudience, p.LiveAudience)
 }
 
 // Dismiss ends a group, which its members may still read. bad_request, forbidden,

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -19,11 +20,13 @@ const (
 	EventRoleChanged    GroupEventCode = 105
 	EventMemberMuted    GroupEventCode = 106 // or a mute lifted
 	EventGroupDismissed GroupEventCode = 107
+	EventGroupConverted GroupEventCode = 108 // a normal group became large
 	EventMemberChanged  GroupEventCode = 109 // label or extra
 )
 
 // GroupEvent is a change of a group as its members learn of it: an entry in the
-// log of each, and of who was removed by it.
+// log of each, and of who was removed by it. In a large group it is an entry in
+// the log of the group, and in those of the users that it is about (see TellsUser).
 type GroupEvent struct {
 	Code GroupEventCode
 	Data GroupEventData
@@ -32,7 +35,8 @@ type GroupEvent struct {
 // GroupEventData are the fields of all events; those that an event does not have
 // are left out.
 type GroupEventData struct {
-	By           UserID              `json:"by,omitempty"` // who did it; "" for the business
+	By           UserID              `json:"by,omitempty"`   // who did it; "" for the business
+	Type         GroupType           `json:"type,omitempty"` // of a large group that the user is now in
 	User         UserID              `json:"user_id,omitempty"`
 	Users        []UserID            `json:"user_ids,omitempty"`
 	Members      []GroupEventRole    `json:"members,omitempty"`
@@ -58,14 +62,64 @@ type GroupEventSettings struct {
 	Join     *JoinPolicy   `json:"join,omitempty"`
 	InviteBy *InvitePolicy `json:"invite_by,omitempty"`
 	MuteAll  *bool         `json:"mute_all,omitempty"`
+
+	History      *HistoryRule `json:"history,omitempty"`
+	LiveAudience *bool        `json:"live_audience,omitempty"`
+}
+
+// TellsUser reports whether the event, in a large group, also belongs into the log
+// of a user: of who becomes a member by it, or no longer is one.
+func (e GroupEvent) TellsUser(user UserID) bool {
+	switch e.Code { //nolint:exhaustive // the others are the group's alone
+	case EventGroupCreated, EventGroupConverted:
+		return true
+	case EventMembersJoined:
+		return slices.Contains(e.Data.Users, user)
+	case EventMemberLeft, EventMemberRemoved:
+		return e.Data.User == user
+	}
+	return false
+}
+
+// Begins reports whether user is, after the event, in a large group that it may
+// not have been in before.
+func (e GroupEvent) Begins(user UserID) bool {
+	return e.Data.Type == GroupLarge && e.TellsUser(user)
+}
+
+// Ends reports whether user is no member any more.
+func (e GroupEvent) Ends(user UserID) bool {
+	return (e.Code == EventMemberLeft || e.Code == EventMemberRemoved) && e.Data.User == user
+}
+
+// EndsAudience reports whether nobody but members may follow the group any more.
+func (e GroupEvent) EndsAudience() bool {
+	set := e.Data.Settings
+	return e.Code == EventGroupDismissed || set != nil && set.LiveAudience != nil && !*set.LiveAudience
+}
+
+// eventContent is a group event as the content of a command.
+type eventContent struct {
+	Code GroupEventCode `json:"code"`
+	Data GroupEventData `json:"data"`
+}
+
+// EventOf returns what a message of gim tells of a group; ok is false for every
+// other message.
+func EventOf(m *Message) (e GroupEvent, ok bool) {
+	if m.Type != ContentCommand || m.Sender.Type != SenderSystem || m.To.Group == "" {
+		return GroupEvent{}, false
+	}
+	var c eventContent
+	if err := json.Unmarshal(m.Content, &c); err != nil || c.Code == 0 || c.Code >= FirstBusinessCommand {
+		return GroupEvent{}, false
+	}
+	return GroupEvent(c), true
 }
 
 // Message returns the event as a message to the group.
 func (e GroupEvent) Message(group GroupID, at time.Time) (Message, error) {
-	content, err := json.Marshal(struct {
-		Code GroupEventCode `json:"code"`
-		Data GroupEventData `json:"data"`
-	}{e.Code, e.Data})
+	content, err := json.Marshal(eventContent(e))
 	if err != nil {
 		return Message{}, Trace(err)
 	}
@@ -89,6 +143,7 @@ func (p GroupPatch) data(was Group) (data GroupEventData, changed bool) {
 	}
 	set := GroupEventSettings{
 		Join: differing(p.Join, was.Settings.Join), InviteBy: differing(p.InviteBy, was.Settings.InviteBy), MuteAll: differing(p.MuteAll, was.Settings.MuteAll),
+		History: differing(p.History, was.Settings.History), LiveAudience: differing(p.LiveAudience, was.Settings.LiveAudience),
 	}
 	if set != (GroupEventSettings{}) {
 		data.Settings = &set

@@ -16,7 +16,7 @@ func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users
 	if err := validateUserIDs("/user_ids", users); err != nil {
 		return nil, err
 	}
-	limit, err := s.memberLimit(ctx, by)
+	app, err := s.settings(ctx, by)
 	if err != nil {
 		return nil, err
 	}
@@ -36,9 +36,12 @@ func (s *Groups) AddMembers(ctx context.Context, by Principal, id GroupID, users
 			}
 		}
 		if len(added) > 0 {
-			g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Users: added})
+			if err := g.makeRoom("/user_ids", len(added), app, by.User.ID); err != nil {
+				return err
+			}
+			g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Type: g.Group.typeToTell(), Users: added})
 		}
-		return g.withinLimit("/user_ids", len(added), limit)
+		return nil
 	})
 	return added, err
 }
@@ -51,7 +54,7 @@ func (s *Groups) PutMember(ctx context.Context, by Principal, id GroupID, user U
 	if user, err = memberID(by, user); err != nil {
 		return Member{}, false, err
 	}
-	limit, err := s.memberLimit(ctx, by)
+	app, err := s.settings(ctx, by)
 	if err != nil {
 		return Member{}, false, err
 	}
@@ -67,9 +70,12 @@ func (s *Groups) PutMember(ctx context.Context, by Principal, id GroupID, user U
 		if err := g.willing(func(int) string { return "user_id" }); err != nil || !added {
 			return err
 		}
+		if err := g.makeRoom("user_id", 1, app, by.User.ID); err != nil {
+			return err
+		}
 		s.add(u)
-		g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Users: []UserID{u.ID}})
-		return g.withinLimit("user_id", 1, limit)
+		g.tell(EventMembersJoined, GroupEventData{By: by.User.ID, Type: g.Group.typeToTell(), Users: []UserID{u.ID}})
+		return nil
 	})
 	if err != nil {
 		return Member{}, false, err
@@ -89,13 +95,13 @@ func mayAdd(g *GroupState, may rights, itself bool) error {
 	return Failure(CodeForbidden, "Nobody joins this group alone: somebody in it has to add the user.")
 }
 
-// memberLimit is how many members a group of the caller's app may have.
-func (s *Groups) memberLimit(ctx context.Context, by Principal) (int, error) {
+// settings are those of the caller's app.
+func (s *Groups) settings(ctx context.Context, by Principal) (AppSettings, error) {
 	if err := by.RequireUserOrApp(); err != nil {
-		return 0, err
+		return AppSettings{}, err
 	}
 	a, err := s.store.AppByNum(ctx, by.App.Num)
-	return a.Settings.MaxGroupMembers, err
+	return a.Settings, err
 }
 
 // add makes u a member, which answers its request.
@@ -125,10 +131,16 @@ func (g *GroupState) willing(pointer func(i int) string) error {
 	return nil
 }
 
-func (g *GroupState) withinLimit(pointer string, added, limit int) error {
-	if added > 0 && g.Group.MemberCount+added > limit {
+// makeRoom makes sure that the group may have so many more members: a normal one
+// that may not becomes large where the app wants that.
+func (g *GroupState) makeRoom(pointer string, added int, app AppSettings, by UserID) error {
+	count := g.Group.MemberCount + added
+	if limit := app.memberLimit(g.Group.Type); count <= limit {
+		return nil
+	} else if g.Group.Type == GroupLarge || !app.ConvertWhenFull || count > app.MaxLargeGroupMembers {
 		return TooManyMembers(pointer, limit)
 	}
+	g.convert(by)
 	return nil
 }
 

@@ -46,15 +46,15 @@ type Receipt struct {
 
 // MessageStore appends messages and names their receivers.
 type MessageStore interface {
-	// Append stores the message and an entry in the log of every member of its
-	// conversation, all or nothing, gives them their numbers, and publishes.
+	// Append stores the message and, but for large groups, an entry in the log of
+	// every member of its conversation, all or nothing, gives them their numbers, and publishes.
 	// It returns after commit. ErrUnauthorized when the sender is gone,
 	// ErrUserNotFound, ErrGroupNotFound, ErrNotInGroup, ErrIdempotencyConflict;
 	// ErrBlocked when the receiver has blocked the user who sends;
 	// ErrUnavailable when the outcome is not known.
 	Append(ctx context.Context, out Outgoing) (Receipt, error)
-	// Recipients returns who would receive the message now, with the errors of Append.
-	Recipients(ctx context.Context, out Outgoing) ([]Recipient, error)
+	// Receivers returns who would receive the message now, with the errors of Append.
+	Receivers(ctx context.Context, out Outgoing) (Receivers, error)
 }
 
 // Limiter bounds how often something may happen.
@@ -107,7 +107,8 @@ func NewMessenger(o MessengerOptions) *Messenger {
 }
 
 // Send accepts a message. When it returns without error and the receipt is
-// durable, the message is stored and in the log of every receiver. bad_request,
+// durable, the message is stored and in the log of every receiver, or in that of a
+// large group. bad_request,
 // too_large, forbidden, rate_limited, unauthorized, user_not_found,
 // group_not_found, not_in_group, blocked, idempotency_conflict, unavailable.
 func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Receipt, error) {
@@ -142,14 +143,14 @@ func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Recei
 
 // sendEphemeral pushes to whoever is online now; nothing is stored.
 func (m *Messenger) sendEphemeral(ctx context.Context, out Outgoing) (Receipt, error) {
-	to, err := m.messages.Recipients(ctx, out)
+	to, err := m.messages.Receivers(ctx, out)
 	if err != nil {
 		return Receipt{}, err
 	}
 	msg := out.Message
 	entropy := sha256.Sum256([]byte(m.ids.NewID()))
 	msg.ID = NewMessageID(msg.SentAt, ConversationNum(uint64be(entropy[:])), 0) //nolint:gosec // any bits do
-	m.publish.Publish([]Delivery{{App: out.App, Message: &msg, To: to, Origin: out.Origin, Request: out.Request}})
+	m.publish.Publish([]Delivery{{App: out.App, Message: &msg, To: to.Each, Group: to.Group, Origin: out.Origin, Request: out.Request}})
 	return Receipt{MessageID: msg.ID, ConversationID: msg.ConversationID(true), SentAt: msg.SentAt}, nil
 }
 

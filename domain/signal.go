@@ -31,6 +31,9 @@ type Signal struct {
 	SentAt time.Time
 	// Receivers does not hold the sender.
 	Receivers []UserNum
+	// Group is the large group whose followers get it, but for the sender, and then
+	// Receivers is empty.
+	Group ConversationNum
 }
 
 // ConversationID returns the name of the conversation for every receiver.
@@ -63,17 +66,17 @@ func (m *Messenger) Signal(ctx context.Context, by Principal, p SignalParams) er
 		}
 	}
 	now := Millis(m.clock.Now())
-	to, err := m.messages.Recipients(ctx, Outgoing{App: by.App.Num, User: by.User.Num, Message: Message{Sender: sender, To: p.To, SentAt: now}})
+	to, err := m.messages.Receivers(ctx, Outgoing{App: by.App.Num, User: by.User.Num, Message: Message{Sender: sender, To: p.To, SentAt: now}})
 	if err != nil {
 		return err
 	}
-	s := &Signal{App: by.App.Num, Sender: sender, To: p.To, Kind: p.Kind, Data: data, SentAt: now}
-	for _, r := range to {
+	s := &Signal{App: by.App.Num, Sender: sender, To: p.To, Kind: p.Kind, Data: data, SentAt: now, Group: to.Group}
+	for _, r := range to.Each {
 		if !r.IsSender {
 			s.Receivers = append(s.Receivers, r.User)
 		}
 	}
-	if len(s.Receivers) > 0 {
+	if len(s.Receivers) > 0 || s.Group != 0 {
 		m.signals.PublishSignal(s)
 	}
 	return nil

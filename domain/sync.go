@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type LogPage struct {
 
 // LogStore reads what was appended.
 type LogStore interface {
+	GroupLogStore
 	// ReadLog returns up to limit entries after after, or from the first that is
 	// kept, cut at MaxPageBytes of content but never empty when there is one; one
 	// consistent view. ErrUserNotFound.
@@ -59,28 +61,52 @@ type SyncParams struct {
 	Epoch string        // of the log that After belongs to; "" does not check
 	Limit int           // 1 to MaxPageSize
 	Wait  time.Duration // how long to wait for an entry when there is none, up to MaxSyncWait
+	// Groups are positions in large groups: Wait ends as well when one has more.
+	Groups map[GroupID]int64
+}
+
+// SyncPage is a part of a user's log and how its device stands to the user's large
+// groups, which is read after the log.
+type SyncPage struct {
+	LogPage
+	Groups []LargeGroup // by id
+}
+
+// moreThan reports whether a group has gone beyond one of the positions.
+func (p *SyncPage) moreThan(positions map[GroupID]int64) bool {
+	return slices.ContainsFunc(p.Groups, func(g LargeGroup) bool {
+		seq, named := positions[g.ID]
+		return named && g.Head > seq
+	})
 }
 
 // Sync returns the caller's log after a position. With Wait it answers as soon
 // as there is an entry, or empty when the time is over. bad_request, forbidden,
 // resync_required.
-func (m *Messenger) Sync(ctx context.Context, by Principal, p SyncParams) (LogPage, error) {
+func (m *Messenger) Sync(ctx context.Context, by Principal, p SyncParams) (SyncPage, error) {
 	if err := by.RequireUser(); err != nil {
-		return LogPage{}, err
+		return SyncPage{}, err
 	}
 	if err := p.validate(); err != nil {
-		return LogPage{}, err
+		return SyncPage{}, err
 	}
-	if p.Wait == 0 {
-		return m.readLog(ctx, by, p)
+	page, err := m.readSync(ctx, by, p)
+	if p.Wait == 0 || err != nil || len(page.Entries) > 0 || page.moreThan(p.Groups) {
+		return page, err
 	}
-	changed, stop := m.notify.Watch(by.App.Num, by.User.Num)
+	var groups []ConversationNum
+	for _, g := range page.Groups {
+		if _, named := p.Groups[g.ID]; named {
+			groups = append(groups, g.Num)
+		}
+	}
+	changed, stop := m.notify.Watch(by.App.Num, by.User.Num, groups...)
 	defer stop()
 	deadline := time.NewTimer(p.Wait)
 	defer deadline.Stop()
 	for {
-		page, err := m.readLog(ctx, by, p)
-		if err != nil || len(page.Entries) > 0 {
+		page, err := m.readSync(ctx, by, p)
+		if err != nil || len(page.Entries) > 0 || page.moreThan(p.Groups) {
 			return page, err
 		}
 		select {
@@ -88,17 +114,21 @@ func (m *Messenger) Sync(ctx context.Context, by Principal, p SyncParams) (LogPa
 		case <-deadline.C:
 			return page, nil
 		case <-ctx.Done():
-			return LogPage{}, ctx.Err()
+			return SyncPage{}, ctx.Err()
 		}
 	}
 }
 
-func (m *Messenger) readLog(ctx context.Context, by Principal, p SyncParams) (LogPage, error) {
+func (m *Messenger) readSync(ctx context.Context, by Principal, p SyncParams) (SyncPage, error) {
 	page, err := m.logs.ReadLog(ctx, by.App.Num, by.User.Num, p.After, p.Limit)
 	if err != nil {
-		return LogPage{}, err
+		return SyncPage{}, err
 	}
-	return page, page.CheckCursor(p.After, p.Epoch)
+	if err := page.CheckCursor(p.After, p.Epoch); err != nil {
+		return SyncPage{}, err
+	}
+	groups, err := m.logs.LargeGroups(ctx, by.App.Num, by.User.Num, by.Device)
+	return SyncPage{LogPage: page, Groups: groups}, err
 }
 
 // CheckCursor returns ErrResyncRequired when a cursor does not belong to the log.

@@ -10,8 +10,13 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Recipients implements [domain.MessageStore].
-func (s *Store) Recipients(ctx context.Context, out domain.Outgoing) ([]domain.Recipient, error) {
+// Receivers implements [domain.MessageStore].
+func (s *Store) Receivers(ctx context.Context, out domain.Outgoing) (domain.Receivers, error) {
+	to, err := s.receivers(ctx, out)
+	return domain.Receivers{Each: to}, err
+}
+
+func (s *Store) receivers(ctx context.Context, out domain.Outgoing) ([]domain.Recipient, error) {
 	it := &item{out: &out}
 	ids := make([]domain.UserID, 0, 2)
 	for _, id := range []domain.UserID{out.Message.Sender.User, out.Message.To.User} {

@@ -38,6 +38,8 @@ type ClientFrame struct {
 	//	*ClientFrame_Signal
 	//	*ClientFrame_Presence
 	//	*ClientFrame_Refresh
+	//	*ClientFrame_Subscribe
+	//	*ClientFrame_Unsubscribe
 	Body          isClientFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -159,6 +161,24 @@ func (x *ClientFrame) GetRefresh() *Refresh {
 	return nil
 }
 
+func (x *ClientFrame) GetSubscribe() *Subscribe {
+	if x != nil {
+		if x, ok := x.Body.(*ClientFrame_Subscribe); ok {
+			return x.Subscribe
+		}
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetUnsubscribe() *Unsubscribe {
+	if x != nil {
+		if x, ok := x.Body.(*ClientFrame_Unsubscribe); ok {
+			return x.Unsubscribe
+		}
+	}
+	return nil
+}
+
 type isClientFrame_Body interface {
 	isClientFrame_Body()
 }
@@ -195,6 +215,14 @@ type ClientFrame_Refresh struct {
 	Refresh *Refresh `protobuf:"bytes,9,opt,name=refresh,proto3,oneof"`
 }
 
+type ClientFrame_Subscribe struct {
+	Subscribe *Subscribe `protobuf:"bytes,10,opt,name=subscribe,proto3,oneof"`
+}
+
+type ClientFrame_Unsubscribe struct {
+	Unsubscribe *Unsubscribe `protobuf:"bytes,11,opt,name=unsubscribe,proto3,oneof"`
+}
+
 func (*ClientFrame_SignIn) isClientFrame_Body() {}
 
 func (*ClientFrame_Ping) isClientFrame_Body() {}
@@ -210,6 +238,10 @@ func (*ClientFrame_Signal) isClientFrame_Body() {}
 func (*ClientFrame_Presence) isClientFrame_Body() {}
 
 func (*ClientFrame_Refresh) isClientFrame_Body() {}
+
+func (*ClientFrame_Subscribe) isClientFrame_Body() {}
+
+func (*ClientFrame_Unsubscribe) isClientFrame_Body() {}
 
 // ServerFrame is what the server sends; id is 0 when nobody asked.
 type ServerFrame struct {
@@ -229,6 +261,8 @@ type ServerFrame struct {
 	//	*ServerFrame_Presence
 	//	*ServerFrame_Refreshed
 	//	*ServerFrame_Signaled
+	//	*ServerFrame_Subscribed
+	//	*ServerFrame_Unsubscribed
 	Body          isServerFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -386,6 +420,24 @@ func (x *ServerFrame) GetSignaled() *Signaled {
 	return nil
 }
 
+func (x *ServerFrame) GetSubscribed() *Subscribed {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Subscribed); ok {
+			return x.Subscribed
+		}
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetUnsubscribed() *Unsubscribed {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Unsubscribed); ok {
+			return x.Unsubscribed
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Body interface {
 	isServerFrame_Body()
 }
@@ -438,6 +490,14 @@ type ServerFrame_Signaled struct {
 	Signaled *Signaled `protobuf:"bytes,13,opt,name=signaled,proto3,oneof"`
 }
 
+type ServerFrame_Subscribed struct {
+	Subscribed *Subscribed `protobuf:"bytes,14,opt,name=subscribed,proto3,oneof"`
+}
+
+type ServerFrame_Unsubscribed struct {
+	Unsubscribed *Unsubscribed `protobuf:"bytes,15,opt,name=unsubscribed,proto3,oneof"`
+}
+
 func (*ServerFrame_SignedIn) isServerFrame_Body() {}
 
 func (*ServerFrame_Pong) isServerFrame_Body() {}
@@ -462,6 +522,10 @@ func (*ServerFrame_Refreshed) isServerFrame_Body() {}
 
 func (*ServerFrame_Signaled) isServerFrame_Body() {}
 
+func (*ServerFrame_Subscribed) isServerFrame_Body() {}
+
+func (*ServerFrame_Unsubscribed) isServerFrame_Body() {}
+
 // SignIn is the first frame of a connection.
 type SignIn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -474,7 +538,10 @@ type SignIn struct {
 	// The epoch that after belongs to; empty does not check.
 	Epoch string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Name and version of the client, for the logs.
-	Client        string `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`
+	Client string `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`
+	// Large groups and the last conversation_seq that the client holds of each: the
+	// server replays what follows. Of the others only what is new is pushed.
+	Groups        map[string]int64 `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -544,6 +611,13 @@ func (x *SignIn) GetClient() string {
 	return ""
 }
 
+func (x *SignIn) GetGroups() map[string]int64 {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 type SignedIn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -554,6 +628,8 @@ type SignedIn struct {
 	Epoch         string                 `protobuf:"bytes,6,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	HeartbeatMs   int64                  `protobuf:"varint,7,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	MaxFrameBytes int64                  `protobuf:"varint,8,opt,name=max_frame_bytes,json=maxFrameBytes,proto3" json:"max_frame_bytes,omitempty"`
+	// Every large group of the user.
+	Groups        []*GroupHead `protobuf:"bytes,9,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -644,6 +720,86 @@ func (x *SignedIn) GetMaxFrameBytes() int64 {
 	return 0
 }
 
+func (x *SignedIn) GetGroups() []*GroupHead {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// GroupHead is how a device stands to a large group.
+type GroupHead struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	GroupId string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// conversation_seq of the last message.
+	Head int64 `protobuf:"varint,2,opt,name=head,proto3" json:"head,omitempty"`
+	// conversation_seq that the device has confirmed; where the membership began
+	// when it has not.
+	Acked int64 `protobuf:"varint,3,opt,name=acked,proto3" json:"acked,omitempty"`
+	// Messages behind acked, without events of the group.
+	Unread        int64 `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupHead) Reset() {
+	*x = GroupHead{}
+	mi := &file_wire_gim_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupHead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupHead) ProtoMessage() {}
+
+func (x *GroupHead) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupHead.ProtoReflect.Descriptor instead.
+func (*GroupHead) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GroupHead) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *GroupHead) GetHead() int64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *GroupHead) GetAcked() int64 {
+	if x != nil {
+		return x.Acked
+	}
+	return 0
+}
+
+func (x *GroupHead) GetUnread() int64 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
 // Ping keeps a connection alive. With seq, the last entry that the client
 // holds, the server notices what the client lacks and pushes it.
 type Ping struct {
@@ -655,7 +811,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_wire_gim_proto_msgTypes[4]
+	mi := &file_wire_gim_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +823,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[4]
+	mi := &file_wire_gim_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +836,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{4}
+	return file_wire_gim_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Ping) GetSeq() int64 {
@@ -699,7 +855,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_wire_gim_proto_msgTypes[5]
+	mi := &file_wire_gim_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +867,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[5]
+	mi := &file_wire_gim_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +880,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{5}
+	return file_wire_gim_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Pong) GetHeadSeq() int64 {
@@ -738,14 +894,16 @@ type Sync struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	After int64                  `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
 	// 1 to 200; absent means 50.
-	Limit         *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	Limit *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// Reads the log of this large group, whose positions are conversation_seqs.
+	GroupId       string `protobuf:"bytes,3,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sync) Reset() {
 	*x = Sync{}
-	mi := &file_wire_gim_proto_msgTypes[6]
+	mi := &file_wire_gim_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +915,7 @@ func (x *Sync) String() string {
 func (*Sync) ProtoMessage() {}
 
 func (x *Sync) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[6]
+	mi := &file_wire_gim_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +928,7 @@ func (x *Sync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sync.ProtoReflect.Descriptor instead.
 func (*Sync) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{6}
+	return file_wire_gim_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Sync) GetAfter() int64 {
@@ -787,20 +945,30 @@ func (x *Sync) GetLimit() int32 {
 	return 0
 }
 
+func (x *Sync) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
 type SyncPage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []*Message             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	HasMore       bool                   `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
-	FirstSeq      int64                  `protobuf:"varint,3,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
-	HeadSeq       int64                  `protobuf:"varint,4,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`
-	Epoch         string                 `protobuf:"bytes,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Items    []*Message             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	HasMore  bool                   `protobuf:"varint,2,opt,name=has_more,json=hasMore,proto3" json:"has_more,omitempty"`
+	FirstSeq int64                  `protobuf:"varint,3,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
+	HeadSeq  int64                  `protobuf:"varint,4,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`
+	Epoch    string                 `protobuf:"bytes,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Of a large group: first_seq is the lowest that the reader may read, and there
+	// is no epoch.
+	GroupId       string `protobuf:"bytes,6,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SyncPage) Reset() {
 	*x = SyncPage{}
-	mi := &file_wire_gim_proto_msgTypes[7]
+	mi := &file_wire_gim_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +980,7 @@ func (x *SyncPage) String() string {
 func (*SyncPage) ProtoMessage() {}
 
 func (x *SyncPage) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[7]
+	mi := &file_wire_gim_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +993,7 @@ func (x *SyncPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncPage.ProtoReflect.Descriptor instead.
 func (*SyncPage) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{7}
+	return file_wire_gim_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SyncPage) GetItems() []*Message {
@@ -863,17 +1031,27 @@ func (x *SyncPage) GetEpoch() string {
 	return ""
 }
 
-// Ack tells that the device holds its user's log up to seq.
+func (x *SyncPage) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+// Ack tells that the device holds its user's log up to seq, or that of a large
+// group up to conversation_seq.
 type Ack struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Seq             int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	GroupId         string                 `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	ConversationSeq int64                  `protobuf:"varint,3,opt,name=conversation_seq,json=conversationSeq,proto3" json:"conversation_seq,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_gim_proto_msgTypes[8]
+	mi := &file_wire_gim_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1063,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[8]
+	mi := &file_wire_gim_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1076,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{8}
+	return file_wire_gim_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Ack) GetSeq() int64 {
@@ -908,16 +1086,32 @@ func (x *Ack) GetSeq() int64 {
 	return 0
 }
 
+func (x *Ack) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *Ack) GetConversationSeq() int64 {
+	if x != nil {
+		return x.ConversationSeq
+	}
+	return 0
+}
+
 type Acked struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Seq             int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	GroupId         string                 `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	ConversationSeq int64                  `protobuf:"varint,3,opt,name=conversation_seq,json=conversationSeq,proto3" json:"conversation_seq,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Acked) Reset() {
 	*x = Acked{}
-	mi := &file_wire_gim_proto_msgTypes[9]
+	mi := &file_wire_gim_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1123,7 @@ func (x *Acked) String() string {
 func (*Acked) ProtoMessage() {}
 
 func (x *Acked) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[9]
+	mi := &file_wire_gim_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,12 +1136,26 @@ func (x *Acked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acked.ProtoReflect.Descriptor instead.
 func (*Acked) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{9}
+	return file_wire_gim_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Acked) GetSeq() int64 {
 	if x != nil {
 		return x.Seq
+	}
+	return 0
+}
+
+func (x *Acked) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *Acked) GetConversationSeq() int64 {
+	if x != nil {
+		return x.ConversationSeq
 	}
 	return 0
 }
@@ -968,7 +1176,7 @@ type Send struct {
 
 func (x *Send) Reset() {
 	*x = Send{}
-	mi := &file_wire_gim_proto_msgTypes[10]
+	mi := &file_wire_gim_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1188,7 @@ func (x *Send) String() string {
 func (*Send) ProtoMessage() {}
 
 func (x *Send) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[10]
+	mi := &file_wire_gim_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1201,7 @@ func (x *Send) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Send.ProtoReflect.Descriptor instead.
 func (*Send) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{10}
+	return file_wire_gim_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Send) GetTo() *Target {
@@ -1054,7 +1262,7 @@ type Sent struct {
 
 func (x *Sent) Reset() {
 	*x = Sent{}
-	mi := &file_wire_gim_proto_msgTypes[11]
+	mi := &file_wire_gim_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1274,7 @@ func (x *Sent) String() string {
 func (*Sent) ProtoMessage() {}
 
 func (x *Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[11]
+	mi := &file_wire_gim_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1287,7 @@ func (x *Sent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sent.ProtoReflect.Descriptor instead.
 func (*Sent) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{11}
+	return file_wire_gim_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Sent) GetMessageId() string {
@@ -1137,7 +1345,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_wire_gim_proto_msgTypes[12]
+	mi := &file_wire_gim_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1357,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[12]
+	mi := &file_wire_gim_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1370,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{12}
+	return file_wire_gim_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Error) GetCode() string {
@@ -1203,7 +1411,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_wire_gim_proto_msgTypes[13]
+	mi := &file_wire_gim_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1423,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[13]
+	mi := &file_wire_gim_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1436,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{13}
+	return file_wire_gim_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Push) GetMessages() []*Message {
@@ -1253,7 +1461,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_wire_gim_proto_msgTypes[14]
+	mi := &file_wire_gim_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1473,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[14]
+	mi := &file_wire_gim_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1486,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{14}
+	return file_wire_gim_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Signal) GetTo() *Target {
@@ -1311,7 +1519,7 @@ type Signaled struct {
 
 func (x *Signaled) Reset() {
 	*x = Signaled{}
-	mi := &file_wire_gim_proto_msgTypes[15]
+	mi := &file_wire_gim_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1531,7 @@ func (x *Signaled) String() string {
 func (*Signaled) ProtoMessage() {}
 
 func (x *Signaled) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[15]
+	mi := &file_wire_gim_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1544,7 @@ func (x *Signaled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signaled.ProtoReflect.Descriptor instead.
 func (*Signaled) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{15}
+	return file_wire_gim_proto_rawDescGZIP(), []int{16}
 }
 
 // PushedSignal is a signal as those see it whom it reaches.
@@ -1356,7 +1564,7 @@ type PushedSignal struct {
 
 func (x *PushedSignal) Reset() {
 	*x = PushedSignal{}
-	mi := &file_wire_gim_proto_msgTypes[16]
+	mi := &file_wire_gim_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1576,7 @@ func (x *PushedSignal) String() string {
 func (*PushedSignal) ProtoMessage() {}
 
 func (x *PushedSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[16]
+	mi := &file_wire_gim_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1589,7 @@ func (x *PushedSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushedSignal.ProtoReflect.Descriptor instead.
 func (*PushedSignal) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{16}
+	return file_wire_gim_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PushedSignal) GetConversationId() string {
@@ -1431,7 +1639,7 @@ type PresenceWatch struct {
 
 func (x *PresenceWatch) Reset() {
 	*x = PresenceWatch{}
-	mi := &file_wire_gim_proto_msgTypes[17]
+	mi := &file_wire_gim_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1651,7 @@ func (x *PresenceWatch) String() string {
 func (*PresenceWatch) ProtoMessage() {}
 
 func (x *PresenceWatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[17]
+	mi := &file_wire_gim_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1664,7 @@ func (x *PresenceWatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceWatch.ProtoReflect.Descriptor instead.
 func (*PresenceWatch) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{17}
+	return file_wire_gim_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PresenceWatch) GetWatch() []string {
@@ -1484,7 +1692,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_wire_gim_proto_msgTypes[18]
+	mi := &file_wire_gim_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1704,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[18]
+	mi := &file_wire_gim_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1717,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{18}
+	return file_wire_gim_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Presence) GetItems() []*UserPresence {
@@ -1533,7 +1741,7 @@ type UserPresence struct {
 
 func (x *UserPresence) Reset() {
 	*x = UserPresence{}
-	mi := &file_wire_gim_proto_msgTypes[19]
+	mi := &file_wire_gim_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1753,7 @@ func (x *UserPresence) String() string {
 func (*UserPresence) ProtoMessage() {}
 
 func (x *UserPresence) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[19]
+	mi := &file_wire_gim_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1766,7 @@ func (x *UserPresence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserPresence.ProtoReflect.Descriptor instead.
 func (*UserPresence) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{19}
+	return file_wire_gim_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UserPresence) GetUserId() string {
@@ -1601,7 +1809,7 @@ type OnlineDevice struct {
 
 func (x *OnlineDevice) Reset() {
 	*x = OnlineDevice{}
-	mi := &file_wire_gim_proto_msgTypes[20]
+	mi := &file_wire_gim_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1821,7 @@ func (x *OnlineDevice) String() string {
 func (*OnlineDevice) ProtoMessage() {}
 
 func (x *OnlineDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[20]
+	mi := &file_wire_gim_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1834,7 @@ func (x *OnlineDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnlineDevice.ProtoReflect.Descriptor instead.
 func (*OnlineDevice) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{20}
+	return file_wire_gim_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *OnlineDevice) GetDeviceId() string {
@@ -1661,7 +1869,7 @@ type Refresh struct {
 
 func (x *Refresh) Reset() {
 	*x = Refresh{}
-	mi := &file_wire_gim_proto_msgTypes[21]
+	mi := &file_wire_gim_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1881,7 @@ func (x *Refresh) String() string {
 func (*Refresh) ProtoMessage() {}
 
 func (x *Refresh) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[21]
+	mi := &file_wire_gim_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1894,7 @@ func (x *Refresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
 func (*Refresh) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{21}
+	return file_wire_gim_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Refresh) GetToken() string {
@@ -1706,7 +1914,7 @@ type Refreshed struct {
 
 func (x *Refreshed) Reset() {
 	*x = Refreshed{}
-	mi := &file_wire_gim_proto_msgTypes[22]
+	mi := &file_wire_gim_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1926,7 @@ func (x *Refreshed) String() string {
 func (*Refreshed) ProtoMessage() {}
 
 func (x *Refreshed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[22]
+	mi := &file_wire_gim_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1939,7 @@ func (x *Refreshed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refreshed.ProtoReflect.Descriptor instead.
 func (*Refreshed) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{22}
+	return file_wire_gim_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Refreshed) GetExpiresAt() int64 {
@@ -1739,6 +1947,195 @@ func (x *Refreshed) GetExpiresAt() int64 {
 		return x.ExpiresAt
 	}
 	return 0
+}
+
+// Subscribe follows a large group with a live audience without being a member,
+// as long as the connection lasts.
+type Subscribe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscribe) Reset() {
+	*x = Subscribe{}
+	mi := &file_wire_gim_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscribe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscribe) ProtoMessage() {}
+
+func (x *Subscribe) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
+func (*Subscribe) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Subscribe) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+type Subscribed struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	GroupId string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// conversation_seq of the last message; what follows is pushed.
+	Head          int64 `protobuf:"varint,2,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Subscribed) Reset() {
+	*x = Subscribed{}
+	mi := &file_wire_gim_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Subscribed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Subscribed) ProtoMessage() {}
+
+func (x *Subscribed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
+func (*Subscribed) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Subscribed) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *Subscribed) GetHead() int64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+type Unsubscribe struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unsubscribe) Reset() {
+	*x = Unsubscribe{}
+	mi := &file_wire_gim_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unsubscribe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unsubscribe) ProtoMessage() {}
+
+func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unsubscribe.ProtoReflect.Descriptor instead.
+func (*Unsubscribe) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Unsubscribe) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+// Unsubscribed answers Unsubscribe; unasked it tells that the group has no live
+// audience any more.
+type Unsubscribed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unsubscribed) Reset() {
+	*x = Unsubscribed{}
+	mi := &file_wire_gim_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unsubscribed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unsubscribed) ProtoMessage() {}
+
+func (x *Unsubscribed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unsubscribed.ProtoReflect.Descriptor instead.
+func (*Unsubscribed) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Unsubscribed) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
 }
 
 type Closing struct {
@@ -1753,7 +2150,7 @@ type Closing struct {
 
 func (x *Closing) Reset() {
 	*x = Closing{}
-	mi := &file_wire_gim_proto_msgTypes[23]
+	mi := &file_wire_gim_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +2162,7 @@ func (x *Closing) String() string {
 func (*Closing) ProtoMessage() {}
 
 func (x *Closing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[23]
+	mi := &file_wire_gim_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +2175,7 @@ func (x *Closing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Closing.ProtoReflect.Descriptor instead.
 func (*Closing) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{23}
+	return file_wire_gim_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Closing) GetCode() int32 {
@@ -1812,7 +2209,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_wire_gim_proto_msgTypes[24]
+	mi := &file_wire_gim_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2221,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[24]
+	mi := &file_wire_gim_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2234,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{24}
+	return file_wire_gim_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Target) GetUserId() string {
@@ -1866,7 +2263,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_wire_gim_proto_msgTypes[25]
+	mi := &file_wire_gim_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +2275,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[25]
+	mi := &file_wire_gim_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +2288,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{25}
+	return file_wire_gim_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Sender) GetType() string {
@@ -1917,7 +2314,8 @@ func (x *Sender) GetDeviceId() string {
 
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The entry in the reader's log; 0 when the message is not stored.
+	// The entry in the reader's log; 0 when the message is one of a large group,
+	// or not stored.
 	Seq int64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// As the reader names the conversation.
 	ConversationId  string  `protobuf:"bytes,2,opt,name=conversation_id,json=conversationId,proto3" json:"conversation_id,omitempty"`
@@ -1939,7 +2337,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_wire_gim_proto_msgTypes[26]
+	mi := &file_wire_gim_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2349,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[26]
+	mi := &file_wire_gim_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2362,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{26}
+	return file_wire_gim_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Message) GetSeq() int64 {
@@ -2055,7 +2453,7 @@ var File_wire_gim_proto protoreflect.FileDescriptor
 
 const file_wire_gim_proto_rawDesc = "" +
 	"\n" +
-	"\x0ewire/gim.proto\x12\x06gim.v1\"\xe9\x02\n" +
+	"\x0ewire/gim.proto\x12\x06gim.v1\"\xd5\x03\n" +
 	"\vClientFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
 	"\asign_in\x18\x02 \x01(\v2\x0e.gim.v1.SignInH\x00R\x06signIn\x12\"\n" +
@@ -2065,8 +2463,11 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x04send\x18\x06 \x01(\v2\f.gim.v1.SendH\x00R\x04send\x12(\n" +
 	"\x06signal\x18\a \x01(\v2\x0e.gim.v1.SignalH\x00R\x06signal\x123\n" +
 	"\bpresence\x18\b \x01(\v2\x15.gim.v1.PresenceWatchH\x00R\bpresence\x12+\n" +
-	"\arefresh\x18\t \x01(\v2\x0f.gim.v1.RefreshH\x00R\arefreshB\x06\n" +
-	"\x04body\"\xb1\x04\n" +
+	"\arefresh\x18\t \x01(\v2\x0f.gim.v1.RefreshH\x00R\arefresh\x121\n" +
+	"\tsubscribe\x18\n" +
+	" \x01(\v2\x11.gim.v1.SubscribeH\x00R\tsubscribe\x127\n" +
+	"\vunsubscribe\x18\v \x01(\v2\x13.gim.v1.UnsubscribeH\x00R\vunsubscribeB\x06\n" +
+	"\x04body\"\xa3\x05\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
 	"\tsigned_in\x18\x02 \x01(\v2\x10.gim.v1.SignedInH\x00R\bsignedIn\x12\"\n" +
@@ -2081,15 +2482,23 @@ const file_wire_gim_proto_rawDesc = "" +
 	" \x01(\v2\x14.gim.v1.PushedSignalH\x00R\x06signal\x12.\n" +
 	"\bpresence\x18\v \x01(\v2\x10.gim.v1.PresenceH\x00R\bpresence\x121\n" +
 	"\trefreshed\x18\f \x01(\v2\x11.gim.v1.RefreshedH\x00R\trefreshed\x12.\n" +
-	"\bsignaled\x18\r \x01(\v2\x10.gim.v1.SignaledH\x00R\bsignaledB\x06\n" +
-	"\x04body\"\x8e\x01\n" +
+	"\bsignaled\x18\r \x01(\v2\x10.gim.v1.SignaledH\x00R\bsignaled\x124\n" +
+	"\n" +
+	"subscribed\x18\x0e \x01(\v2\x12.gim.v1.SubscribedH\x00R\n" +
+	"subscribed\x12:\n" +
+	"\funsubscribed\x18\x0f \x01(\v2\x14.gim.v1.UnsubscribedH\x00R\funsubscribedB\x06\n" +
+	"\x04body\"\xfd\x01\n" +
 	"\x06SignIn\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x19\n" +
 	"\x05after\x18\x03 \x01(\x03H\x00R\x05after\x88\x01\x01\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x12\x16\n" +
-	"\x06client\x18\x05 \x01(\tR\x06clientB\b\n" +
-	"\x06_after\"\xf8\x01\n" +
+	"\x06client\x18\x05 \x01(\tR\x06client\x122\n" +
+	"\x06groups\x18\x06 \x03(\v2\x1a.gim.v1.SignIn.GroupsEntryR\x06groups\x1a9\n" +
+	"\vGroupsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\b\n" +
+	"\x06_after\"\xa3\x02\n" +
 	"\bSignedIn\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1d\n" +
@@ -2099,26 +2508,38 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\bhead_seq\x18\x05 \x01(\x03R\aheadSeq\x12\x14\n" +
 	"\x05epoch\x18\x06 \x01(\tR\x05epoch\x12!\n" +
 	"\fheartbeat_ms\x18\a \x01(\x03R\vheartbeatMs\x12&\n" +
-	"\x0fmax_frame_bytes\x18\b \x01(\x03R\rmaxFrameBytes\"%\n" +
+	"\x0fmax_frame_bytes\x18\b \x01(\x03R\rmaxFrameBytes\x12)\n" +
+	"\x06groups\x18\t \x03(\v2\x11.gim.v1.GroupHeadR\x06groups\"h\n" +
+	"\tGroupHead\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\x03R\x04head\x12\x14\n" +
+	"\x05acked\x18\x03 \x01(\x03R\x05acked\x12\x16\n" +
+	"\x06unread\x18\x04 \x01(\x03R\x06unread\"%\n" +
 	"\x04Ping\x12\x15\n" +
 	"\x03seq\x18\x01 \x01(\x03H\x00R\x03seq\x88\x01\x01B\x06\n" +
 	"\x04_seq\"!\n" +
 	"\x04Pong\x12\x19\n" +
-	"\bhead_seq\x18\x01 \x01(\x03R\aheadSeq\"A\n" +
+	"\bhead_seq\x18\x01 \x01(\x03R\aheadSeq\"\\\n" +
 	"\x04Sync\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x03R\x05after\x12\x19\n" +
-	"\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01B\b\n" +
-	"\x06_limit\"\x9a\x01\n" +
+	"\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x19\n" +
+	"\bgroup_id\x18\x03 \x01(\tR\agroupIdB\b\n" +
+	"\x06_limit\"\xb5\x01\n" +
 	"\bSyncPage\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.gim.v1.MessageR\x05items\x12\x19\n" +
 	"\bhas_more\x18\x02 \x01(\bR\ahasMore\x12\x1b\n" +
 	"\tfirst_seq\x18\x03 \x01(\x03R\bfirstSeq\x12\x19\n" +
 	"\bhead_seq\x18\x04 \x01(\x03R\aheadSeq\x12\x14\n" +
-	"\x05epoch\x18\x05 \x01(\tR\x05epoch\"\x17\n" +
+	"\x05epoch\x18\x05 \x01(\tR\x05epoch\x12\x19\n" +
+	"\bgroup_id\x18\x06 \x01(\tR\agroupId\"]\n" +
 	"\x03Ack\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x03R\x03seq\"\x19\n" +
+	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x19\n" +
+	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x12)\n" +
+	"\x10conversation_seq\x18\x03 \x01(\x03R\x0fconversationSeq\"_\n" +
 	"\x05Acked\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x03R\x03seq\"\xbf\x01\n" +
+	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x19\n" +
+	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x12)\n" +
+	"\x10conversation_seq\x18\x03 \x01(\x03R\x0fconversationSeq\"\xbf\x01\n" +
 	"\x04Send\x12\x1e\n" +
 	"\x02to\x18\x01 \x01(\v2\x0e.gim.v1.TargetR\x02to\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -2175,7 +2596,17 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\"*\n" +
 	"\tRefreshed\x12\x1d\n" +
 	"\n" +
-	"expires_at\x18\x01 \x01(\x03R\texpiresAt\"c\n" +
+	"expires_at\x18\x01 \x01(\x03R\texpiresAt\"&\n" +
+	"\tSubscribe\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\";\n" +
+	"\n" +
+	"Subscribed\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\x03R\x04head\"(\n" +
+	"\vUnsubscribe\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\")\n" +
+	"\fUnsubscribed\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\"c\n" +
 	"\aClosing\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12,\n" +
@@ -2215,71 +2646,83 @@ func file_wire_gim_proto_rawDescGZIP() []byte {
 	return file_wire_gim_proto_rawDescData
 }
 
-var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_wire_gim_proto_goTypes = []any{
 	(*ClientFrame)(nil),   // 0: gim.v1.ClientFrame
 	(*ServerFrame)(nil),   // 1: gim.v1.ServerFrame
 	(*SignIn)(nil),        // 2: gim.v1.SignIn
 	(*SignedIn)(nil),      // 3: gim.v1.SignedIn
-	(*Ping)(nil),          // 4: gim.v1.Ping
-	(*Pong)(nil),          // 5: gim.v1.Pong
-	(*Sync)(nil),          // 6: gim.v1.Sync
-	(*SyncPage)(nil),      // 7: gim.v1.SyncPage
-	(*Ack)(nil),           // 8: gim.v1.Ack
-	(*Acked)(nil),         // 9: gim.v1.Acked
-	(*Send)(nil),          // 10: gim.v1.Send
-	(*Sent)(nil),          // 11: gim.v1.Sent
-	(*Error)(nil),         // 12: gim.v1.Error
-	(*Push)(nil),          // 13: gim.v1.Push
-	(*Signal)(nil),        // 14: gim.v1.Signal
-	(*Signaled)(nil),      // 15: gim.v1.Signaled
-	(*PushedSignal)(nil),  // 16: gim.v1.PushedSignal
-	(*PresenceWatch)(nil), // 17: gim.v1.PresenceWatch
-	(*Presence)(nil),      // 18: gim.v1.Presence
-	(*UserPresence)(nil),  // 19: gim.v1.UserPresence
-	(*OnlineDevice)(nil),  // 20: gim.v1.OnlineDevice
-	(*Refresh)(nil),       // 21: gim.v1.Refresh
-	(*Refreshed)(nil),     // 22: gim.v1.Refreshed
-	(*Closing)(nil),       // 23: gim.v1.Closing
-	(*Target)(nil),        // 24: gim.v1.Target
-	(*Sender)(nil),        // 25: gim.v1.Sender
-	(*Message)(nil),       // 26: gim.v1.Message
+	(*GroupHead)(nil),     // 4: gim.v1.GroupHead
+	(*Ping)(nil),          // 5: gim.v1.Ping
+	(*Pong)(nil),          // 6: gim.v1.Pong
+	(*Sync)(nil),          // 7: gim.v1.Sync
+	(*SyncPage)(nil),      // 8: gim.v1.SyncPage
+	(*Ack)(nil),           // 9: gim.v1.Ack
+	(*Acked)(nil),         // 10: gim.v1.Acked
+	(*Send)(nil),          // 11: gim.v1.Send
+	(*Sent)(nil),          // 12: gim.v1.Sent
+	(*Error)(nil),         // 13: gim.v1.Error
+	(*Push)(nil),          // 14: gim.v1.Push
+	(*Signal)(nil),        // 15: gim.v1.Signal
+	(*Signaled)(nil),      // 16: gim.v1.Signaled
+	(*PushedSignal)(nil),  // 17: gim.v1.PushedSignal
+	(*PresenceWatch)(nil), // 18: gim.v1.PresenceWatch
+	(*Presence)(nil),      // 19: gim.v1.Presence
+	(*UserPresence)(nil),  // 20: gim.v1.UserPresence
+	(*OnlineDevice)(nil),  // 21: gim.v1.OnlineDevice
+	(*Refresh)(nil),       // 22: gim.v1.Refresh
+	(*Refreshed)(nil),     // 23: gim.v1.Refreshed
+	(*Subscribe)(nil),     // 24: gim.v1.Subscribe
+	(*Subscribed)(nil),    // 25: gim.v1.Subscribed
+	(*Unsubscribe)(nil),   // 26: gim.v1.Unsubscribe
+	(*Unsubscribed)(nil),  // 27: gim.v1.Unsubscribed
+	(*Closing)(nil),       // 28: gim.v1.Closing
+	(*Target)(nil),        // 29: gim.v1.Target
+	(*Sender)(nil),        // 30: gim.v1.Sender
+	(*Message)(nil),       // 31: gim.v1.Message
+	nil,                   // 32: gim.v1.SignIn.GroupsEntry
 }
 var file_wire_gim_proto_depIdxs = []int32{
 	2,  // 0: gim.v1.ClientFrame.sign_in:type_name -> gim.v1.SignIn
-	4,  // 1: gim.v1.ClientFrame.ping:type_name -> gim.v1.Ping
-	6,  // 2: gim.v1.ClientFrame.sync:type_name -> gim.v1.Sync
-	8,  // 3: gim.v1.ClientFrame.ack:type_name -> gim.v1.Ack
-	10, // 4: gim.v1.ClientFrame.send:type_name -> gim.v1.Send
-	14, // 5: gim.v1.ClientFrame.signal:type_name -> gim.v1.Signal
-	17, // 6: gim.v1.ClientFrame.presence:type_name -> gim.v1.PresenceWatch
-	21, // 7: gim.v1.ClientFrame.refresh:type_name -> gim.v1.Refresh
-	3,  // 8: gim.v1.ServerFrame.signed_in:type_name -> gim.v1.SignedIn
-	5,  // 9: gim.v1.ServerFrame.pong:type_name -> gim.v1.Pong
-	7,  // 10: gim.v1.ServerFrame.sync_page:type_name -> gim.v1.SyncPage
-	9,  // 11: gim.v1.ServerFrame.acked:type_name -> gim.v1.Acked
-	11, // 12: gim.v1.ServerFrame.sent:type_name -> gim.v1.Sent
-	12, // 13: gim.v1.ServerFrame.error:type_name -> gim.v1.Error
-	13, // 14: gim.v1.ServerFrame.push:type_name -> gim.v1.Push
-	23, // 15: gim.v1.ServerFrame.closing:type_name -> gim.v1.Closing
-	16, // 16: gim.v1.ServerFrame.signal:type_name -> gim.v1.PushedSignal
-	18, // 17: gim.v1.ServerFrame.presence:type_name -> gim.v1.Presence
-	22, // 18: gim.v1.ServerFrame.refreshed:type_name -> gim.v1.Refreshed
-	15, // 19: gim.v1.ServerFrame.signaled:type_name -> gim.v1.Signaled
-	26, // 20: gim.v1.SyncPage.items:type_name -> gim.v1.Message
-	24, // 21: gim.v1.Send.to:type_name -> gim.v1.Target
-	26, // 22: gim.v1.Push.messages:type_name -> gim.v1.Message
-	24, // 23: gim.v1.Signal.to:type_name -> gim.v1.Target
-	25, // 24: gim.v1.PushedSignal.sender:type_name -> gim.v1.Sender
-	19, // 25: gim.v1.Presence.items:type_name -> gim.v1.UserPresence
-	20, // 26: gim.v1.UserPresence.devices:type_name -> gim.v1.OnlineDevice
-	25, // 27: gim.v1.Message.sender:type_name -> gim.v1.Sender
-	24, // 28: gim.v1.Message.to:type_name -> gim.v1.Target
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	5,  // 1: gim.v1.ClientFrame.ping:type_name -> gim.v1.Ping
+	7,  // 2: gim.v1.ClientFrame.sync:type_name -> gim.v1.Sync
+	9,  // 3: gim.v1.ClientFrame.ack:type_name -> gim.v1.Ack
+	11, // 4: gim.v1.ClientFrame.send:type_name -> gim.v1.Send
+	15, // 5: gim.v1.ClientFrame.signal:type_name -> gim.v1.Signal
+	18, // 6: gim.v1.ClientFrame.presence:type_name -> gim.v1.PresenceWatch
+	22, // 7: gim.v1.ClientFrame.refresh:type_name -> gim.v1.Refresh
+	24, // 8: gim.v1.ClientFrame.subscribe:type_name -> gim.v1.Subscribe
+	26, // 9: gim.v1.ClientFrame.unsubscribe:type_name -> gim.v1.Unsubscribe
+	3,  // 10: gim.v1.ServerFrame.signed_in:type_name -> gim.v1.SignedIn
+	6,  // 11: gim.v1.ServerFrame.pong:type_name -> gim.v1.Pong
+	8,  // 12: gim.v1.ServerFrame.sync_page:type_name -> gim.v1.SyncPage
+	10, // 13: gim.v1.ServerFrame.acked:type_name -> gim.v1.Acked
+	12, // 14: gim.v1.ServerFrame.sent:type_name -> gim.v1.Sent
+	13, // 15: gim.v1.ServerFrame.error:type_name -> gim.v1.Error
+	14, // 16: gim.v1.ServerFrame.push:type_name -> gim.v1.Push
+	28, // 17: gim.v1.ServerFrame.closing:type_name -> gim.v1.Closing
+	17, // 18: gim.v1.ServerFrame.signal:type_name -> gim.v1.PushedSignal
+	19, // 19: gim.v1.ServerFrame.presence:type_name -> gim.v1.Presence
+	23, // 20: gim.v1.ServerFrame.refreshed:type_name -> gim.v1.Refreshed
+	16, // 21: gim.v1.ServerFrame.signaled:type_name -> gim.v1.Signaled
+	25, // 22: gim.v1.ServerFrame.subscribed:type_name -> gim.v1.Subscribed
+	27, // 23: gim.v1.ServerFrame.unsubscribed:type_name -> gim.v1.Unsubscribed
+	32, // 24: gim.v1.SignIn.groups:type_name -> gim.v1.SignIn.GroupsEntry
+	4,  // 25: gim.v1.SignedIn.groups:type_name -> gim.v1.GroupHead
+	31, // 26: gim.v1.SyncPage.items:type_name -> gim.v1.Message
+	29, // 27: gim.v1.Send.to:type_name -> gim.v1.Target
+	31, // 28: gim.v1.Push.messages:type_name -> gim.v1.Message
+	29, // 29: gim.v1.Signal.to:type_name -> gim.v1.Target
+	30, // 30: gim.v1.PushedSignal.sender:type_name -> gim.v1.Sender
+	20, // 31: gim.v1.Presence.items:type_name -> gim.v1.UserPresence
+	21, // 32: gim.v1.UserPresence.devices:type_name -> gim.v1.OnlineDevice
+	30, // 33: gim.v1.Message.sender:type_name -> gim.v1.Sender
+	29, // 34: gim.v1.Message.to:type_name -> gim.v1.Target
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_wire_gim_proto_init() }
@@ -2296,6 +2739,8 @@ func file_wire_gim_proto_init() {
 		(*ClientFrame_Signal)(nil),
 		(*ClientFrame_Presence)(nil),
 		(*ClientFrame_Refresh)(nil),
+		(*ClientFrame_Subscribe)(nil),
+		(*ClientFrame_Unsubscribe)(nil),
 	}
 	file_wire_gim_proto_msgTypes[1].OneofWrappers = []any{
 		(*ServerFrame_SignedIn)(nil),
@@ -2310,19 +2755,21 @@ func file_wire_gim_proto_init() {
 		(*ServerFrame_Presence)(nil),
 		(*ServerFrame_Refreshed)(nil),
 		(*ServerFrame_Signaled)(nil),
+		(*ServerFrame_Subscribed)(nil),
+		(*ServerFrame_Unsubscribed)(nil),
 	}
 	file_wire_gim_proto_msgTypes[2].OneofWrappers = []any{}
-	file_wire_gim_proto_msgTypes[4].OneofWrappers = []any{}
-	file_wire_gim_proto_msgTypes[6].OneofWrappers = []any{}
-	file_wire_gim_proto_msgTypes[10].OneofWrappers = []any{}
-	file_wire_gim_proto_msgTypes[19].OneofWrappers = []any{}
+	file_wire_gim_proto_msgTypes[5].OneofWrappers = []any{}
+	file_wire_gim_proto_msgTypes[7].OneofWrappers = []any{}
+	file_wire_gim_proto_msgTypes[11].OneofWrappers = []any{}
+	file_wire_gim_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_gim_proto_rawDesc), len(file_wire_gim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -102,6 +102,24 @@ func (e DeviceType) Valid() bool {
 	}
 }
 
+// Defines values for GroupSettingsHistory.
+const (
+	All    GroupSettingsHistory = "all"
+	Joined GroupSettingsHistory = "joined"
+)
+
+// Valid indicates whether the value is a known member of the GroupSettingsHistory enum.
+func (e GroupSettingsHistory) Valid() bool {
+	switch e {
+	case All:
+		return true
+	case Joined:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GroupSettingsInviteBy.
 const (
 	Admins  GroupSettingsInviteBy = "admins"
@@ -143,12 +161,15 @@ func (e GroupSettingsJoin) Valid() bool {
 
 // Defines values for GroupType.
 const (
+	GroupTypeLarge  GroupType = "large"
 	GroupTypeNormal GroupType = "normal"
 )
 
 // Valid indicates whether the value is a known member of the GroupType enum.
 func (e GroupType) Valid() bool {
 	switch e {
+	case GroupTypeLarge:
+		return true
 	case GroupTypeNormal:
 		return true
 	default:
@@ -276,14 +297,38 @@ func (e SigningKeyRequestAlg) Valid() bool {
 	}
 }
 
-// Ack defines model for Ack.
-type Ack struct {
-	AckedSeq int64 `json:"acked_seq"`
+// Defines values for UpdateGroupRequestType.
+const (
+	UpdateGroupRequestTypeLarge  UpdateGroupRequestType = "large"
+	UpdateGroupRequestTypeNormal UpdateGroupRequestType = "normal"
+)
+
+// Valid indicates whether the value is a known member of the UpdateGroupRequestType enum.
+func (e UpdateGroupRequestType) Valid() bool {
+	switch e {
+	case UpdateGroupRequestTypeLarge:
+		return true
+	case UpdateGroupRequestTypeNormal:
+		return true
+	default:
+		return false
+	}
 }
 
-// AckRequest defines model for AckRequest.
+// Ack The position as it now is, of the log that was acknowledged.
+type Ack struct {
+	AckedSeq        *int64  `json:"acked_seq,omitempty"`
+	ConversationSeq *int64  `json:"conversation_seq,omitempty"`
+	GroupId         *string `json:"group_id,omitempty"`
+}
+
+// AckRequest Either `seq`, of the user's log, or `group_id` and `conversation_seq`, of a large group's.
 type AckRequest struct {
-	Seq int64 `json:"seq"`
+	ConversationSeq *int64 `json:"conversation_seq,omitempty"`
+
+	// GroupId An id chosen by the business, compared byte for byte.
+	GroupId *ID    `json:"group_id,omitempty"`
+	Seq     *int64 `json:"seq,omitempty"`
 }
 
 // AddMembersRequest defines model for AddMembersRequest.
@@ -332,11 +377,17 @@ type AppList struct {
 
 // AppSettings defines model for AppSettings.
 type AppSettings struct {
+	// ConvertWhenFull A normal group becomes large by itself when more members are added than it may have.
+	ConvertWhenFull *bool `json:"convert_when_full,omitempty"`
+
 	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
 	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
 
 	// MaxGroupMembers Of a normal group.
 	MaxGroupMembers *int `json:"max_group_members,omitempty"`
+
+	// MaxLargeGroupMembers Of a large group.
+	MaxLargeGroupMembers *int `json:"max_large_group_members,omitempty"`
 
 	// MaxOnlinePerType Registered devices of one type, such as `ios`, that a user may have connected at a time; 0 is no limit.
 	MaxOnlinePerType *int `json:"max_online_per_type,omitempty"`
@@ -403,7 +454,9 @@ type CreateGroupRequest struct {
 	// Owner An id chosen by the business, compared byte for byte.
 	Owner    *ID            `json:"owner,omitempty"`
 	Settings *GroupSettings `json:"settings,omitempty"`
-	Type     *GroupType     `json:"type,omitempty"`
+
+	// Type normal: each message is an entry in the log of every member; large: members read the log of the group itself.
+	Type *GroupType `json:"type,omitempty"`
 }
 
 // CreateTokenRequest defines model for CreateTokenRequest.
@@ -514,10 +567,25 @@ type Group struct {
 	Name         string        `json:"name"`
 	Owner        string        `json:"owner"`
 	Settings     GroupSettings `json:"settings"`
-	Type         GroupType     `json:"type"`
+
+	// Type normal: each message is an entry in the log of every member; large: members read the log of the group itself.
+	Type GroupType `json:"type"`
 
 	// UpdatedAt UTC, with milliseconds.
 	UpdatedAt Timestamp `json:"updated_at"`
+}
+
+// GroupHead defines model for GroupHead.
+type GroupHead struct {
+	// Acked conversation_seq that the device has confirmed; where the membership began when it has not, or when there is no device.
+	Acked   int64  `json:"acked"`
+	GroupId string `json:"group_id"`
+
+	// Head conversation_seq of the last message.
+	Head int64 `json:"head"`
+
+	// Unread Messages behind acked, without events of the group.
+	Unread int64 `json:"unread"`
 }
 
 // GroupList defines model for GroupList.
@@ -530,15 +598,24 @@ type GroupList struct {
 
 // GroupSettings defines model for GroupSettings.
 type GroupSettings struct {
+	// History What a member may read: what was sent since it joined, or everything.
+	History *GroupSettingsHistory `json:"history,omitempty"`
+
 	// InviteBy Who may add others: the owner and admins, or every member.
 	InviteBy *GroupSettingsInviteBy `json:"invite_by,omitempty"`
 
 	// Join Who may join by itself: anybody, whoever is approved, nobody.
 	Join *GroupSettingsJoin `json:"join,omitempty"`
 
+	// LiveAudience Of a large group: users who are no members may follow it while they are connected.
+	LiveAudience *bool `json:"live_audience,omitempty"`
+
 	// MuteAll Only the owner and admins may send.
 	MuteAll *bool `json:"mute_all,omitempty"`
 }
+
+// GroupSettingsHistory What a member may read: what was sent since it joined, or everything.
+type GroupSettingsHistory string
 
 // GroupSettingsInviteBy Who may add others: the owner and admins, or every member.
 type GroupSettingsInviteBy string
@@ -546,7 +623,7 @@ type GroupSettingsInviteBy string
 // GroupSettingsJoin Who may join by itself: anybody, whoever is approved, nobody.
 type GroupSettingsJoin string
 
-// GroupType defines model for GroupType.
+// GroupType normal: each message is an entry in the log of every member; large: members read the log of the group itself.
 type GroupType string
 
 // ID An id chosen by the business, compared byte for byte.
@@ -648,6 +725,13 @@ type NewAppKey struct {
 
 // NextCursor Ask for the next page with it; null at the end.
 type NextCursor = string
+
+// Occupancy defines model for Occupancy.
+type Occupancy struct {
+	// Connections Connections that follow the group now, of members and of the live audience, on all nodes.
+	Connections int    `json:"connections"`
+	GroupId     string `json:"group_id"`
+}
 
 // OnlineDevice defines model for OnlineDevice.
 type OnlineDevice struct {
@@ -796,7 +880,10 @@ type SyncPage struct {
 
 	// FirstSeq The lowest entry that is kept.
 	FirstSeq int64 `json:"first_seq"`
-	HasMore  bool  `json:"has_more"`
+
+	// Groups Every large group of the user, whose messages are not in this log.
+	Groups  []GroupHead `json:"groups"`
+	HasMore bool        `json:"has_more"`
 
 	// HeadSeq The highest entry.
 	HeadSeq int64     `json:"head_seq"`
@@ -842,7 +929,13 @@ type UpdateGroupRequest struct {
 	Introduction *string        `json:"introduction,omitempty"`
 	Name         *string        `json:"name,omitempty"`
 	Settings     *GroupSettings `json:"settings,omitempty"`
+
+	// Type A normal group may become large, by its owner or the business; a large one stays so.
+	Type *UpdateGroupRequestType `json:"type,omitempty"`
 }
+
+// UpdateGroupRequestType A normal group may become large, by its owner or the business; a large one stays so.
+type UpdateGroupRequestType string
 
 // UpdateMemberRequest defines model for UpdateMemberRequest.
 type UpdateMemberRequest struct {
@@ -965,6 +1058,9 @@ type SyncAfter = int64
 
 // SyncEpoch defines model for SyncEpoch.
 type SyncEpoch = string
+
+// SyncGroups defines model for SyncGroups.
+type SyncGroups = string
 
 // SyncWait defines model for SyncWait.
 type SyncWait = int
@@ -1203,6 +1299,12 @@ type PutMemberParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetOccupancyParams defines parameters for GetOccupancy.
+type GetOccupancyParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // SendMessageParams defines parameters for SendMessage.
 type SendMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -1228,6 +1330,9 @@ type SyncParams struct {
 
 	// Wait How long to wait for an entry, in seconds.
 	Wait *SyncWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// Groups Positions in large groups, as `team:12,news:7`: with `wait`, the answer comes as soon as one of them has more.
+	Groups *SyncGroups `form:"groups,omitempty" json:"groups,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -1433,6 +1538,9 @@ type ServerInterface interface {
 	// PutMember Join a group, or add one member
 	// (PUT /v1/groups/{group_id}/members/{user_id})
 	PutMember(w http.ResponseWriter, r *http.Request, groupId GroupID, userId UserID, params PutMemberParams)
+	// GetOccupancy Count who follows a large group now
+	// (GET /v1/groups/{group_id}/occupancy)
+	GetOccupancy(w http.ResponseWriter, r *http.Request, groupId GroupID, params GetOccupancyParams)
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(w http.ResponseWriter, r *http.Request, params SendMessageParams)
@@ -1685,6 +1793,12 @@ func (_ Unimplemented) UpdateMember(w http.ResponseWriter, r *http.Request, grou
 // PutMember Join a group, or add one member
 // (PUT /v1/groups/{group_id}/members/{user_id})
 func (_ Unimplemented) PutMember(w http.ResponseWriter, r *http.Request, groupId GroupID, userId UserID, params PutMemberParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetOccupancy Count who follows a large group now
+// (GET /v1/groups/{group_id}/occupancy)
+func (_ Unimplemented) GetOccupancy(w http.ResponseWriter, r *http.Request, groupId GroupID, params GetOccupancyParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3600,6 +3714,56 @@ func (siw *ServerInterfaceWrapper) PutMember(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// GetOccupancy operation middleware
+func (siw *ServerInterfaceWrapper) GetOccupancy(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group_id" -------------
+	var groupId GroupID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group_id", chi.URLParam(r, "group_id"), &groupId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "group_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOccupancyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetOccupancy(w, r, groupId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SendMessage operation middleware
 func (siw *ServerInterfaceWrapper) SendMessage(w http.ResponseWriter, r *http.Request) {
 
@@ -3817,6 +3981,19 @@ func (siw *ServerInterfaceWrapper) Sync(w http.ResponseWriter, r *http.Request) 
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "groups" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "groups", r.URL.Query(), &params.Groups, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "groups"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "groups", Err: err})
 		}
 		return
 	}
@@ -4453,6 +4630,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/v1/groups/{group_id}", wrapper.UpdateGroup)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/groups/{group_id}/occupancy", wrapper.GetOccupancy)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/groups/{group_id}/members", wrapper.ListMembers)
@@ -5882,6 +6062,46 @@ func (response PutMemberdefaultApplicationProblemPlusJSONResponse) VisitPutMembe
 	return err
 }
 
+type GetOccupancyRequestObject struct {
+	GroupId GroupID `json:"group_id"`
+	Params  GetOccupancyParams
+}
+
+type GetOccupancyResponseObject interface {
+	VisitGetOccupancyResponse(w http.ResponseWriter) error
+}
+
+type GetOccupancy200JSONResponse Occupancy
+
+func (response GetOccupancy200JSONResponse) VisitGetOccupancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOccupancydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOccupancydefaultApplicationProblemPlusJSONResponse) VisitGetOccupancyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMessageRequestObject struct {
 	Params SendMessageParams
 	Body   *SendMessageJSONRequestBody
@@ -6602,6 +6822,9 @@ type StrictServerInterface interface {
 	// PutMember Join a group, or add one member
 	// (PUT /v1/groups/{group_id}/members/{user_id})
 	PutMember(ctx context.Context, request PutMemberRequestObject) (PutMemberResponseObject, error)
+	// GetOccupancy Count who follows a large group now
+	// (GET /v1/groups/{group_id}/occupancy)
+	GetOccupancy(ctx context.Context, request GetOccupancyRequestObject) (GetOccupancyResponseObject, error)
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
@@ -7663,6 +7886,33 @@ func (sh *strictHandler) PutMember(w http.ResponseWriter, r *http.Request, group
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutMemberResponseObject); ok {
 		if err := validResponse.VisitPutMemberResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOccupancy operation middleware
+func (sh *strictHandler) GetOccupancy(w http.ResponseWriter, r *http.Request, groupId GroupID, params GetOccupancyParams) {
+	var request GetOccupancyRequestObject
+
+	request.GroupId = groupId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOccupancy(ctx, request.(GetOccupancyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOccupancy")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetOccupancyResponseObject); ok {
+		if err := validResponse.VisitGetOccupancyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

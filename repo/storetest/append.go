@@ -122,7 +122,7 @@ func appendUnknown(w *world) {
 	} {
 		_, err := w.store.Append(w.ctx, w.outgoing(c.from, c.to, "x", ""))
 		w.refused(err, c.want)
-		_, err = w.store.Recipients(w.ctx, w.outgoing(c.from, c.to, "x", ""))
+		_, err = w.store.Receivers(w.ctx, w.outgoing(c.from, c.to, "x", ""))
 		w.refused(err, c.want)
 	}
 	w.same("nothing was stored", w.texts(alice), []string{})
@@ -209,7 +209,7 @@ func recipients(w *world) {
 		w.outgoing(users[0], toGroup("g"), "x", ""),
 		w.outgoing(domain.UserRef{}, toGroup("g"), "x", ""),
 	} {
-		got, err := w.store.Recipients(w.ctx, out)
+		got, err := w.store.Receivers(w.ctx, out)
 		w.ok(err)
 		w.same("nothing is stored", len(w.deliveries()), 0)
 		want := []domain.Recipient{}
@@ -225,7 +225,7 @@ func recipients(w *world) {
 				}
 			}
 		}
-		w.same("recipients", sorted(got), sorted(want))
+		w.same("recipients", sorted(got.Each), sorted(want))
 	}
 	w.same("no numbers were taken", w.texts(users[0]), []string{})
 }

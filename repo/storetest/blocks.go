@@ -166,7 +166,7 @@ func blockRefuses(w *world) {
 	for range 2 {
 		_, err := w.store.Append(w.ctx, out)
 		w.refused(err, domain.ErrBlocked)
-		_, err = w.store.Recipients(w.ctx, out)
+		_, err = w.store.Receivers(w.ctx, out)
 		w.refused(err, domain.ErrBlocked)
 	}
 	w.same("nothing was stored", [][]string{w.texts(alice), w.texts(bob)}, [][]string{{}, {}})
@@ -191,7 +191,7 @@ func blockRefusesOnly(w *world) {
 		w.outgoing(bob, toGroup("g"), "4", ""),               // in a group
 		w.outgoing(domain.UserRef{}, toUser(alice), "5", ""), // by the business
 	} {
-		_, err := w.store.Recipients(w.ctx, out)
+		_, err := w.store.Receivers(w.ctx, out)
 		w.ok(err)
 		_, err = w.store.Append(w.ctx, out)
 		w.ok(err)
@@ -289,7 +289,7 @@ func nodesBlock(w *world, b Store) {
 		out := w.outgoing(bob, toUser(alice), "x", "")
 		_, err := b.Append(w.ctx, out)
 		w.refused(err, domain.ErrBlocked)
-		_, err = b.Recipients(w.ctx, out)
+		_, err = b.Receivers(w.ctx, out)
 		w.refused(err, domain.ErrBlocked)
 		w.ok(w.store.DeleteBlock(w.ctx, w.app.Num, alice.Num, "bob"))
 		_, err = b.Append(w.ctx, out)

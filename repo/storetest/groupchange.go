@@ -161,7 +161,7 @@ func groupChangeStops(w *world) {
 		w.Helper()
 		out := w.outgoing(by, toGroup("g"), "x", "")
 		_, errStored := w.store.Append(w.ctx, out)
-		_, errPassing := w.store.Recipients(w.ctx, out)
+		_, errPassing := w.store.Receivers(w.ctx, out)
 		for _, err := range []error{errStored, errPassing} {
 			if want == nil {
 				w.ok(err)

@@ -126,7 +126,7 @@ func isolationForeign(w *world) {
 	_, errUpdate := w.store.UpdateUser(w.ctx, app, "alice", func(*domain.User) error { return nil })
 	_, errSubject := w.store.Subject(w.ctx, app, "alice", "phone", "t")
 	_, errSend := w.store.Append(w.ctx, e.outgoing(domain.UserRef{}, toUser(theirs[0]), "x", ""))
-	_, errTo := w.store.Recipients(w.ctx, e.outgoing(domain.UserRef{}, toUser(theirs[0]), "x", ""))
+	_, errTo := w.store.Receivers(w.ctx, e.outgoing(domain.UserRef{}, toUser(theirs[0]), "x", ""))
 	_, errHistory := w.store.History(w.ctx, app, domain.UserRef{}, toUser(theirs[0]), domain.HistoryRange{Limit: 1})
 	_, errCreate := w.store.CreateGroup(w.ctx, app, groupOf("new", "alice"), []domain.UserID{"alice"})
 	_, errDevice := w.store.CreateDevice(w.ctx, app, deviceOf(theirs[0], "new"))

@@ -149,7 +149,7 @@ func membershipStrangers(w *world) {
 	out := w.outgoing(users[1], toGroup("g"), "x", "")
 	_, err := w.store.Append(w.ctx, out)
 	w.refused(err, domain.ErrNotInGroup)
-	_, err = w.store.Recipients(w.ctx, out)
+	_, err = w.store.Receivers(w.ctx, out)
 	w.refused(err, domain.ErrNotInGroup)
 	_, err = w.store.History(w.ctx, w.app.Num, users[1], toGroup("g"), domain.HistoryRange{Limit: 1})
 	w.refused(err, domain.ErrNotInGroup)
