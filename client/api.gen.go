@@ -319,11 +319,13 @@ func (e UpdateGroupRequestType) Valid() bool {
 	}
 }
 
-// Ack The position as it now is, of the log that was acknowledged.
+// Ack defines model for Ack.
 type Ack struct {
-	AckedSeq        *int64  `json:"acked_seq,omitempty"`
-	ConversationSeq *int64  `json:"conversation_seq,omitempty"`
-	GroupId         *string `json:"group_id,omitempty"`
+	// AckedSeq The position as it now is
+	AckedSeq int64 `json:"acked_seq"`
+
+	// GroupId Of a large group, whose log it was; acked_seq is then a conversation_seq.
+	GroupId *string `json:"group_id,omitempty"`
 }
 
 // AckRequest Either `seq`, of the user's log, or `group_id` and `conversation_seq`, of a large group's.

@@ -94,9 +94,43 @@ func (s *Devices) AckGroup(ctx context.Context, by Principal, id DeviceID, group
 	return s.store.AckGroup(ctx, by.App.Num, by.User.Num, id, group, seq, s.clock.Now())
 }
 
-// Occupancy counts who follows groups now.
+// Occupancy counts who follows large groups now.
 type Occupancy interface {
-	// Connections returns how many connections follow a large group, on all nodes
-	// and within some seconds. ErrUnavailable when that is not known.
+	// Connections returns how many connections follow a group, of members and of
+	// its live audience, on all nodes and within some seconds. ErrUnavailable when
+	// that is not known.
 	Connections(ctx context.Context, app AppNum, group ConversationNum) (int, error)
+}
+
+// Occupancies is the use case of asking how full a large group is.
+type Occupancies struct {
+	groups GroupStore
+	count  Occupancy
+}
+
+// NewOccupancies returns the use case; both arguments are needed.
+func NewOccupancies(groups GroupStore, count Occupancy) *Occupancies {
+	return &Occupancies{groups: groups, count: count}
+}
+
+// Of returns how many connections follow a large group. Members may ask, and
+// everybody where it has a live audience. bad_request, forbidden, not_in_group,
+// group_not_found, unavailable.
+func (s *Occupancies) Of(ctx context.Context, by Principal, id GroupID) (int, error) {
+	if err := by.RequireUserOrApp(); err != nil {
+		return 0, err
+	}
+	if err := join(ValidateID("group_id", string(id))); err != nil {
+		return 0, err
+	}
+	g, err := s.groups.Group(ctx, by.App.Num, id, by.User.Num)
+	switch {
+	case err != nil:
+		return 0, err
+	case by.ActsForUser() && g.MyRole == "" && !g.Settings.LiveAudience:
+		return 0, ErrNotInGroup
+	case g.Type != GroupLarge:
+		return 0, ErrNotLarge
+	}
+	return s.count.Connections(ctx, by.App.Num, g.Num)
 }

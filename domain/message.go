@@ -115,3 +115,13 @@ func NewMessageID(sentAt time.Time, conversation ConversationNum, seq int64) Mes
 	binary.BigEndian.PutUint32(raw[16:], uint32(seq))     //nolint:gosec // low half
 	return MessageID(idEncoding.EncodeToString(raw[:]))
 }
+
+// Conversation returns the number of the conversation that the id was made with; 0
+// for what is no id of a message that is stored.
+func (id MessageID) Conversation() ConversationNum {
+	raw, err := idEncoding.DecodeString(string(id))
+	if err != nil || len(raw) != 20 || [6]byte(raw[14:]) == [6]byte{} {
+		return 0
+	}
+	return ConversationNum(binary.BigEndian.Uint64(raw[6:])) //nolint:gosec // bits
+}

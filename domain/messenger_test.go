@@ -31,11 +31,30 @@ func (f *fakeBack) Append(_ context.Context, out Outgoing) (Receipt, error) {
 	return Receipt{Durable: true}, nil
 }
 
-func (f *fakeBack) Recipients(context.Context, Outgoing) ([]Recipient, error) { return f.members, nil }
-func (f *fakeBack) Publish(d []Delivery)                                      { f.published = append(f.published, d...) }
-func (f *fakeBack) Allow(LimitKey) (bool, time.Duration)                      { return f.refuse == 0, f.refuse }
-func (f *fakeBack) PublishSignal(s *Signal)                                   { f.signals = append(f.signals, s) }
-func (f *fakeBack) NewID() string                                             { return "fresh" }
+func (f *fakeBack) Receivers(context.Context, Outgoing) (Receivers, error) {
+	return Receivers{Each: f.members}, nil
+}
+
+func (f *fakeBack) LargeGroups(context.Context, AppNum, UserNum, DeviceID) ([]LargeGroup, error) {
+	return nil, nil
+}
+
+func (f *fakeBack) LargeGroup(context.Context, AppNum, GroupID, GroupReader) (LargeGroup, error) {
+	return LargeGroup{}, ErrGroupNotFound
+}
+
+func (f *fakeBack) GroupHeads(context.Context, AppNum, []ConversationNum) (map[ConversationNum]int64, error) {
+	return nil, nil
+}
+
+func (f *fakeBack) ReadGroup(context.Context, AppNum, ConversationNum, GroupReader, int64, int) (GroupPage, error) {
+	return GroupPage{}, ErrGroupNotFound
+}
+
+func (f *fakeBack) Publish(d []Delivery)                 { f.published = append(f.published, d...) }
+func (f *fakeBack) Allow(LimitKey) (bool, time.Duration) { return f.refuse == 0, f.refuse }
+func (f *fakeBack) PublishSignal(s *Signal)              { f.signals = append(f.signals, s) }
+func (f *fakeBack) NewID() string                        { return "fresh" }
 func (f *fakeBack) Heads(context.Context, AppNum, []UserNum) (map[UserNum]int64, error) {
 	return nil, nil
 }
@@ -52,7 +71,7 @@ func (f *fakeBack) History(context.Context, AppNum, UserRef, Target, HistoryRang
 	return HistoryPage{}, nil
 }
 
-func (f *fakeBack) Watch(AppNum, UserNum) (<-chan struct{}, func()) {
+func (f *fakeBack) Watch(AppNum, UserNum, ...ConversationNum) (<-chan struct{}, func()) {
 	f.watching++
 	return f.changed, func() { f.watching-- }
 }

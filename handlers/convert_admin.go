@@ -24,7 +24,8 @@ func toAPIDevice(d domain.Device, p domain.DevicePresence) api.Device {
 func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
 	set := orZero(settings)
 	return domain.AppPatch{
-		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxDevicesPerUser: set.MaxDevicesPerUser,
+		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxLargeGroupMembers: set.MaxLargeGroupMembers,
+		ConvertWhenFull: set.ConvertWhenFull, MaxDevicesPerUser: set.MaxDevicesPerUser,
 		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
 	}
 }
@@ -33,7 +34,8 @@ func toAPIApp(a domain.App) api.App {
 	return api.App{
 		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
 		Settings: api.AppSettings{
-			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
+			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxLargeGroupMembers: &a.Settings.MaxLargeGroupMembers,
+			ConvertWhenFull: &a.Settings.ConvertWhenFull, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
 			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
 		},
 	}

@@ -56,9 +56,20 @@ func (s *server) DeleteDevice(ctx context.Context, req api.DeleteDeviceRequestOb
 
 // AckDevice handles PUT /v1/devices/{device_id}/ack.
 func (s *server) AckDevice(ctx context.Context, req api.AckDeviceRequestObject) (api.AckDeviceResponseObject, error) {
-	acked, err := s.Devices.Ack(ctx, principalOf(ctx), domain.DeviceID(req.DeviceId), req.Body.Seq)
-	if err != nil {
-		return nil, err
+	by, device, b := principalOf(ctx), domain.DeviceID(req.DeviceId), req.Body
+	switch {
+	case b.Seq != nil && b.GroupId == nil && b.ConversationSeq == nil:
+		acked, err := s.Devices.Ack(ctx, by, device, *b.Seq)
+		if err != nil {
+			return nil, err
+		}
+		return api.AckDevice200JSONResponse{AckedSeq: acked}, nil
+	case b.Seq == nil && b.GroupId != nil && b.ConversationSeq != nil:
+		acked, err := s.Devices.AckGroup(ctx, by, device, domain.GroupID(*b.GroupId), *b.ConversationSeq)
+		if err != nil {
+			return nil, err
+		}
+		return api.AckDevice200JSONResponse{GroupId: b.GroupId, AckedSeq: acked}, nil
 	}
-	return api.AckDevice200JSONResponse{AckedSeq: acked}, nil
+	return nil, domain.Invalid("", "must have either seq, or group_id and conversation_seq")
 }

@@ -109,8 +109,32 @@ func (f *fake) Append(_ context.Context, out domain.Outgoing) (domain.Receipt, e
 	return f.receipt, f.fail
 }
 
-func (f *fake) Recipients(context.Context, domain.Outgoing) ([]domain.Recipient, error) {
+func (f *fake) Receivers(context.Context, domain.Outgoing) (domain.Receivers, error) {
+	return domain.Receivers{}, nil
+}
+
+func (f *fake) LargeGroups(context.Context, domain.AppNum, domain.UserNum, domain.DeviceID) ([]domain.LargeGroup, error) {
 	return nil, nil
+}
+
+func (f *fake) LargeGroup(context.Context, domain.AppNum, domain.GroupID, domain.GroupReader) (domain.LargeGroup, error) {
+	return domain.LargeGroup{}, domain.ErrGroupNotFound
+}
+
+func (f *fake) GroupHeads(context.Context, domain.AppNum, []domain.ConversationNum) (map[domain.ConversationNum]int64, error) {
+	return nil, nil
+}
+
+func (f *fake) ReadGroup(context.Context, domain.AppNum, domain.ConversationNum, domain.GroupReader, int64, int) (domain.GroupPage, error) {
+	return domain.GroupPage{}, domain.ErrGroupNotFound
+}
+
+func (f *fake) AckGroup(context.Context, domain.AppNum, domain.UserNum, domain.DeviceID, domain.GroupID, int64, time.Time) (int64, error) {
+	return 0, domain.ErrGroupNotFound
+}
+
+func (f *fake) Connections(context.Context, domain.AppNum, domain.ConversationNum) (int, error) {
+	return 7, nil
 }
 func (f *fake) Publish([]domain.Delivery) {}
 
@@ -123,7 +147,7 @@ func (f *fake) ReadLog(_ context.Context, _ domain.AppNum, _ domain.UserNum, aft
 }
 
 // Watch never tells of anything.
-func (f *fake) Watch(domain.AppNum, domain.UserNum) (changed <-chan struct{}, stop func()) {
+func (f *fake) Watch(domain.AppNum, domain.UserNum, ...domain.ConversationNum) (changed <-chan struct{}, stop func()) {
 	return nil, func() {}
 }
 
@@ -194,8 +218,8 @@ func (f *fake) options() Options {
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,
 		}),
-		Presences: domain.NewPresences(f, f),
-		Auth:      f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
+		Presences: domain.NewPresences(f, f), Occupancies: domain.NewOccupancies(f, f),
+		Auth: f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

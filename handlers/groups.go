@@ -52,6 +52,15 @@ func (s *server) DismissGroup(ctx context.Context, req api.DismissGroupRequestOb
 	return api.DismissGroup204Response{}, s.Groups.Dismiss(ctx, principalOf(ctx), domain.GroupID(req.GroupId))
 }
 
+// GetOccupancy handles GET /v1/groups/{group_id}/occupancy.
+func (s *server) GetOccupancy(ctx context.Context, req api.GetOccupancyRequestObject) (api.GetOccupancyResponseObject, error) {
+	n, err := s.Occupancies.Of(ctx, principalOf(ctx), domain.GroupID(req.GroupId))
+	if err != nil {
+		return nil, err
+	}
+	return api.GetOccupancy200JSONResponse{GroupId: req.GroupId, Connections: n}, nil
+}
+
 // ListJoinRequests handles GET /v1/groups/{group_id}/join-requests.
 func (s *server) ListJoinRequests(ctx context.Context, req api.ListJoinRequestsRequestObject) (api.ListJoinRequestsResponseObject, error) {
 	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)

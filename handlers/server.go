@@ -30,6 +30,7 @@ type Options struct {
 	Devices     *domain.Devices
 	Blocks      *domain.Blocks
 	Groups      *domain.Groups
+	Occupancies *domain.Occupancies
 	Credentials *domain.Credentials
 	Messenger   *domain.Messenger
 	Presences   *domain.Presences
@@ -77,7 +78,7 @@ func New(o Options) (http.Handler, error) {
 
 func newServer(o Options) (*server, error) {
 	missing := map[string]bool{
-		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Groups": o.Groups == nil,
+		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
 		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Presences": o.Presences == nil, "Auth": o.Auth == nil,
 		"Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
 	}

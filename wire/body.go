@@ -25,6 +25,9 @@ type Body struct {
 
 	jsonOnce sync.Once
 	json     []byte
+
+	eventOnce sync.Once
+	event     *domain.GroupEvent
 }
 
 // NewBody wraps m, which must not be changed afterwards.
@@ -42,6 +45,20 @@ func (b *Body) ConversationID(toSender bool) string {
 		return b.toSender
 	}
 	return b.toReceiver
+}
+
+// GroupEvent returns what the message tells of its group, or nil when it is none of
+// gim's own.
+func (b *Body) GroupEvent() *domain.GroupEvent {
+	if b.message.Sender.Type != domain.SenderSystem {
+		return nil
+	}
+	b.eventOnce.Do(func() {
+		if e, ok := domain.EventOf(b.message); ok {
+			b.event = &e
+		}
+	})
+	return b.event
 }
 
 // Size estimates the bytes that the message takes in a frame or in a queue,

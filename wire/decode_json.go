@@ -19,16 +19,24 @@ type (
 		After    *int64 `json:"after"`
 		Epoch    string `json:"epoch"`
 		Client   string `json:"client"`
+
+		Groups map[string]int64 `json:"groups"`
 	}
 	jsonPing struct {
 		Seq *int64 `json:"seq"`
 	}
 	jsonSync struct {
-		After int64  `json:"after"`
-		Limit *int32 `json:"limit"`
+		After   int64  `json:"after"`
+		Limit   *int32 `json:"limit"`
+		GroupID string `json:"group_id"`
 	}
 	jsonAck struct {
-		Seq int64 `json:"seq"`
+		Seq             int64  `json:"seq"`
+		GroupID         string `json:"group_id"`
+		ConversationSeq int64  `json:"conversation_seq"`
+	}
+	jsonSubscribe struct { // and unsubscribe
+		GroupID string `json:"group_id"`
 	}
 	jsonSend struct {
 		To          jsonTarget     `json:"to"`
@@ -106,7 +114,7 @@ func (f *ClientFrame) setJSON(name string, value jsontext.Value) (known bool, er
 	case "sign_in":
 		var b jsonSignIn
 		err = unmarshalBody("/sign_in", value, &b)
-		f.Body = &ClientFrame_SignIn{&SignIn{Token: b.Token, DeviceId: b.DeviceID, After: b.After, Epoch: b.Epoch, Client: b.Client}}
+		f.Body = &ClientFrame_SignIn{&SignIn{Token: b.Token, DeviceId: b.DeviceID, After: b.After, Epoch: b.Epoch, Client: b.Client, Groups: b.Groups}}
 	case "ping":
 		var b jsonPing
 		err = unmarshalBody("/ping", value, &b)
@@ -114,11 +122,11 @@ func (f *ClientFrame) setJSON(name string, value jsontext.Value) (known bool, er
 	case "sync":
 		var b jsonSync
 		err = unmarshalBody("/sync", value, &b)
-		f.Body = &ClientFrame_Sync{&Sync{After: b.After, Limit: b.Limit}}
+		f.Body = &ClientFrame_Sync{&Sync{After: b.After, Limit: b.Limit, GroupId: b.GroupID}}
 	case "ack":
 		var b jsonAck
 		err = unmarshalBody("/ack", value, &b)
-		f.Body = &ClientFrame_Ack{&Ack{Seq: b.Seq}}
+		f.Body = &ClientFrame_Ack{&Ack{Seq: b.Seq, GroupId: b.GroupID, ConversationSeq: b.ConversationSeq}}
 	case "send":
 		var b jsonSend
 		err = unmarshalBody("/send", value, &b)
@@ -134,6 +142,14 @@ func (f *ClientFrame) setJSON(name string, value jsontext.Value) (known bool, er
 		var b jsonPresenceWatch
 		err = unmarshalBody("/presence", value, &b)
 		f.Body = &ClientFrame_Presence{&PresenceWatch{Watch: b.Watch, Unwatch: b.Unwatch}}
+	case "subscribe":
+		var b jsonSubscribe
+		err = unmarshalBody("/subscribe", value, &b)
+		f.Body = &ClientFrame_Subscribe{&Subscribe{GroupId: b.GroupID}}
+	case "unsubscribe":
+		var b jsonSubscribe
+		err = unmarshalBody("/unsubscribe", value, &b)
+		f.Body = &ClientFrame_Unsubscribe{&Unsubscribe{GroupId: b.GroupID}}
 	case "refresh":
 		var b jsonRefresh
 		err = unmarshalBody("/refresh", value, &b)
@@ -183,7 +199,7 @@ func describe(t reflect.Type) string {
 		return "a non-negative integer"
 	case reflect.Slice:
 		return "an array"
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		return "an object"
 	}
 	return "of another type"

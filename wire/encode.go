@@ -5,8 +5,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/gim-im/gim/domain"
 )
 
 // Item is a message as one receiver reads it.
@@ -58,13 +56,11 @@ func AppendPush(dst []byte, enc Encoding, items []Item) []byte {
 	return appendItemsProto(dst, items)
 }
 
-// AppendSyncPage appends the answer to a sync; only the page's head and HasMore
-// are read from page.
-func AppendSyncPage(dst []byte, enc Encoding, id uint64, items []Item, page domain.LogPage) []byte {
+// AppendSyncPage appends the answer to a sync; rest is the page without its items.
+func AppendSyncPage(dst []byte, enc Encoding, id uint64, items []Item, rest *SyncPage) []byte {
 	if enc == JSON {
-		return appendSyncPageJSON(dst, id, items, page)
+		return appendSyncPageJSON(dst, id, items, rest)
 	}
-	rest := &SyncPage{HasMore: page.HasMore, FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch}
 	if id != 0 {
 		dst = protowire.AppendTag(dst, fieldFrameID, protowire.VarintType)
 		dst = protowire.AppendVarint(dst, id)

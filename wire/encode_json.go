@@ -3,8 +3,6 @@ package wire
 import (
 	"strconv"
 	"time"
-
-	"github.com/gim-im/gim/domain"
 )
 
 func appendItemsJSON(dst []byte, items []Item) []byte {
@@ -18,14 +16,18 @@ func appendItemsJSON(dst []byte, items []Item) []byte {
 	return append(dst, ']')
 }
 
-func appendSyncPageJSON(dst []byte, id uint64, items []Item, page domain.LogPage) []byte {
+func appendSyncPageJSON(dst []byte, id uint64, items []Item, rest *SyncPage) []byte {
 	dst = appendID(dst, id)
 	dst = append(dst, `"sync_page":{"items":`...)
 	dst = appendItemsJSON(dst, items)
-	dst = appendBool(dst, `,"has_more":`, page.HasMore)
-	dst = appendInt(dst, `,"first_seq":`, page.First)
-	dst = appendInt(dst, `,"head_seq":`, page.Head)
-	dst = appendField(dst, `,"epoch":`, page.Epoch)
+	dst = appendBool(dst, `,"has_more":`, rest.GetHasMore())
+	dst = appendInt(dst, `,"first_seq":`, rest.GetFirstSeq())
+	dst = appendInt(dst, `,"head_seq":`, rest.GetHeadSeq())
+	if rest.GetGroupId() != "" {
+		dst = appendField(dst, `,"group_id":`, rest.GetGroupId())
+		return append(dst, "}}"...)
+	}
+	dst = appendField(dst, `,"epoch":`, rest.GetEpoch())
 	return append(dst, "}}"...)
 }
 
@@ -37,7 +39,7 @@ func appendFrameJSON(dst []byte, f *ServerFrame) []byte {
 	case *ServerFrame_Pong:
 		dst = appendInt(dst, `"pong":{"head_seq":`, b.Pong.GetHeadSeq())
 	case *ServerFrame_Acked:
-		dst = appendInt(dst, `"acked":{"seq":`, b.Acked.GetSeq())
+		dst = appendAcked(dst, b.Acked)
 	case *ServerFrame_Sent:
 		dst = appendSent(dst, b.Sent)
 	case *ServerFrame_Error:
@@ -50,6 +52,11 @@ func appendFrameJSON(dst []byte, f *ServerFrame) []byte {
 		dst = appendSignalJSON(dst, b.Signal)
 	case *ServerFrame_Signaled:
 		dst = append(dst, `"signaled":{`...)
+	case *ServerFrame_Subscribed:
+		dst = appendField(dst, `"subscribed":{"group_id":`, b.Subscribed.GetGroupId())
+		dst = appendInt(dst, `,"head":`, b.Subscribed.GetHead())
+	case *ServerFrame_Unsubscribed:
+		dst = appendField(dst, `"unsubscribed":{"group_id":`, b.Unsubscribed.GetGroupId())
 	case *ServerFrame_Presence:
 		dst = appendPresence(dst, b.Presence)
 	case *ServerFrame_Refreshed:
@@ -71,7 +78,26 @@ func appendSignedIn(dst []byte, b *SignedIn) []byte {
 	dst = appendInt(dst, `,"head_seq":`, b.GetHeadSeq())
 	dst = appendField(dst, `,"epoch":`, b.GetEpoch())
 	dst = appendInt(dst, `,"heartbeat_ms":`, b.GetHeartbeatMs())
-	return appendInt(dst, `,"max_frame_bytes":`, b.GetMaxFrameBytes())
+	dst = appendInt(dst, `,"max_frame_bytes":`, b.GetMaxFrameBytes())
+	dst = append(dst, `,"groups":[`...)
+	for i, g := range b.GetGroups() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendField(dst, `{"group_id":`, g.GetGroupId())
+		dst = appendInt(dst, `,"head":`, g.GetHead())
+		dst = appendInt(dst, `,"acked":`, g.GetAcked())
+		dst = append(appendInt(dst, `,"unread":`, g.GetUnread()), '}')
+	}
+	return append(dst, ']')
+}
+
+func appendAcked(dst []byte, b *Acked) []byte {
+	if b.GetGroupId() == "" {
+		return appendInt(dst, `"acked":{"seq":`, b.GetSeq())
+	}
+	dst = appendField(dst, `"acked":{"group_id":`, b.GetGroupId())
+	return appendInt(dst, `,"conversation_seq":`, b.GetConversationSeq())
 }
 
 // appendSent writes what the REST API answers to a send, but for the braces.

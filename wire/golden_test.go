@@ -26,10 +26,17 @@ func clientFrames() map[string]*ClientFrame {
 			Token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln", DeviceId: "phone", After: new(int64(41)), Epoch: "e1", Client: "app/1.0",
 		}}},
 		"sign_in_new": {Id: 1, Body: &ClientFrame_SignIn{&SignIn{Token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln"}}},
+		"sign_in_groups": {Id: 1, Body: &ClientFrame_SignIn{&SignIn{
+			Token: "eyJhbGciOiJFZERTQSJ9.e30.c2ln", After: new(int64(41)), Groups: map[string]int64{"news": 12},
+		}}},
 		"ping":        {Id: 2, Body: &ClientFrame_Ping{&Ping{}}},
 		"ping_seq":    {Id: 2, Body: &ClientFrame_Ping{&Ping{Seq: new(int64(41))}}},
 		"sync":        {Id: 3, Body: &ClientFrame_Sync{&Sync{After: 41, Limit: new(int32(200))}}},
+		"sync_group":  {Id: 3, Body: &ClientFrame_Sync{&Sync{After: 12, GroupId: "news"}}},
 		"ack":         {Id: 4, Body: &ClientFrame_Ack{&Ack{Seq: 41}}},
+		"ack_group":   {Id: 4, Body: &ClientFrame_Ack{&Ack{GroupId: "news", ConversationSeq: 12}}},
+		"subscribe":   {Id: 11, Body: &ClientFrame_Subscribe{&Subscribe{GroupId: "stage"}}},
+		"unsubscribe": {Id: 12, Body: &ClientFrame_Unsubscribe{&Unsubscribe{GroupId: "stage"}}},
 		"send": {Id: 5, Body: &ClientFrame_Send{&Send{
 			To: &Target{UserId: "bob"}, Type: "text", Content: []byte(`{"text":"hi"}`),
 			ClientMsgId: "c1", Mentions: []string{"carol"}, Persist: new(true),
@@ -59,8 +66,15 @@ func serverFrames() map[string]func(dst []byte, enc Encoding) []byte {
 		"signed_in": {Id: 1, Body: &ServerFrame_SignedIn{&SignedIn{
 			UserId: "bob", DeviceId: "phone", SessionId: "s1", FirstSeq: 1, HeadSeq: 43, Epoch: "e1", HeartbeatMs: 30000, MaxFrameBytes: MaxFrameBytes,
 		}}},
-		"pong":  {Id: 2, Body: &ServerFrame_Pong{&Pong{HeadSeq: 43}}},
-		"acked": {Id: 4, Body: &ServerFrame_Acked{&Acked{Seq: 41}}},
+		"signed_in_groups": {Id: 1, Body: &ServerFrame_SignedIn{&SignedIn{
+			UserId: "bob", DeviceId: "phone", SessionId: "s1", FirstSeq: 1, HeadSeq: 43, Epoch: "e1", HeartbeatMs: 30000, MaxFrameBytes: MaxFrameBytes,
+			Groups: []*GroupHead{{GroupId: "news", Head: 20, Acked: 12, Unread: 7}, {GroupId: "stage"}},
+		}}},
+		"acked_group":  {Id: 4, Body: &ServerFrame_Acked{&Acked{GroupId: "news", ConversationSeq: 12}}},
+		"subscribed":   {Id: 11, Body: &ServerFrame_Subscribed{&Subscribed{GroupId: "stage", Head: 7}}},
+		"unsubscribed": {Id: 12, Body: &ServerFrame_Unsubscribed{&Unsubscribed{GroupId: "stage"}}},
+		"pong":         {Id: 2, Body: &ServerFrame_Pong{&Pong{HeadSeq: 43}}},
+		"acked":        {Id: 4, Body: &ServerFrame_Acked{&Acked{Seq: 41}}},
 		"sent": {Id: 5, Body: &ServerFrame_Sent{&Sent{
 			MessageId: "0000000000000000000000000000000a", ConversationId: "user:bob", ConversationSeq: 7, Seq: 42, SentAt: 1795435200070, Durable: true,
 		}}},
@@ -89,10 +103,13 @@ func serverFrames() map[string]func(dst []byte, enc Encoding) []byte {
 	out := map[string]func([]byte, Encoding) []byte{
 		"push": func(dst []byte, enc Encoding) []byte { return AppendPush(dst, enc, items) },
 		"sync_page": func(dst []byte, enc Encoding) []byte {
-			return AppendSyncPage(dst, enc, 3, items[:2], domain.LogPage{LogHead: domain.LogHead{First: 1, Head: 43, Epoch: "e1"}, HasMore: true})
+			return AppendSyncPage(dst, enc, 3, items[:2], &SyncPage{FirstSeq: 1, HeadSeq: 43, Epoch: "e1", HasMore: true})
+		},
+		"sync_page_group": func(dst []byte, enc Encoding) []byte {
+			return AppendSyncPage(dst, enc, 3, items[2:], &SyncPage{FirstSeq: 1, HeadSeq: 20, GroupId: "news", HasMore: true})
 		},
 		"sync_page_empty": func(dst []byte, enc Encoding) []byte {
-			return AppendSyncPage(dst, enc, 0, nil, domain.LogPage{LogHead: domain.LogHead{First: 1}})
+			return AppendSyncPage(dst, enc, 0, nil, &SyncPage{FirstSeq: 1})
 		},
 	}
 	for name, f := range frames {

@@ -47,6 +47,7 @@ type useCases struct {
 	devices     *domain.Devices
 	blocks      *domain.Blocks
 	groups      *domain.Groups
+	occupancies *domain.Occupancies
 	credentials *domain.Credentials
 	messenger   *domain.Messenger
 	presences   *domain.Presences
@@ -164,6 +165,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
+	u.occupancies = domain.NewOccupancies(n.store, n.hub)
 	u.users = domain.NewUsers(n.store, u.groups, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
@@ -233,7 +235,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{
-		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Groups: n.uses.groups,
+		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),

@@ -30,11 +30,11 @@ func (c channels) partition(t wire.Topic) int {
 	if !c.sharded {
 		return 0
 	}
-	return redisconn.Partition(int64(t.App), int64(t.User))
+	return redisconn.Partition(int64(t.App), t.Num())
 }
 
 // topicLetters stand for the kinds of topics in the names of channels.
-var topicLetters = [...]byte{wire.TopicUser: 'u', wire.TopicPresence: 'p'}
+var topicLetters = [...]byte{wire.TopicUser: 'u', wire.TopicPresence: 'p', wire.TopicGroup: 'g'}
 
 // topic is the channel of t.
 func (c channels) topic(t wire.Topic) string {
@@ -42,7 +42,7 @@ func (c channels) topic(t wire.Topic) string {
 	buf = append(c.appendPrefix(buf, c.partition(t)), topicLetters[t.Kind], ':')
 	buf = strconv.AppendInt(buf, int64(t.App), 10)
 	buf = append(buf, ':')
-	return string(strconv.AppendInt(buf, int64(t.User), 10))
+	return string(strconv.AppendInt(buf, t.Num(), 10))
 }
 
 // control is the channel that every node listens to, one in each partition. A gap

@@ -42,6 +42,9 @@ func signalEvents(s *domain.Signal) []*wire.Event {
 		Sender:         &wire.Sender{Type: string(s.Sender.Type), UserId: string(s.Sender.User), DeviceId: string(s.Sender.Device)},
 		Kind:           s.Kind, Data: s.Data, SentAt: s.SentAt.UnixMilli(),
 	}
+	if s.Group != 0 {
+		return []*wire.Event{{Kind: wire.EventSignal, Topic: wire.GroupTopic(s.App, s.Group), Signal: pushed}}
+	}
 	events := make([]*wire.Event, len(s.Receivers))
 	for i, user := range s.Receivers {
 		events[i] = &wire.Event{Kind: wire.EventSignal, Topic: wire.Topic{App: s.App, User: user}, Signal: pushed}
@@ -90,31 +93,44 @@ func (m *Memory) deliver(d *domain.Delivery, body *wire.Body) {
 func (m *Memory) events(d *domain.Delivery, body *wire.Body) (events []*wire.Event) {
 	m.mu.RLock() // once for all recipients, and not while the handler runs
 	defer m.mu.RUnlock()
-	for i := range d.To {
-		t := wire.Topic{App: d.App, User: d.To[i].User}
-		if m.topics[t] == 0 {
+	for i := range receivers(d) {
+		if m.topics[receiver(d, i)] == 0 {
 			continue
 		}
 		if body == nil {
 			body = wire.NewBody(d.Message)
 		}
-		e := messageEvent(d, &d.To[i], body)
+		e := messageEvent(d, i, body)
 		events = append(events, &e)
 	}
 	return events
 }
 
-// messageEvent is what one recipient of a delivery is told.
-func messageEvent(d *domain.Delivery, to *domain.Recipient, body *wire.Body) wire.Event {
-	return wire.Event{
-		Kind:     wire.EventMessage,
-		Topic:    wire.Topic{App: d.App, User: to.User},
-		Seq:      to.Seq,
-		IsSender: to.IsSender,
-		Body:     body,
-		Origin:   d.Origin,
-		Request:  d.Request,
+// receivers is how many topics a delivery goes to: one for each recipient, and
+// one for a large group.
+func receivers(d *domain.Delivery) int {
+	if d.Group != 0 {
+		return len(d.To) + 1
 	}
+	return len(d.To)
+}
+
+// receiver is the topic of the ith of them. A group comes last: whom a message
+// makes a member is told so before it sees the group's log grow.
+func receiver(d *domain.Delivery, i int) wire.Topic {
+	if i == len(d.To) {
+		return wire.GroupTopic(d.App, d.Group)
+	}
+	return wire.Topic{App: d.App, User: d.To[i].User}
+}
+
+// messageEvent is what the ith receiver of a delivery is told.
+func messageEvent(d *domain.Delivery, i int, body *wire.Body) wire.Event {
+	e := wire.Event{Kind: wire.EventMessage, Topic: receiver(d, i), Body: body, Origin: d.Origin, Request: d.Request}
+	if i < len(d.To) {
+		e.Seq, e.IsSender = d.To[i].Seq, d.To[i].IsSender
+	}
+	return e
 }
 
 func (m *Memory) has(t wire.Topic) bool {

@@ -72,7 +72,7 @@ func appendPayload(buf []byte, node nodeID, e *wire.Event) []byte {
 		buf = appendString(buf, string(e.Device))
 	case wire.EventSignal:
 		buf = wire.AppendSignal(buf, e.Signal)
-	case wire.EventGap, wire.EventPresence:
+	case wire.EventGap, wire.EventPresence, wire.EventHead:
 	}
 	return buf
 }

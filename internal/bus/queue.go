@@ -13,7 +13,7 @@ type outgoing struct {
 	delivery domain.Delivery
 	body     *wire.Body
 	event    *wire.Event // instead of the delivery
-	next     int         // the first recipient that is not written
+	next     int         // the first receiver that is not written
 }
 
 // Rough sizes of what an entry keeps in memory apart from the message.
@@ -42,9 +42,9 @@ func (o *outgoing) topics() []wire.Topic {
 	if o.event != nil {
 		return []wire.Topic{o.event.Topic}
 	}
-	topics := make([]wire.Topic, len(o.delivery.To))
-	for i, to := range o.delivery.To {
-		topics[i] = wire.Topic{App: o.delivery.App, User: to.User}
+	topics := make([]wire.Topic, receivers(&o.delivery))
+	for i := range topics {
+		topics[i] = receiver(&o.delivery, i)
 	}
 	return topics
 }
@@ -54,8 +54,8 @@ func (o *outgoing) take() (e wire.Event, ok bool) {
 	switch {
 	case o.event != nil && o.next == 0:
 		e = *o.event
-	case o.next < len(o.delivery.To):
-		e = messageEvent(&o.delivery, &o.delivery.To[o.next], o.body)
+	case o.event == nil && o.next < receivers(&o.delivery):
+		e = messageEvent(&o.delivery, o.next, o.body)
 	default:
 		return e, false
 	}

@@ -150,17 +150,23 @@ func (a *attachment) enqueue(d *domain.Delivery, body *wire.Body) {
 		a.publishers[0].enqueue(&outgoing{delivery: *d, body: body})
 		return
 	}
+	group := -1
+	if d.Group != 0 {
+		group = a.channels.partition(wire.GroupTopic(d.App, d.Group))
+	}
 	parts := make([][]domain.Recipient, len(a.publishers))
 	for _, to := range d.To {
 		p := a.channels.partition(wire.Topic{App: d.App, User: to.User})
 		parts[p] = append(parts[p], to)
 	}
 	for p, to := range parts {
-		if len(to) == 0 {
+		if len(to) == 0 && p != group {
 			continue
 		}
 		part := *d
-		part.To = to
+		if part.To = to; p != group {
+			part.Group = 0
+		}
 		a.publishers[p].enqueue(&outgoing{delivery: part, body: body})
 	}
 }

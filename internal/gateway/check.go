@@ -40,8 +40,8 @@ func (g *Gateway) check(ctx context.Context) {
 
 // checkAll compares every session with the store.
 func (g *Gateway) checkAll(ctx context.Context) {
-	var users []subject[domain.UserNum]
-	var devices []subject[domain.DeviceID]
+	var users []subject[domain.UserNum, *Session]
+	var devices []subject[domain.DeviceID, *Session]
 	all := g.snapshot()
 	for _, s := range all {
 		who := s.who.Load()
@@ -49,31 +49,32 @@ func (g *Gateway) checkAll(ctx context.Context) {
 			continue // not signed in yet
 		}
 		if users == nil { // what is made here is garbage soon: no more than needed
-			users = make([]subject[domain.UserNum], 0, len(all))
+			users = make([]subject[domain.UserNum, *Session], 0, len(all))
 		}
-		users = append(users, subject[domain.UserNum]{app: who.App.Num, key: who.User.Num, session: s})
+		users = append(users, subject[domain.UserNum, *Session]{app: who.App.Num, key: who.User.Num, of: s})
 		if who.registered {
-			devices = append(devices, subject[domain.DeviceID]{app: who.App.Num, key: who.Device, session: s})
+			devices = append(devices, subject[domain.DeviceID, *Session]{app: who.App.Num, key: who.Device, of: s})
 		}
 	}
 	checkBatches(ctx, g, users, g.opts.Store.Heads, (*Session).checkHead)
 	checkBatches(ctx, g, devices, g.opts.Store.Sessions, (*Session).checkNumber)
+	checkBatches(ctx, g, g.opts.Hub.groups(), g.opts.Store.GroupHeads, g.opts.Hub.tellHead)
 }
 
-// subject is a session and what the store knows it by.
-type subject[K cmp.Ordered] struct {
-	app     domain.AppNum
-	key     K
-	session *Session
+// subject is what is compared with the store, and what the store knows it by.
+type subject[K cmp.Ordered, S any] struct {
+	app domain.AppNum
+	key K
+	of  S
 }
 
 // checkBatches asks the store about the subjects, some keys of one app at a time,
-// and gives each session what was found for its own. A query that fails is left to
+// and lets each be compared with what was found for it. A query that fails is left to
 // the next check, with what follows it.
-func checkBatches[K cmp.Ordered](ctx context.Context, g *Gateway, subjects []subject[K],
-	query func(context.Context, domain.AppNum, []K) (map[K]int64, error), compare func(s *Session, found int64, ok bool),
+func checkBatches[K cmp.Ordered, S any](ctx context.Context, g *Gateway, subjects []subject[K, S],
+	query func(context.Context, domain.AppNum, []K) (map[K]int64, error), compare func(of S, found int64, ok bool),
 ) {
-	slices.SortFunc(subjects, func(a, b subject[K]) int {
+	slices.SortFunc(subjects, func(a, b subject[K, S]) int {
 		return cmp.Or(cmp.Compare(a.app, b.app), cmp.Compare(a.key, b.key))
 	})
 	keys := make([]K, 0, min(checkBatch, len(subjects)))
@@ -87,15 +88,15 @@ func checkBatches[K cmp.Ordered](ctx context.Context, g *Gateway, subjects []sub
 			}
 			return
 		}
-		for _, of := range subjects[:n] {
-			at, ok := found[of.key]
-			compare(of.session, at, ok)
+		for _, subject := range subjects[:n] {
+			at, ok := found[subject.key]
+			compare(subject.of, at, ok)
 		}
 	}
 }
 
 // nextKeys appends the keys of the next batch, which are the first n subjects'.
-func nextKeys[K cmp.Ordered](keys []K, subjects []subject[K]) (batch []K, n int) {
+func nextKeys[K cmp.Ordered, S any](keys []K, subjects []subject[K, S]) (batch []K, n int) {
 	for i, of := range subjects {
 		if i > 0 && of.app == subjects[0].app && of.key == subjects[i-1].key {
 			continue // another connection of the same

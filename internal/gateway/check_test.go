@@ -8,10 +8,10 @@ import (
 )
 
 func TestNextKeys(t *testing.T) {
-	var subjects []subject[int]
+	var subjects []subject[int, *Session]
 	add := func(app domain.AppNum, key, times int) {
 		for range times {
-			subjects = append(subjects, subject[int]{app: app, key: key})
+			subjects = append(subjects, subject[int, *Session]{app: app, key: key})
 		}
 	}
 	for key := range checkBatch + 2 {

@@ -25,6 +25,10 @@ func (s *Session) dispatch(ctx context.Context, frame *wire.ClientFrame) {
 		s.handleSignal(ctx, id, b.Signal)
 	case *wire.ClientFrame_Refresh:
 		s.handleRefresh(ctx, id, b.Refresh)
+	case *wire.ClientFrame_Subscribe:
+		s.handleSubscribe(ctx, id, domain.GroupID(b.Subscribe.GetGroupId()))
+	case *wire.ClientFrame_Unsubscribe:
+		s.handleUnsubscribe(ctx, id, domain.GroupID(b.Unsubscribe.GetGroupId()))
 	case *wire.ClientFrame_Presence:
 		s.handlePresence(ctx, id, b.Presence)
 	case *wire.ClientFrame_SignIn:
@@ -62,6 +66,9 @@ func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 		return
 	}
 	answer.seq = receipt.Seq
+	if receipt.Durable && receipt.Seq == 0 {
+		answer.group, answer.groupSeq = receipt.MessageID.Conversation(), receipt.ConversationSeq
+	}
 	answer.payload = s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Sent{Sent: &wire.Sent{
 		MessageId: string(receipt.MessageID), ConversationId: receipt.ConversationID, ConversationSeq: receipt.ConversationSeq,
 		Seq: receipt.Seq, SentAt: receipt.SentAt.UnixMilli(), Durable: receipt.Durable,
@@ -115,12 +122,18 @@ func (s *Session) handleAck(ctx context.Context, id uint64, ack *wire.Ack) {
 			"This connection has no registered device, so there is nothing to acknowledge for; sign in with one."))
 		return
 	}
-	acked, err := s.gw.opts.Devices.Ack(ctx, who.Principal, who.Device, ack.GetSeq())
+	acked := &wire.Acked{GroupId: ack.GetGroupId()}
+	var err error
+	if group := domain.GroupID(ack.GetGroupId()); group != "" {
+		acked.ConversationSeq, err = s.gw.opts.Devices.AckGroup(ctx, who.Principal, who.Device, group, ack.GetConversationSeq())
+	} else {
+		acked.Seq, err = s.gw.opts.Devices.Ack(ctx, who.Principal, who.Device, ack.GetSeq())
+	}
 	if err != nil {
 		s.fail(ctx, id, err)
 		return
 	}
-	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Acked{Acked: &wire.Acked{Seq: acked}}}))
+	s.reply(s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Acked{Acked: acked}}))
 }
 
 // handleSync waits until its answer is written: a page may be large, and one at
@@ -130,14 +143,10 @@ func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
 	if sync.Limit != nil {
 		params.Limit = int(sync.GetLimit())
 	}
-	page, err := s.gw.opts.Messages.Sync(ctx, s.who.Load().Principal, params)
+	page, items, err := s.readSync(ctx, domain.GroupID(sync.GetGroupId()), params)
 	if err != nil {
 		s.fail(ctx, id, err)
 		return
-	}
-	items := make([]wire.Item, len(page.Entries))
-	for i, e := range page.Entries {
-		items[i] = wire.Item{Seq: e.Seq, IsSender: e.IsSender, Body: wire.NewBody(e.Message)}
 	}
 	written := make(chan struct{})
 	s.box.reply(reply{payload: wire.AppendSyncPage(nil, s.conn.Encoding(), id, items, page), written: written})
@@ -145,4 +154,23 @@ func (s *Session) handleSync(ctx context.Context, id uint64, sync *wire.Sync) {
 	case <-written:
 	case <-ctx.Done():
 	}
+}
+
+// readSync reads a page of the user's own log, or of that of a large group.
+func (s *Session) readSync(ctx context.Context, group domain.GroupID, params domain.SyncParams) (*wire.SyncPage, []wire.Item, error) {
+	who := s.who.Load().Principal
+	if group != "" {
+		page, err := s.gw.opts.Messages.SyncGroup(ctx, who, group, params.After, params.Limit)
+		items := make([]wire.Item, len(page.Messages))
+		for i, m := range page.Messages {
+			items[i] = wire.Item{Body: wire.NewBody(m)}
+		}
+		return &wire.SyncPage{GroupId: string(group), HasMore: page.HasMore, FirstSeq: page.First, HeadSeq: page.Head}, items, err
+	}
+	page, err := s.gw.opts.Messages.Sync(ctx, who, params)
+	items := make([]wire.Item, len(page.Entries))
+	for i, e := range page.Entries {
+		items[i] = wire.Item{Seq: e.Seq, IsSender: e.IsSender, Body: wire.NewBody(e.Message)}
+	}
+	return &wire.SyncPage{HasMore: page.HasMore, FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch}, items, err
 }

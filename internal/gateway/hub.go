@@ -95,6 +95,42 @@ func (h *Hub) detach(t wire.Topic, r receiver) {
 	h.bus.Unsubscribe(t)
 }
 
+// groups lists the large groups that somebody here follows.
+func (h *Hub) groups() (all []subject[domain.ConversationNum, wire.Topic]) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.RLock()
+		for t := range sh.receivers {
+			if t.Kind == wire.TopicGroup {
+				all = append(all, subject[domain.ConversationNum, wire.Topic]{app: t.App, key: t.Group, of: t})
+			}
+		}
+		sh.mu.RUnlock()
+	}
+	return all
+}
+
+// Connections implements [domain.Occupancy] for what this node serves.
+func (h *Hub) Connections(_ context.Context, app domain.AppNum, group domain.ConversationNum) (n int, err error) {
+	t := wire.GroupTopic(app, group)
+	sh := h.shard(t)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for _, r := range sh.receivers[t] {
+		if _, is := r.(*Session); is { // others only wait
+			n++
+		}
+	}
+	return n, nil
+}
+
+// tellHead tells those who follow a group how far its log goes.
+func (h *Hub) tellHead(t wire.Topic, head int64, ok bool) {
+	if ok {
+		h.Handle(&wire.Event{Kind: wire.EventHead, Topic: t, Seq: head})
+	}
+}
+
 func (h *Hub) shard(t wire.Topic) *shard {
 	return &h.shards[maphash.Comparable(h.seed, t)%uint64(len(h.shards))]
 }

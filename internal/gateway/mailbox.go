@@ -31,17 +31,20 @@ type mailbox struct {
 	opening  *opening
 	replies  []reply
 	settled  []settled
-	events   []*wire.Event
-	bytes    int    // of replies that count and events, until the pump is done with them
-	live     bool   // entries are queued
-	missed   uint64 // entries and gaps that were not
-	seen     int64  // highest entry that was told of; bogus if the bus was
-	started  uint64 // own sends
-	finished uint64 // own sends that are in settled, or were
+	events   []*wire.Event // of the user's log, and unstored
+	about    *about        // groups; nil while there is nothing
+	bytes    int           // of replies that count and events, until the pump is done with them
+	live     bool          // entries are queued
+	missed   uint64        // entries and gaps that were not
+	seen     int64         // highest entry that was told of; bogus if the bus was
+	started  uint64        // own sends
+	finished uint64        // own sends that are in settled, or were
 	draining bool
 	ending   *ending
-	working  [workers]context.CancelFunc // what is done ends with the session
-	writing  time.Time                   // when the write under way began; zero when there is none
+	// following are the groups whose events arrive here; nil before the first.
+	following map[domain.ConversationNum]*follow
+	working   [workers]context.CancelFunc // what is done ends with the session
+	writing   time.Time                   // when the write under way began; zero when there is none
 }
 
 // worker is one of those who do something for a session, one thing at a time.
@@ -70,10 +73,14 @@ func (r reply) counts() int {
 	return len(r.payload)
 }
 
-// settled is the answer to a send. seq is its place among the pushes, 0 for none.
+// settled is the answer to a send. seq is its place among the pushes, 0 for none;
+// a message to a large group is known by its number there.
 type settled struct {
 	seq     int64
 	payload []byte
+
+	group    domain.ConversationNum
+	groupSeq int64
 }
 
 // ending says why a session is over.
@@ -88,6 +95,8 @@ type opening struct {
 	next int64
 	page domain.LogPage // from next; or its head only, with no entries
 	mark uint64         // as before the page was read
+
+	follows []*follow // groups that are followed from the beginning
 }
 
 // batch is what the pump takes at once.
@@ -101,6 +110,8 @@ type batch struct {
 	retry    bool // a read of the store that failed is to be tried again
 	drained  bool // asked to drain, and no own send is under way
 	ending   *ending
+
+	about
 }
 
 // take empties the mailbox; done is the size of what the pump has dealt with
@@ -120,6 +131,9 @@ func (m *mailbox) take(done int, again bool, rest func()) (b batch, ok bool) {
 		opening: m.opening, replies: m.replies, settled: m.settled, events: m.events, finished: m.finished, live: m.live,
 		drained: m.draining && m.started == m.finished, ending: m.ending,
 	}
+	if m.about != nil {
+		b.about, m.about = *m.about, nil
+	}
 	m.opening, m.replies, m.settled, m.events = nil, nil, nil, nil
 	m.pending, m.retry = false, false
 	return b, true
@@ -137,13 +151,19 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 	case e.Seq > 0 && !m.live:
 		m.missed++
 		return true // whoever made it so has woken the pump
-	case m.bytes+e.Body.Size() <= m.s.gw.opts.QueueBytes:
-		m.events = append(m.events, e)
-		m.bytes += e.Body.Size()
+	case m.bytes+sizeOf(e) <= m.s.gw.opts.QueueBytes:
+		if e.Topic.Kind == wire.TopicGroup {
+			m.aboutGroups().groupEvents = append(m.aboutGroups().groupEvents, e)
+		} else {
+			m.events = append(m.events, e)
+		}
+		m.bytes += sizeOf(e)
 	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
 		return false
 	case e.Seq > 0:
 		m.stopLive()
+	case e.Topic.Kind == wire.TopicGroup && e.Body.Message().ConversationSeq > 0:
+		m.aboutGroups().groupsMissed = true
 	default:
 		return true // what is not stored may be lost
 	}
@@ -172,6 +192,9 @@ func (m *mailbox) open(answer []byte, o opening) {
 	m.replies = append(m.replies, reply{payload: answer})
 	m.bytes += len(answer)
 	m.opening, m.isOpened = &o, true
+	if len(o.follows) > 0 {
+		m.aboutGroups().follows = append(m.aboutGroups().follows, o.follows...)
+	}
 	m.wakeUp()
 }
 
@@ -313,7 +336,7 @@ func (m *mailbox) end(e ending) (first bool) {
 		return false
 	}
 	m.ending = &e
-	m.events = nil
+	m.events, m.about = nil, nil
 	for _, cancel := range m.working {
 		if cancel != nil {
 			cancel()

@@ -24,19 +24,24 @@ type Messages interface {
 	// Signal tells others something that is not stored, see domain.Messenger.
 	Signal(ctx context.Context, by domain.Principal, p domain.SignalParams) error
 	// Sync reads the caller's log, see domain.Messenger.
-	Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.LogPage, error)
+	Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.SyncPage, error)
+	// SyncGroup reads the log of a large group, see domain.Messenger.
+	SyncGroup(ctx context.Context, by domain.Principal, id domain.GroupID, after int64, limit int) (domain.GroupPage, error)
 }
 
 // Devices is the part of domain.Devices that connections use.
 type Devices interface {
 	// Ack records what the device holds, see domain.Devices.
 	Ack(ctx context.Context, by domain.Principal, id domain.DeviceID, seq int64) (int64, error)
+	// AckGroup records what the device holds of a large group, see domain.Devices.
+	AckGroup(ctx context.Context, by domain.Principal, id domain.DeviceID, group domain.GroupID, seq int64) (int64, error)
 	// OpenSession claims the device for a connection, see domain.Devices.
 	OpenSession(ctx context.Context, by domain.Principal, id domain.DeviceID) (domain.DeviceSession, error)
 }
 
 // Store is what sessions read by themselves.
 type Store interface {
+	domain.GroupLogStore
 	// ReadLog returns part of a log, see domain.LogStore.
 	ReadLog(ctx context.Context, app domain.AppNum, user domain.UserNum, after int64, limit int) (domain.LogPage, error)
 	// Heads returns the heads of logs, see domain.LogStore.

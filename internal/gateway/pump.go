@@ -1,6 +1,9 @@
 package gateway
 
-import "github.com/gim-im/gim/wire"
+import (
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
 
 // pump is the writing side of a session: it owns the cursor and is the only one
 // that writes to the connection. Between two runs it holds its place.
@@ -19,6 +22,12 @@ type pump struct {
 	hold     hold
 
 	replay replay
+
+	follows map[domain.ConversationNum]*follow // of large groups; nil before the first
+	busy    []*follow                          // those with something to do
+	covered int64                              // entries up to it are in the groups that the session began with
+	// groupsMissed tells that groups had events before the session followed them.
+	groupsMissed bool
 
 	out *out // lent while the pump runs
 }
@@ -68,6 +77,9 @@ func (p *pump) round(b batch) (again bool) {
 	}
 	p.accept(b)
 	again = p.deliver()
+	if p.started {
+		again = p.deliverGroups() || again
+	}
 	p.flush()
 	p.publishCursor()
 	if b.drained && len(p.claims) == 0 {
@@ -81,11 +93,15 @@ func (p *pump) accept(b batch) {
 	p.finished = b.finished
 	if b.retry {
 		p.replay.waiting = false
+		for _, f := range p.busy {
+			f.waiting = false
+		}
 	}
 	if b.opening != nil {
-		p.started, p.next = true, b.opening.next
+		p.started, p.next, p.covered = true, b.opening.next, b.opening.page.Head
 		p.replay.start(*b.opening)
 	}
+	p.acceptFollows(&b)
 	for _, st := range b.settled {
 		if st.seq == 0 || st.seq < p.next || !p.started {
 			p.answerSend(st.payload)
@@ -197,9 +213,10 @@ func (p *pump) offer(seq int64, it wire.Item, own bool) verdict {
 	if p.answerOne() {
 		return passed
 	}
-	if own && p.mayBeAnswered(seq) {
+	if own && p.mayBeAnswered(&p.hold, seq) {
 		return held
 	}
+	p.heed(seq, it.Body)
 	p.add(it)
 	p.next++
 	return passed
@@ -215,13 +232,14 @@ func (p *pump) isOwnEntry(isSender bool, b *wire.Body) bool {
 }
 
 // mayBeAnswered reports whether a send is under way whose answer could stand in
-// the place of seq. Only sends count that were under way when seq was first
-// looked at, so that a client that sends without pause holds nothing up.
-func (p *pump) mayBeAnswered(seq int64) bool {
-	if p.hold.seq != seq {
-		p.hold = hold{seq: seq, until: p.s.box.ownSends()}
+// the place of seq, in the log that h is of. Only sends count that were under way
+// when seq was first looked at, so that a client that sends without pause holds
+// nothing up.
+func (p *pump) mayBeAnswered(h *hold, seq int64) bool {
+	if h.seq != seq {
+		*h = hold{seq: seq, until: p.s.box.ownSends()}
 	}
-	return p.finished < p.hold.until
+	return p.finished < h.until
 }
 
 // answerNext answers own sends whose turn it is.

@@ -116,6 +116,9 @@ func (s *Session) finish() {
 	if s.attached {
 		s.gw.opts.Hub.detach(s.who.Load().topic(), s)
 	}
+	for _, f := range s.box.forgetAll() {
+		s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
+	}
 	if s.judge != nil {
 		s.gw.opts.Hub.detach(s.judge.topic(), s.judge)
 	}
@@ -212,19 +215,31 @@ func (s *Session) countMalformed(ctx context.Context, id uint64, err error) {
 func (s *Session) receive(e *wire.Event) {
 	switch e.Kind {
 	case wire.EventMessage:
-		if e.Seq == 0 && e.Origin == s.id {
+		if e.Origin == s.id && e.Body.Message().ConversationSeq == 0 {
 			return // its answer is all that the sender gets
 		}
 		if !s.box.offer(e) {
 			s.end(ending{code: wire.CloseSlowConsumer})
 		}
+	case wire.EventHead:
+		s.box.groupBehind(e)
 	case wire.EventGap:
+		if e.Topic.Kind == wire.TopicGroup {
+			s.box.groupBehind(e)
+			return
+		}
 		s.box.markBehind()
+		if e.Topic == (wire.Topic{}) {
+			s.box.groupsBehind()
+		}
 	case wire.EventSession:
 		if who := s.who.Load(); who != nil && who.registered && who.Device == e.Device {
 			s.replacedBy(e.Session)
 		}
 	case wire.EventSignal:
+		if who := s.who.Load(); who != nil && e.Topic.Kind == wire.TopicGroup && e.Signal.GetSender().GetUserId() == string(who.User.ID) {
+			return
+		}
 		if s.box.isOpen() {
 			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
 		}

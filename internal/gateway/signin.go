@@ -67,7 +67,11 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 	if err != nil {
 		return err
 	}
-	open := opening{next: page.Head + 1, page: page, mark: mark}
+	follows, groups, err := s.followAll(ctx, who, in)
+	if err != nil {
+		return err
+	}
+	open := opening{next: page.Head + 1, page: page, mark: mark, follows: follows}
 	if in.After != nil {
 		open.next = in.GetAfter() + 1
 	}
@@ -76,6 +80,7 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 		UserId: string(who.User.ID), DeviceId: string(who.Device), SessionId: s.id,
 		FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch,
 		HeartbeatMs: s.gw.opts.Heartbeat.Milliseconds(), MaxFrameBytes: wire.MaxFrameBytes,
+		Groups: groups,
 	}}})
 	if !s.life.signIn(s, left, !who.ExpiresAt.IsZero(), func() {
 		s.cursor.Store(open.next)

@@ -15,18 +15,29 @@ type watcher struct {
 }
 
 // Watch implements [domain.Notifier].
-func (h *Hub) Watch(app domain.AppNum, user domain.UserNum) (changed <-chan struct{}, stop func()) {
+func (h *Hub) Watch(app domain.AppNum, user domain.UserNum, groups ...domain.ConversationNum) (changed <-chan struct{}, stop func()) {
 	w := &watcher{changed: make(chan struct{}, 1)}
-	t := wire.Topic{App: app, User: user}
-	// Without a context there is no error; the bus bounds the wait by itself.
-	_ = h.attach(context.Background(), t, w)
+	topics := []wire.Topic{{App: app, User: user}}
+	for _, g := range groups {
+		topics = append(topics, wire.GroupTopic(app, g))
+	}
+	for _, t := range topics {
+		// Without a context there is no error; the bus bounds the wait by itself.
+		_ = h.attach(context.Background(), t, w)
+	}
 	var once sync.Once
-	return w.changed, func() { once.Do(func() { h.detach(t, w) }) }
+	return w.changed, func() {
+		once.Do(func() {
+			for _, t := range topics {
+				h.detach(t, w)
+			}
+		})
+	}
 }
 
 // receive also takes gaps: any of them may hide a new entry.
 func (w *watcher) receive(e *wire.Event) {
-	if e.Kind != wire.EventGap && (e.Kind != wire.EventMessage || e.Seq == 0) {
+	if e.Kind != wire.EventGap && (e.Kind != wire.EventMessage || e.Body.Message().ConversationSeq == 0) {
 		return
 	}
 	select {

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
+)
+
+// about is what a mailbox holds about large groups, which most sessions have none of.
+type about struct {
+	follows      []*follow        // ready to begin
+	unsubscribed []domain.GroupID // by the client
+	groupEvents  []*wire.Event
+	groupsMissed bool // events were dropped, of whatever group
+}
+
+// sizeOf is how much of the queue an event takes.
+func sizeOf(e *wire.Event) int {
+	if e.Body == nil {
+		return 0
+	}
+	return e.Body.Size()
+}
+
+// aboutGroups is called with mu held.
+func (m *mailbox) aboutGroups() *about {
+	if m.about == nil {
+		m.about = new(about)
+	}
+	return m.about
+}
+
+// register notes that events of a group arrive. It reports false when the session
+// is over: what was done for f is to be undone then.
+func (m *mailbox) register(f *follow) (ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ending != nil {
+		return false
+	}
+	if m.following == nil {
+		m.following = make(map[domain.ConversationNum]*follow)
+	}
+	m.following[f.num] = f
+	return true
+}
+
+func (m *mailbox) forget(f *follow) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.following, f.num)
+}
+
+// forgetAll returns what is registered, and nothing is any more.
+func (m *mailbox) forgetAll() map[domain.ConversationNum]*follow {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.following
+	m.following = nil
+	return all
+}
+
+// follows reports whether a group is followed, and how many are as live audience.
+func (m *mailbox) follows(num domain.ConversationNum) (following bool, audience int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.following {
+		if f.audience.Load() {
+			audience++
+		}
+	}
+	return m.following[num] != nil, audience
+}
+
+// follow begins a follow; f may be nil, and so may the answer that comes first.
+func (m *mailbox) follow(f *follow, answer []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replyTo(answer)
+	if f != nil {
+		m.aboutGroups().follows = append(m.aboutGroups().follows, f)
+	}
+	m.wakeUp()
+}
+
+// unsubscribe ends a follow as live audience, if it is one.
+func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replyTo(answer)
+	m.aboutGroups().unsubscribed = append(m.aboutGroups().unsubscribed, id)
+	m.wakeUp()
+}
+
+// replyTo queues an answer. mu is held. It is small, and counts.
+func (m *mailbox) replyTo(answer []byte) {
+	if answer != nil {
+		m.replies = append(m.replies, reply{payload: answer})
+		m.bytes += len(answer)
+	}
+}
+
+// groupBehind makes the pump read the log of a group, or with an event that tells a
+// head only if that was not reached.
+func (m *mailbox) groupBehind(e *wire.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.following[e.Topic.Group]
+	if m.ending != nil || f == nil || e.Kind == wire.EventHead && e.Seq < f.cursor.Load() {
+		return
+	}
+	m.aboutGroups().groupEvents = append(m.aboutGroups().groupEvents, e)
+	m.wakeUp()
+}
+
+// groupsBehind makes it read those of all groups.
+func (m *mailbox) groupsBehind() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ending == nil && len(m.following) > 0 {
+		m.aboutGroups().groupsMissed = true
+		m.wakeUp()
+	}
+}
