@@ -1,5 +1,31 @@
 package domain
 
+// Role is what a member may do in a group.
+type Role string
+
+// The roles. A group has one owner.
+const (
+	RoleOwner  Role = "owner"
+	RoleAdmin  Role = "admin"
+	RoleMember Role = "member"
+)
+
+// rank orders roles; who is no member has none.
+func (r Role) rank() int {
+	switch r {
+	case RoleOwner:
+		return 3
+	case RoleAdmin:
+		return 2
+	case RoleMember:
+		return 1
+	}
+	return 0
+}
+
+// MaySpeakMuted reports whether a mute of the whole group leaves r its voice.
+func (r Role) MaySpeakMuted() bool { return r.rank() >= RoleAdmin.rank() }
+
 // rights are what somebody may do in a group: the business everything that keeps
 // the group whole, a member what its role allows, anybody else nothing.
 type rights struct {

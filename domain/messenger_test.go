@@ -238,7 +238,7 @@ func TestSync_WaitAnswersAsSoonAsThereIsAnEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeBack{changed: make(chan struct{}, 1)}
 		f.onRead = func(reads int) {
-			if reads == 3 {
+			if reads == 4 { // before it watches, after it does, and at the first change
 				f.page = LogPage{LogHead: LogHead{First: 1, Head: 1}, Entries: []Entry{{Seq: 1}}}
 			}
 		}

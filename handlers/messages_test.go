@@ -148,11 +148,11 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		{post("/v1/users/bob/tokens", `{"device_id":"phone"}`), 201, `{"device_id":"phone","expires_at":"2026-02-01T12:00:00.000Z","token":"secret-token","token_id":"jti1"}`},
 		{post("/v1/users/bob/tokens", `{"ttl_seconds":60}`), 201, `{"expires_at":"2026-01-31T12:01:00.000Z","token":"secret-token","token_id":"jti1"}`},
 		{post("/v1/groups/team/members", `{"user_ids":["alice"]}`), 200, `{"added":["alice"]}`},
-		{request{"GET", "/v1/groups/team", "", []string{asApp}}, 200, `{"avatar_url":"","created_at":` + now + `,"extra":{},"group_id":"team","introduction":"","member_count":2,"name":"","owner":"alice","settings":{"invite_by":"admins","join":"approval","mute_all":false},"type":"normal","updated_at":` + now + `}`},
+		{request{"GET", "/v1/groups/team", "", []string{asApp}}, 200, `{"avatar_url":"","created_at":` + now + `,"extra":{},"group_id":"team","introduction":"","member_count":2,"name":"","owner":"alice","settings":{"history":"joined","invite_by":"admins","join":"approval","live_audience":false,"mute_all":false},"type":"normal","updated_at":` + now + `}`},
 		{get("/v1/groups/team"), 200, `"my_role":"owner"`},
-		{get("/v1/sync"), 200, `{"epoch":"e1","first_seq":1,"has_more":false,"head_seq":99,"items":[]}`},
-		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"max_devices_per_user":1000,"max_group_members":500,"max_online_per_type":0,"online_yields":"oldest"}}`},
-		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9,"online_yields":"newest"}}`, []string{asAdmin}}, 200, `"settings":{"max_devices_per_user":1000,"max_group_members":9,"max_online_per_type":0,"online_yields":"newest"}}`},
+		{get("/v1/sync"), 200, `{"epoch":"e1","first_seq":1,"groups":[],"has_more":false,"head_seq":99,"items":[]}`},
+		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"convert_when_full":false,"max_devices_per_user":1000,"max_group_members":500,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"oldest"}}`},
+		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9,"online_yields":"newest"}}`, []string{asAdmin}}, 200, `"settings":{"convert_when_full":false,"max_devices_per_user":1000,"max_group_members":9,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"newest"}}`},
 		{request{"GET", "/v1/errors", "", nil}, 200, `{"advice":"Report the request id.","code":"internal","retryable":true,"status":500,"title":"Something went wrong inside gim"}]}`},
 	} {
 		w := tt.call.do(newAPI(t, newFake().options()))

@@ -317,7 +317,7 @@ func (e UpdateGroupRequestType) Valid() bool {
 
 // Ack defines model for Ack.
 type Ack struct {
-	// AckedSeq The position as it now is
+	// AckedSeq The position as it now is, in the log that was acknowledged.
 	AckedSeq int64 `json:"acked_seq"`
 
 	// GroupId Of a large group, whose log it was; acked_seq is then a conversation_seq.

@@ -90,16 +90,24 @@ type frame struct {
 		FirstSeq  int64  `json:"first_seq"`
 		HeadSeq   int64  `json:"head_seq"`
 		Epoch     string `json:"epoch"`
+		Groups    []groupHead
 	} `json:"signed_in"`
 	Pong *struct {
 		HeadSeq int64 `json:"head_seq"`
 	} `json:"pong"`
-	Acked *struct{ Seq int64 } `json:"acked"`
-	Sent  *struct {
-		Seq     int64
-		Durable *bool
+	Acked *struct {
+		Seq             int64
+		GroupID         string `json:"group_id"`
+		ConversationSeq int64  `json:"conversation_seq"`
+	} `json:"acked"`
+	Sent *struct {
+		Seq             int64
+		ConversationSeq int64 `json:"conversation_seq"`
+		Durable         *bool
 	} `json:"sent"`
-	SyncPage *struct {
+	Subscribed   *groupHead `json:"subscribed"`
+	Unsubscribed *groupHead `json:"unsubscribed"`
+	SyncPage     *struct {
 		Items   []message
 		HasMore bool `json:"has_more"`
 	} `json:"sync_page"`
@@ -127,9 +135,17 @@ type frame struct {
 }
 
 type message struct {
-	Seq            int64
-	ConversationID string `json:"conversation_id"`
-	Content        json.RawMessage
+	Seq             int64
+	ConversationID  string `json:"conversation_id"`
+	ConversationSeq int64  `json:"conversation_seq"`
+	Content         json.RawMessage
+}
+
+type groupHead struct {
+	GroupID string `json:"group_id"`
+	Head    int64
+	Acked   int64
+	Unread  int64
 }
 
 // somebody is at the other end of every connection here.

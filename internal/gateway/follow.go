@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -38,149 +37,6 @@ type follow struct {
 
 func (f *follow) topic(app domain.AppNum) wire.Topic { return wire.GroupTopic(app, f.num) }
 
-// followAll makes a session that signs in follow the large groups of its user, and
-// returns how its device stands to them. The groups are read after the head of the
-// log: what changes later is told by an entry behind that head.
-func (s *Session) followAll(ctx context.Context, who *identity, in *wire.SignIn) ([]*follow, []*wire.GroupHead, error) {
-	device := who.Device
-	if !who.registered {
-		device = ""
-	}
-	groups, err := s.gw.opts.Store.LargeGroups(ctx, who.App.Num, who.User.Num, device)
-	if err != nil || len(groups) == 0 {
-		return nil, nil, err
-	}
-	follows, nums := make([]*follow, len(groups)), make([]domain.ConversationNum, len(groups))
-	for i, g := range groups {
-		follows[i], nums[i] = &follow{num: g.Num, id: g.ID, ready: true}, g.Num
-	}
-	if err := s.attachAll(ctx, who, follows); err != nil {
-		return nil, nil, err
-	}
-	heads, err := s.gw.opts.Store.GroupHeads(ctx, who.App.Num, nums)
-	if err != nil {
-		return nil, nil, err
-	}
-	answer := make([]*wire.GroupHead, len(groups))
-	for i, g := range groups {
-		f := follows[i]
-		f.next = g.Head + 1
-		if after, named := in.GetGroups()[string(g.ID)]; named {
-			switch {
-			case after < 0:
-				return nil, nil, domain.Invalid("/sign_in/groups/"+string(g.ID), "must not be negative")
-			case after > max(g.Head, heads[g.Num]):
-				return nil, nil, domain.ErrResyncRequired
-			}
-			f.next = after + 1
-		}
-		f.behind = f.next <= heads[g.Num]
-		answer[i] = &wire.GroupHead{GroupId: string(g.ID), Head: g.Head, Acked: g.Acked, Unread: g.Unread}
-	}
-	return follows, answer, nil
-}
-
-// attaching is how many subscriptions a sign-in waits for at once.
-const attaching = 16
-
-// attachAll attaches the session to the topics of groups. It is undone when the
-// session ends.
-func (s *Session) attachAll(ctx context.Context, who *identity, follows []*follow) error {
-	results := make(chan error, attaching)
-	for part := range slices.Chunk(follows, attaching) {
-		for _, f := range part {
-			go func() { results <- s.attach(ctx, who, f) }() // ends within a second or so, see Bus
-		}
-		var failed error
-		for range part {
-			if err := <-results; err != nil {
-				failed = err
-			}
-		}
-		if failed != nil {
-			return failed
-		}
-	}
-	return nil
-}
-
-func (s *Session) attach(ctx context.Context, who *identity, f *follow) error {
-	if err := s.gw.opts.Hub.attach(ctx, f.topic(who.App.Num), s); err != nil {
-		return err
-	}
-	if !s.box.register(f) {
-		s.gw.opts.Hub.detach(f.topic(who.App.Num), s)
-		return context.Canceled
-	}
-	return nil
-}
-
-// maxSubscriptions is how many groups a connection may follow as live audience.
-const maxSubscriptions = 100
-
-// handleSubscribe makes the session one of a group's live audience.
-func (s *Session) handleSubscribe(ctx context.Context, id uint64, group domain.GroupID) {
-	f, head, err := s.subscribe(ctx, group)
-	if err != nil {
-		s.fail(ctx, id, err)
-		return
-	}
-	s.box.follow(f, s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Subscribed{Subscribed: &wire.Subscribed{
-		GroupId: string(group), Head: head,
-	}}}))
-}
-
-// subscribe returns the follow that is to begin, or nil when the session follows
-// the group already, and the head of the group's log.
-func (s *Session) subscribe(ctx context.Context, group domain.GroupID) (*follow, int64, error) {
-	if err := domain.ValidateID("/subscribe/group_id", string(group)); err != nil {
-		return nil, 0, err
-	}
-	who := s.who.Load()
-	reader := domain.GroupReader{User: who.User.Num, Audience: true}
-	g, err := s.gw.opts.Store.LargeGroup(ctx, who.App.Num, group, reader)
-	if err != nil {
-		return nil, 0, err
-	}
-	following, subscriptions := s.box.follows(g.Num)
-	switch {
-	case following:
-		return nil, g.Head, nil
-	case subscriptions >= maxSubscriptions:
-		return nil, 0, domain.Invalid("/subscribe", "would make this connection follow more than %d groups", maxSubscriptions)
-	}
-	f := &follow{num: g.Num, id: g.ID, ready: true, behind: true}
-	f.audience.Store(true)
-	if err := s.attach(ctx, who, f); err != nil {
-		return nil, 0, err
-	}
-	// Looked at again, because the group may have changed before events arrived.
-	if g, err = s.gw.opts.Store.LargeGroup(ctx, who.App.Num, group, reader); err != nil {
-		s.detach(f)
-		return nil, 0, err
-	}
-	f.next = g.Head + 1
-	return f, g.Head, nil
-}
-
-func (s *Session) detach(f *follow) {
-	s.box.forget(f)
-	s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
-}
-
-// handleUnsubscribe ends it. A session that is none of the audience is told the same.
-func (s *Session) handleUnsubscribe(ctx context.Context, id uint64, group domain.GroupID) {
-	if err := domain.ValidateID("/unsubscribe/group_id", string(group)); err != nil {
-		s.fail(ctx, id, err)
-		return
-	}
-	s.box.unsubscribe(group, s.encode(unsubscribed(id, group)))
-}
-
-func unsubscribed(id uint64, group domain.GroupID) *wire.ServerFrame {
-	return &wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Unsubscribed{Unsubscribed: &wire.Unsubscribed{GroupId: string(group)}}}
-}
-
 // acceptFollows takes what the mailbox has about groups.
 func (p *pump) acceptFollows(b *batch) {
 	for _, f := range b.follows {
@@ -209,7 +65,11 @@ func (p *pump) acceptFollows(b *batch) {
 		p.acceptGroupEvent(e)
 	}
 	for _, st := range b.settled {
-		if f := p.follows[st.group]; f != nil && st.groupSeq >= f.next {
+		switch f := p.follows[st.group]; {
+		case st.group == 0:
+		case f == nil: // the entry that tells of the membership is still to come
+			p.strays = append(p.strays[max(0, len(p.strays)+1-maxOwnSends):], st)
+		case st.groupSeq >= f.next:
 			f.own = append(f.own, st.groupSeq)
 		}
 	}
@@ -415,6 +275,11 @@ func (p *pump) begin(f *follow) {
 		p.follows = make(map[domain.ConversationNum]*follow)
 	}
 	p.follows[f.num] = f
+	for _, st := range p.strays {
+		if st.group == f.num && st.groupSeq >= f.next {
+			f.own = append(f.own, st.groupSeq)
+		}
+	}
 	s := p.s
 	s.pumped.Add(1)
 	go func() { // ends within a second or so, see Bus

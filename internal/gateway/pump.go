@@ -26,6 +26,7 @@ type pump struct {
 	follows map[domain.ConversationNum]*follow // of large groups; nil before the first
 	busy    []*follow                          // those with something to do
 	covered int64                              // entries up to it are in the groups that the session began with
+	strays  []settled                          // answers to sends to groups that are not followed, the latest
 	// groupsMissed tells that groups had events before the session followed them.
 	groupsMissed bool
 

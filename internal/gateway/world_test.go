@@ -35,6 +35,13 @@ type world struct {
 	// error of the first refuses the send, that of the second is the answer to it.
 	beforeSend, afterCommit func(domain.SendParams) error
 	onAuth, onRead          func()
+
+	rooms       []*room // large groups
+	roomReads   int
+	onRoomRead  func()
+	onHeads     func() // after the heads of groups were read
+	onSubscribe func(wire.Topic)
+	roomReadErr error
 }
 
 type user struct {
@@ -123,8 +130,12 @@ func (w *world) setOnRead(f func()) {
 
 func (w *world) Subscribe(ctx context.Context, t wire.Topic) error {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.subs[t]++
+	onSubscribe := w.onSubscribe
+	w.mu.Unlock()
+	if onSubscribe != nil {
+		onSubscribe(t)
+	}
 	return ctx.Err()
 }
 
@@ -199,6 +210,9 @@ func (w *world) Send(_ context.Context, by domain.Principal, p domain.SendParams
 		Sender: domain.Sender{Type: domain.SenderUser, User: by.User.ID, Device: by.Device}, To: p.To,
 		Type: p.Type, Content: slices.Clone(p.Content), ClientMsgID: p.ClientMsgID, Mentions: p.Mentions,
 	}
+	if r := w.room(p.To.Group); r != nil {
+		return w.sendToRoom(r, &m, p)
+	}
 	if p.Ephemeral {
 		m.ID = "ephemeral"
 		for _, id := range []domain.UserID{by.User.ID, p.To.User} {
@@ -242,19 +256,25 @@ func (w *world) Signal(_ context.Context, by domain.Principal, p domain.SignalPa
 	if p.Kind == "" {
 		return domain.Invalid("/kind", "must have 1 to 32 characters")
 	}
-	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: w.topic(p.To.User), Signal: &wire.PushedSignal{
+	var topic wire.Topic
+	if r := w.room(p.To.Group); r != nil {
+		topic = r.topic()
+	} else {
+		topic = w.topic(p.To.User)
+	}
+	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{
 		ConversationId: "user:" + string(by.User.ID), Sender: &wire.Sender{Type: "user", UserId: string(by.User.ID)},
 		Kind: p.Kind, Data: []byte("{}"),
 	}}})
 	return nil
 }
 
-func (w *world) Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.LogPage, error) {
+func (w *world) Sync(ctx context.Context, by domain.Principal, p domain.SyncParams) (domain.SyncPage, error) {
 	page, err := w.ReadLog(ctx, by.App.Num, by.User.Num, p.After, p.Limit)
 	if err != nil {
-		return page, err
+		return domain.SyncPage{}, err
 	}
-	return page, page.CheckCursor(p.After, p.Epoch)
+	return domain.SyncPage{LogPage: page}, page.CheckCursor(p.After, p.Epoch)
 }
 
 func (w *world) ReadLog(ctx context.Context, _ domain.AppNum, num domain.UserNum, after int64, limit int) (domain.LogPage, error) {

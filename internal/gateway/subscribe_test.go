@@ -1,0 +1,126 @@
+package gateway_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gim-im/gim/domain"
+)
+
+func TestFollow_LiveAudience(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r, members := w.openRoom("stage", "bob"), w.openRoom("inner", "bob")
+		r.audience = true
+		w.say(r, "before")
+		c := n.signIn(t, "alice", "")
+		c.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
+		synctest.Wait()
+		if f := c.frame(-1); f.ID != 2 || f.Subscribed == nil || f.Subscribed.Head != 1 {
+			t.Fatalf("subscribe answered with %+v", f)
+		}
+		c.send(`{"id":3,"subscribe":{"group_id":"inner"}}`)
+		c.send(`{"id":4,"subscribe":{"group_id":"nowhere"}}`)
+		c.send(`{"id":5,"subscribe":{"group_id":"stage"}}`) // once more is the same
+		c.wantFailed(3, domain.CodeForbidden)
+		c.wantFailed(4, domain.CodeGroupNotFound)
+		w.say(members, "not for all")
+		w.say(r, "2")
+		w.down = true
+		w.say(r, "3")
+		w.down = false
+		w.say(r, "4")
+		c.wantRoom("stage", "2 3 4")
+		if n := w.occupancy(t, r); n != 1 {
+			t.Errorf("%d connections follow, want 1", n)
+		}
+		c.send(`{"id":6,"unsubscribe":{"group_id":"stage"}}`)
+		synctest.Wait()
+		if f := c.frame(-1); f.ID != 6 || f.Unsubscribed == nil {
+			t.Fatalf("unsubscribe answered with %+v", f)
+		}
+		w.say(r, "5")
+		c.wantRoom("stage", "2 3 4")
+		if n := w.occupancy(t, r); n != 0 {
+			t.Errorf("%d connections follow, want none", n)
+		}
+	})
+}
+
+func (w *world) occupancy(t *testing.T, r *room) int {
+	t.Helper()
+	synctest.Wait()
+	n, err := w.hub.Connections(t.Context(), app, r.num)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestFollow_TheAudienceIsSentAwayWithTheSetting(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r := w.openRoom("stage", "bob")
+		r.audience = true
+		alice, bob := n.signIn(t, "alice", ""), n.signIn(t, "bob", "")
+		alice.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
+		synctest.Wait()
+		w.say(r, "1")
+		w.down = true
+		w.closeAudience(r)
+		w.down = false
+		w.say(r, "3")
+		alice.wantRoom("stage", "1")
+		bob.wantRoom("stage", "1 2 3")
+		if f := alice.frame(-1); f.ID != 0 || f.Unsubscribed == nil || f.Unsubscribed.GroupID != "stage" {
+			t.Errorf("told %+v at last, want that it is unsubscribed", f)
+		}
+	})
+}
+
+// One of the audience who becomes a member stays when the audience has to go.
+func TestFollow_AudienceThatJoinsStays(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r := w.openRoom("stage", "bob")
+		r.audience = true
+		c := n.signIn(t, "alice", "")
+		c.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
+		synctest.Wait()
+		w.join(r, "alice") // 1; seen in the group's log as well, whose audience it still was
+		w.closeAudience(r)
+		w.say(r, "3")
+		synctest.Wait()
+		if got := strings.Join(c.seen("stage"), " "); got != "1 2 3" && got != "2 3" {
+			t.Errorf("saw %q", got)
+		}
+		r.audience = true
+		w.remove(r, "alice") // takes it from the audience, too
+		w.say(r, "5")
+		synctest.Wait()
+		if got := strings.Join(c.seen("stage"), " "); strings.HasSuffix(got, "5") {
+			t.Errorf("saw %q after it was removed", got)
+		}
+	})
+}
+
+func TestFollow_SubscriptionsAreBounded(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		c := n.signIn(t, "alice", "")
+		for i := range 101 {
+			id := fmt.Sprint("stage", i)
+			w.openRoom(domain.GroupID(id)).audience = true
+			c.send(`{"id":%d,"subscribe":{"group_id":%q}}`, i+2, id)
+			synctest.Wait()
+		}
+		c.wantFailed(102, domain.CodeBadRequest)
+		if got := len(w.subs); got != 101 { // 100 and the own log
+			t.Errorf("%d subscriptions", got)
+		}
+		c.peer.Drop()
+		<-c.done
+		synctest.Wait()
+		if got := len(w.subs); got != 0 {
+			t.Errorf("%d subscriptions are left of a connection that is gone", got)
+		}
+	})
+}
