@@ -94,6 +94,12 @@ func (s *Devices) AckGroup(ctx context.Context, by Principal, id DeviceID, group
 	return s.store.AckGroup(ctx, by.App.Num, by.User.Num, id, group, seq, s.clock.Now())
 }
 
+// Room names a large group.
+type Room struct {
+	App   AppNum
+	Group ConversationNum
+}
+
 // Occupancy counts who follows large groups now.
 type Occupancy interface {
 	// Connections returns how many connections follow a group, of members and of

@@ -16,6 +16,7 @@ import (
 	"github.com/gim-im/gim/internal/bus"
 	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/internal/occupancy"
 	"github.com/gim-im/gim/internal/presence"
 	"github.com/gim-im/gim/internal/ratelimit"
 	"github.com/gim-im/gim/realtime"
@@ -27,17 +28,18 @@ import (
 
 // node is everything that an App runs, wired and not yet running.
 type node struct {
-	store    *repo.Store
-	bus      bus.Bus
-	busKind  string // memory or redis
-	presence presence.Presence
-	hub      *gateway.Hub
-	gateway  *gateway.Gateway
-	tcp      *tcpgw.Server // nil without its role
-	watcher  *auth.Watcher
-	uses     useCases
-	demo     *demo // nil without --demo
-	handler  http.Handler
+	store     *repo.Store
+	bus       bus.Bus
+	busKind   string // memory or redis
+	presence  presence.Presence
+	occupancy *occupancy.Redis // nil for a single node
+	hub       *gateway.Hub
+	gateway   *gateway.Gateway
+	tcp       *tcpgw.Server // nil without its role
+	watcher   *auth.Watcher
+	uses      useCases
+	demo      *demo // nil without --demo
+	handler   http.Handler
 }
 
 // useCases are the rules of the domain over this node's store.
@@ -112,6 +114,15 @@ func (a *App) openBus(n *node) error {
 	return nil
 }
 
+// openOccupancy makes what counts connections over nodes; a single one counts by
+// itself.
+func (a *App) openOccupancy(n *node) (err error) {
+	if url := a.Config.RedisURL.Reveal(); url != "" {
+		n.occupancy, err = occupancy.New(occupancy.Options{Node: n.hub, URL: url, Logger: a.Logger, Clock: a.Clock})
+	}
+	return err
+}
+
 func (a *App) wire(ctx context.Context, n *node) error {
 	secret, err := loadSecret(a.Config)
 	if err != nil {
@@ -132,6 +143,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 		return err
 	}
 	if err := a.wirePresence(n); err != nil {
+		return err
+	}
+	if err := a.openOccupancy(n); err != nil {
 		return err
 	}
 	if err := a.wireUseCases(n, secret); err != nil {
@@ -165,7 +179,9 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
-	u.occupancies = domain.NewOccupancies(n.store, n.hub)
+	if u.occupancies = domain.NewOccupancies(n.store, n.hub); n.occupancy != nil {
+		u.occupancies = domain.NewOccupancies(n.store, n.occupancy)
+	}
 	u.users = domain.NewUsers(n.store, u.groups, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
@@ -262,6 +278,7 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 		_ = yield("store", n.store.Run) &&
 			yield("bus", n.bus.Run) &&
 			yield("presence", n.presence.Run) &&
+			(n.occupancy == nil || yield("occupancy", n.occupancy.Run)) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
 			yield("memory", func(ctx context.Context) error { return releaseMemory(ctx, n.store.Shrink) })

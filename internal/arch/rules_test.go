@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"repo":               {"domain", "migrations", "internal/metrics"},
 	"handlers":           {"domain", "handlers/api", root, "internal/metrics", "internal/strictjson"},
 	"internal/auth":      {"domain", "internal/metrics"},
+	"internal/occupancy": {"domain", "internal/redisconn"},
 	"internal/presence":  {"domain", "internal/metrics", "internal/redisconn"},
 	"internal/notify":    {"domain", "internal/metrics"},
 	"internal/ratelimit": {"domain", "internal/metrics"},
@@ -52,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/app": {
 		root, "domain", "migrations", "web", "wire", "repo", "handlers", "handlers/api", "realtime", "tcpgw",
 		"internal/auth", "internal/bus", "internal/config", "internal/gateway", "internal/metrics",
-		"internal/notify", "internal/presence", "internal/ratelimit", "internal/redisconn", "internal/strictjson",
+		"internal/notify", "internal/occupancy", "internal/presence", "internal/ratelimit", "internal/redisconn", "internal/strictjson",
 		"internal/webhook",
 	},
 	"cmd/gim": {
@@ -86,7 +87,7 @@ var fences = map[string][]string{
 	"github.com/jmoiron/sqlx":        {"repo"},
 	"github.com/go-sql-driver/mysql": {"repo"},
 	"modernc.org/sqlite":             {"repo"},
-	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/presence", "internal/ratelimit"},
+	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/occupancy", "internal/presence", "internal/ratelimit"},
 	"github.com/go-chi/chi":          {"handlers", "handlers/api", "internal/app"}, // api: the generated routes
 	"github.com/coder/websocket":     {"realtime", "client"},
 	"github.com/lmittmann/tint":      {"internal/app"},

@@ -60,6 +60,20 @@ func TestOutgoing_TellsEachRecipientOnce(t *testing.T) {
 	if diff := cmp.Diff([]domain.UserNum{3, 1, 2}, users); diff != "" {
 		t.Errorf("recipients (-want +got):\n%s", diff)
 	}
+	o = outgoingTo(3)
+	o.delivery.Group = 9
+	want := []wire.Topic{{App: 1, User: 3}, wire.GroupTopic(1, 9)}
+	if diff := cmp.Diff(want, o.topics()); diff != "" {
+		t.Errorf("topics (-want +got):\n%s", diff)
+	}
+	for i := range want {
+		if e, ok := o.take(); !ok || e.Topic != want[i] {
+			t.Errorf("receiver %d is %+v", i, e.Topic)
+		}
+	}
+	if _, ok := o.take(); ok {
+		t.Error("there is one more")
+	}
 }
 
 func TestLostTopics_BecomeAllWhenTheyAreTooMany(t *testing.T) {

@@ -124,6 +124,17 @@ func (h *Hub) Connections(_ context.Context, app domain.AppNum, group domain.Con
 	return n, nil
 }
 
+// Rooms lists the large groups that connections of this node follow, and how many.
+func (h *Hub) Rooms() map[domain.Room]int {
+	rooms := make(map[domain.Room]int)
+	for _, g := range h.groups() {
+		if n, _ := h.Connections(context.Background(), g.app, g.key); n > 0 {
+			rooms[domain.Room{App: g.app, Group: g.key}] = n
+		}
+	}
+	return rooms
+}
+
 // tellHead tells those who follow a group how far its log goes.
 func (h *Hub) tellHead(t wire.Topic, head int64, ok bool) {
 	if ok {

@@ -27,6 +27,7 @@ func Exercise(t *testing.T, newPair func(t *testing.T, hA, hB bus.Handler) (a, b
 		"EveryOtherEventArrivesAsItWas":             others,
 		"SignalReachesItsReceivers":                 signals,
 		"TopicsOfOneUserAreApart":                   kinds,
+		"GroupsAreToldOnce":                         groups,
 		"SubscriptionsAreCounted":                   counting,
 		"UnsubscribedTopicIsSilent":                 unsubscribed,
 		"SubscriptionThatComesAndGoesWorksAtTheEnd": flapping,

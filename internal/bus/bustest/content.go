@@ -95,6 +95,35 @@ func signals(t *testing.T, p *pair) {
 	}
 }
 
+// groups is about large groups: who follows one is told once, whoever else the
+// message is for, and unlike a user who happens to have the group's number.
+func groups(t *testing.T, p *pair) {
+	group, user := wire.GroupTopic(1, 7), wire.Topic{App: 1, User: 7}
+	ann := wire.Topic{App: 1, User: 2}
+	p.subscribe(p.b, group, user, ann)
+	m := messages()[0]
+	p.a.Publish([]domain.Delivery{
+		{App: 1, Message: m, Group: 7, Origin: "s"},
+		{App: 1, Message: m, Group: 7, To: []domain.Recipient{{User: 2, Seq: 5}}},
+	})
+	p.a.PublishSignal(&domain.Signal{App: 1, Sender: domain.Sender{Type: domain.SenderUser, User: "carol"}, To: domain.Target{Group: "team"}, Kind: "typing", Data: []byte("{}"), Group: 7})
+	got := p.hearB.Wait(t, group, 3)
+	for i, e := range got[:2] {
+		if e.Kind != wire.EventMessage || e.Seq != 0 || e.Body.Message().ConversationSeq != m.ConversationSeq {
+			t.Errorf("event %d of the group is %+v", i, e)
+		}
+	}
+	if got[0].Origin != "s" || got[2].Signal.GetConversationId() != "group:team" {
+		t.Errorf("events of the group: %+v", got)
+	}
+	if e := p.hearB.Wait(t, ann, 1)[0]; e.Seq != 5 {
+		t.Errorf("who is named was told %+v", e)
+	}
+	if got := p.hearB.Of(user); len(got) > 0 {
+		t.Errorf("a user who has the number of the group heard %v", got)
+	}
+}
+
 // kinds: a user's topic and the topic of its presence are two.
 func kinds(t *testing.T, p *pair) {
 	own := wire.Topic{App: 1, User: 2}
