@@ -31,8 +31,12 @@ type item struct {
 	sendKey [16]byte       // of (sender, client_msg_id); zero without one
 	toUser  domain.UserNum // 0 for a group
 	conv    *conversation
+	isLarge bool // in the log of a large group, whatever the receivers
 	message domain.Message
-	to      []domain.Recipient // ascending by user
+	// receivers have the message in their logs: the members of a conversation, or
+	// whom an event concerns.
+	receivers []domain.UserNum
+	to        []domain.Recipient // the receivers, with their numbers
 }
 
 // conversation is a row that the batch has locked.
@@ -40,9 +44,7 @@ type conversation struct {
 	num     domain.ConversationNum
 	key     string
 	lastSeq int64
-	members []domain.UserNum // ascending
-	voice   voice            // of a group
-	added   int64            // messages of this batch
+	added   int64 // messages of this batch
 }
 
 func newBatch(s *Store, sends []*send) *batch {
@@ -95,9 +97,11 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 func (b *batch) deliveries() []domain.Delivery {
 	var all []domain.Delivery
 	for _, it := range live(b.items) {
-		all = append(all, domain.Delivery{
-			App: it.out.App, Message: &it.message, To: it.to, Origin: it.out.Origin, Request: it.out.Request,
-		})
+		d := domain.Delivery{App: it.out.App, Message: &it.message, To: it.to, Origin: it.out.Origin, Request: it.out.Request}
+		if it.isLarge {
+			d.Group = it.conv.num
+		}
+		all = append(all, d)
 	}
 	return all
 }
@@ -117,7 +121,7 @@ type appBatch struct {
 
 func (a *appBatch) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		a.findRepeats, a.resolveUsers, a.refuseBlocked, a.lockConversations, a.readMembers, a.readVoices, a.authorise,
+		a.findRepeats, a.resolveUsers, a.refuseBlocked, a.lockConversations, a.authorise, a.readMembers, a.putOff,
 		a.lockHeads, a.number, a.raise, a.insertMessages, a.insertLogs, a.insertSends,
 	}
 	for _, step := range steps {
@@ -154,8 +158,8 @@ func (a *appBatch) number(context.Context) error {
 			MessageID: it.message.ID, ConversationID: it.message.ConversationID(true),
 			ConversationSeq: it.message.ConversationSeq, SentAt: it.message.SentAt, Durable: true,
 		}
-		it.to = make([]domain.Recipient, len(c.members))
-		for i, user := range c.members {
+		it.to = make([]domain.Recipient, len(it.receivers))
+		for i, user := range it.receivers {
 			head, ok := a.heads[user]
 			if !ok {
 				return fmt.Errorf("user %d has no log", user)

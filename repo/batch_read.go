@@ -173,22 +173,20 @@ func (a *appBatch) lockConversations(ctx context.Context) error {
 		return err
 	}
 	maps.Copy(a.conversations, locked)
-	var fresh []*conversation
+	var fresh []*item // the first of each conversation that begins
 	for _, it := range items {
 		key := it.convKey()
-		switch {
-		case a.conversations[key] != nil:
-		case it.toUser == 0:
+		isGroup := it.toUser == 0
+		if a.conversations[key] == nil && isGroup {
 			it.err = domain.ErrGroupNotFound
 			continue
-		default:
-			c := &conversation{num: domain.ConversationNum(a.store.nums.next(a.store.clock.Now())), key: key}
-			a.conversations[key] = c
-			fresh = append(fresh, c)
 		}
-		it.conv = a.conversations[key]
-		if it.toUser != 0 {
-			it.conv.members = membersOf(it.out.User, it.toUser)
+		if a.conversations[key] == nil {
+			a.conversations[key] = &conversation{num: domain.ConversationNum(a.store.nums.next(a.store.clock.Now())), key: key}
+			fresh = append(fresh, it)
+		}
+		if it.conv = a.conversations[key]; !isGroup {
+			it.receivers = membersOf(it.out.User, it.toUser)
 		}
 	}
 	return a.insertConversations(ctx, fresh)
@@ -227,60 +225,82 @@ func (s *Store) lockConversations(ctx context.Context, tx *sqlx.Tx, app domain.A
 	return all, nil
 }
 
-// readMembers reads the members of the groups in the batch. The conversations
-// are locked, and members change under the same lock, so what is read here is
-// true until the commit.
-func (a *appBatch) readMembers(ctx context.Context) error {
-	groups := make(map[domain.ConversationNum]*conversation)
+// authorise refuses users who may not speak in a group. The groups are locked, and
+// rules and members change under the same lock, so what is read here is true until
+// the commit. It depends on the senders and not on the sizes of the groups.
+func (a *appBatch) authorise(ctx context.Context) error {
+	groups := make(map[domain.ConversationNum]bool)
+	speakers := make(map[speaker]bool)
+	for _, it := range live(a.items) {
+		if it.toUser != 0 {
+			continue
+		}
+		groups[it.conv.num] = true
+		if it.out.User != 0 {
+			speakers[it.speaker()] = true
+		}
+	}
+	rules, err := readRules(ctx, a.tx, a.app, slices.Sorted(maps.Keys(groups)))
+	if err != nil {
+		return err
+	}
+	voices, err := a.store.readVoices(ctx, a.tx, a.app, slices.Collect(maps.Keys(speakers)))
+	if err != nil {
+		return err
+	}
 	for _, it := range live(a.items) {
 		if it.toUser == 0 {
-			groups[it.conv.num] = it.conv
+			r := rules[it.conv.num]
+			it.isLarge = r.large
+			it.err = r.allow(it.out, voices[it.speaker()])
+		}
+	}
+	return nil
+}
+
+// speaker is who sends to which group.
+func (it *item) speaker() speaker { return speaker{it.conv.num, it.out.User} }
+
+// readMembers makes the members of normal groups the receivers of what is sent to
+// them. Those of large groups read the log of the group.
+func (a *appBatch) readMembers(ctx context.Context) error {
+	members := make(map[domain.ConversationNum][]domain.UserNum)
+	for _, it := range live(a.items) {
+		if it.toUser == 0 && !it.isLarge {
+			members[it.conv.num] = nil
 		}
 	}
 	const query = `SELECT conversation_id, user_id FROM members WHERE app_id = ? AND conversation_id IN`
-	err := selectIn(ctx, a.tx, query, " ORDER BY conversation_id, user_id", []any{a.app}, slices.Sorted(maps.Keys(groups)), func(rows *sqlx.Rows) error {
+	err := selectIn(ctx, a.tx, query, " ORDER BY conversation_id, user_id", []any{a.app}, slices.Sorted(maps.Keys(members)), func(rows *sqlx.Rows) error {
 		var conv domain.ConversationNum
 		var user domain.UserNum
 		if err := rows.Scan(&conv, &user); err != nil {
 			return err
 		}
-		groups[conv].members = append(groups[conv].members, user)
+		members[conv] = append(members[conv], user)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read members: %w", err)
 	}
+	for _, it := range live(a.items) {
+		if it.toUser == 0 {
+			it.receivers = members[it.conv.num]
+		}
+	}
 	return nil
 }
 
-// readVoices reads who may speak in the groups of the batch.
-func (a *appBatch) readVoices(ctx context.Context) error {
-	groups := make(map[domain.ConversationNum]*voice)
-	for _, it := range live(a.items) {
-		if it.toUser == 0 {
-			groups[it.conv.num] = &it.conv.voice
-		}
-	}
-	return readVoices(ctx, a.tx, a.app, groups)
-}
-
-// authorise refuses users who may not speak in a group, and puts off what would
-// make the transaction too large.
-func (a *appBatch) authorise(context.Context) error {
+// putOff leaves to the next batch what would make the transaction too large.
+func (a *appBatch) putOff(context.Context) error {
 	pointers := 0
 	for _, it := range live(a.items) {
-		if it.toUser == 0 {
-			_, member := slices.BinarySearch(it.conv.members, it.out.User)
-			if it.err = it.conv.voice.allow(it.out, member); it.err != nil {
-				continue
-			}
-		}
-		if pointers > 0 && pointers+len(it.conv.members) > maxBatchPointers {
+		if pointers > 0 && pointers+len(it.receivers) > maxBatchPointers {
 			it.deferred = true
-			pointers = maxBatchPointers // and everything behind it: order is kept
+			pointers = maxBatchPointers + 1 // and everything behind it: order is kept
 			continue
 		}
-		pointers += len(it.conv.members)
+		pointers += len(it.receivers)
 	}
 	return nil
 }
@@ -289,7 +309,7 @@ func (a *appBatch) authorise(context.Context) error {
 func (a *appBatch) lockHeads(ctx context.Context) error {
 	want := make(map[domain.UserNum]bool)
 	for _, it := range live(a.items) {
-		for _, user := range it.conv.members {
+		for _, user := range it.receivers {
 			want[user] = true
 		}
 	}

@@ -8,16 +8,16 @@ import (
 	"github.com/gim-im/gim/domain"
 )
 
-// insertConversations writes conversations that begin with this batch, and
-// their members. Another node may do the same at this moment: the unique key
+// insertConversations writes the conversations of items that begin them, and their
+// members. Another node may do the same at this moment: the unique key
 // refuses the second, whose transaction runs again.
-func (a *appBatch) insertConversations(ctx context.Context, fresh []*conversation) error {
+func (a *appBatch) insertConversations(ctx context.Context, fresh []*item) error {
 	now := a.store.clock.Now().UnixMilli()
 	var rows, members []any
-	for _, c := range fresh {
-		rows = append(rows, a.app, c.num, []byte(c.key), 0)
-		for _, user := range c.members {
-			members = append(members, a.app, c.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0)
+	for _, it := range fresh {
+		rows = append(rows, a.app, it.conv.num, []byte(it.conv.key), 0)
+		for _, user := range it.receivers {
+			members = append(members, a.app, it.conv.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0)
 		}
 	}
 	if err := insert(ctx, a.tx, `INSERT INTO conversations (app_id, id, conv_key, last_seq)`, "", 4, rows); err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -121,11 +120,11 @@ func (s *Store) blockedAmong(ctx context.Context, q sqlx.QueryerContext, app dom
 	if len(pairs) == 0 {
 		return nil, nil
 	}
-	args := make([]any, 0, 1+2*len(pairs))
-	args = append(args, app)
+	args := make([]any, 0, 2*len(pairs)+1)
 	for _, p := range pairs {
 		args = append(args, p.to, p.from)
 	}
+	args = append(args, app)
 	blocked := make(map[sendTo]bool)
 	err := each(ctx, q, func(rows *sqlx.Rows) error {
 		var p sendTo
@@ -141,6 +140,6 @@ func (s *Store) blockedAmong(ctx context.Context, q sqlx.QueryerContext, app dom
 
 // blockedAmong is the query for n pairs, each of a receiver and a sender.
 func (d dialect) blockedAmong(n int) string {
-	return `SELECT user_id, blocked_id FROM blocks WHERE app_id = ? AND (user_id, blocked_id) IN (` + d.rows +
-		strings.TrimSuffix(strings.Repeat("(?, ?), ", n), ", ") + `)`
+	return `SELECT b.user_id, b.blocked_id FROM ` + d.pairs(n) + ` p CROSS JOIN blocks b
+		ON b.app_id = ? AND b.user_id = p.a AND b.blocked_id = p.b`
 }

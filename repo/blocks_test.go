@@ -34,7 +34,7 @@ func TestAppend_BlocksTakeOneStatementABatch(t *testing.T) {
 	g.want("batches", g.batches, []int{2 * len(users)})
 	g.want("blocked", domain.CodeOf(blocked.err), domain.CodeBlocked)
 	g.want("stored", len(g.log("u00")), 2*len(users)-1)
-	g.want("statements", seen.times("FROM blocks"), 1)
+	g.want("statements", seen.times("JOIN blocks"), 1)
 	var conversations int
 	g.must(g.read.Get(&conversations, `SELECT COUNT(*) FROM conversations`))
 	g.want("conversations with the group's", conversations, len(users))
@@ -54,5 +54,5 @@ func TestAppend_BlocksAreNotAskedForWithoutSingleChats(t *testing.T) {
 	}
 	g.run()
 	g.want("stored", g.log("bob"), []string{"by the business", "in a group", "to oneself"})
-	g.want("statements", seen.times("FROM blocks"), 0)
+	g.want("statements", seen.times("JOIN blocks"), 0)
 }

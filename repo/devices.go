@@ -94,6 +94,9 @@ func (s *Store) Devices(ctx context.Context, app domain.AppNum, user domain.User
 // DeleteDevice implements [domain.DeviceStore].
 func (s *Store) DeleteDevice(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) error {
 	return s.revoking(s.changeDevice(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM group_acks WHERE app_id = ? AND user_id = ? AND device_id = ?`, app, user, string(id)); err != nil {
+			return err
+		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedDevice, App: app, User: user, Name: string(id), At: at})
 	}, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user))
 }

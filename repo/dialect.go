@@ -20,8 +20,10 @@ type dialect struct {
 	// SQLite the transaction holds the only write lock from its beginning.
 	forUpdate string
 
-	// rows begins a list of rows after IN.
-	rows string
+	// pairs is a table of n rows with the columns a and b. To join it finds rows by
+	// two columns of a key on every database; not all use the key for a list of rows
+	// after IN.
+	pairs func(n int) string
 
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
@@ -41,6 +43,7 @@ type dialect struct {
 // TiDB's own, https://docs.pingcap.com/tidb/stable/error-codes.
 const (
 	mysqlColumnExists  = 1060
+	mysqlIndexExists   = 1061
 	mysqlDuplicate     = 1062
 	mysqlLockWait      = 1205
 	mysqlDeadlock      = 1213
@@ -62,6 +65,9 @@ const (
 var mysqlDialect = dialect{
 	name:      "mysql",
 	forUpdate: " FOR UPDATE",
+	pairs: func(n int) string {
+		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"
+	},
 	isConflict: func(err error) bool {
 		switch mysqlNumber(err) {
 		case mysqlDuplicate, mysqlLockWait, mysqlDeadlock, tidbWriteConflict, tidbRetryExhausted, tidbCommitConflict:
@@ -92,7 +98,9 @@ var mysqlDialect = dialect{
 
 var sqliteDialect = dialect{
 	name: "sqlite",
-	rows: "VALUES ",
+	pairs: func(n int) string {
+		return "(SELECT column1 AS a, column2 AS b FROM (VALUES (?, ?)" + strings.Repeat(", (?, ?)", n-1) + "))"
+	},
 	isConflict: func(err error) bool {
 		switch code := sqliteCode(err); {
 		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:

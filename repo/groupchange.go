@@ -32,13 +32,14 @@ func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gr
 		if err := change(&state); err != nil {
 			return err
 		}
-		if err := c.write(ctx, &state); err != nil || len(state.Events) == 0 {
+		tellings, err := c.tellings(ctx, &state)
+		if err != nil {
 			return err
 		}
-		if err := c.readReceivers(ctx, &state); err != nil {
+		if err := c.write(ctx, &state); err != nil {
 			return err
 		}
-		told, err = s.tellGroup(ctx, tx, app, c.conv, id, domain.Millis(s.clock.Now()), state.Events)
+		told, err = s.tellGroup(ctx, tx, app, c.conv, id, domain.Millis(s.clock.Now()), tellings)
 		return err
 	})
 	if err == nil && len(told) > 0 {
@@ -47,21 +48,53 @@ func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gr
 	return state, err
 }
 
-// readReceivers makes those the conversation's members that learn of the change:
-// who is one now, and who no longer is.
-func (c *groupChange) readReceivers(ctx context.Context, after *domain.GroupState) error {
-	for i, u := range c.before.Users {
-		if u.Member != nil && after.Users[i].Member == nil {
-			c.conv.members = append(c.conv.members, u.Num)
+// tellings says where the events of the change are told. In a normal group that is
+// in the logs of all who are members before or after the change; where it becomes
+// large, in those of all who were, up to the event that says so.
+func (c *groupChange) tellings(ctx context.Context, after *domain.GroupState) ([]telling, error) {
+	normal := c.normalEvents(after)
+	var members []domain.UserNum
+	var err error
+	if normal > 0 {
+		if members, err = c.readMembers(ctx); err != nil {
+			return nil, err
 		}
 	}
-	const query = `SELECT user_id FROM members WHERE app_id = ? AND conversation_id = ?`
-	return each(ctx, c.tx, func(rows *sqlx.Rows) error {
-		var user domain.UserNum
-		err := rows.Scan(&user)
-		c.conv.members = append(c.conv.members, user)
-		return err
-	}, query, c.app, c.conv.num)
+	ids, nums := make([]domain.UserID, len(after.Users)), make([]domain.UserNum, len(after.Users))
+	for i, u := range after.Users {
+		ids[i], nums[i] = u.ID, u.Num
+		if c.before.Users[i].Member == nil && u.Member != nil && after.Group.Type != domain.GroupLarge {
+			members = append(members, u.Num)
+		}
+	}
+	all := make([]telling, len(after.Events))
+	for i, e := range after.Events {
+		all[i] = telling{e, members, false}
+		if i >= normal {
+			all[i] = telling{e, concerned(e, ids, nums), true}
+		}
+	}
+	return all, nil
+}
+
+// normalEvents is how many events of the change, which come first, are those of a
+// normal group.
+func (c *groupChange) normalEvents(after *domain.GroupState) int {
+	switch {
+	case c.before.Group.Type == domain.GroupLarge:
+		return 0
+	case after.Group.Type == domain.GroupLarge:
+		isConversion := func(e domain.GroupEvent) bool { return e.Code == domain.EventGroupConverted }
+		return slices.IndexFunc(after.Events, isConversion) + 1
+	}
+	return len(after.Events)
+}
+
+// readMembers reads who is a member before the change.
+func (c *groupChange) readMembers(ctx context.Context) ([]domain.UserNum, error) {
+	var members []domain.UserNum
+	err := sqlx.SelectContext(ctx, c.tx, &members, `SELECT user_id FROM members WHERE app_id = ? AND conversation_id = ?`, c.app, c.conv.num)
+	return members, err
 }
 
 // groupChange is one change of a group in its transaction.
@@ -173,19 +206,17 @@ func (c *groupChange) readUsers(ctx context.Context, all map[domain.UserNum]*dom
 
 // write stores what differs between before and after.
 func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error {
-	if err := c.writeGroup(ctx, &after.Group); err != nil {
-		return err
-	}
 	was, is := append(slices.Clone(c.before.Users), c.before.Owner), append(slices.Clone(after.Users), after.Owner)
 	var joined []domain.UserNum
+	count := c.before.Group.MemberCount
 	for i := range is {
 		before, now := &was[i], &is[i]
 		switch {
 		case before.Member == nil && now.Member != nil:
 			joined = append(joined, now.Num)
-			after.Group.MemberCount++
+			count++
 		case before.Member != nil && now.Member == nil:
-			after.Group.MemberCount--
+			count--
 			if err := c.exec(ctx, `DELETE FROM members`, now.Num); err != nil {
 				return err
 			}
@@ -198,12 +229,23 @@ func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error
 			return err
 		}
 	}
-	if len(joined) == 0 {
-		return nil
+	after.Group.MemberCount = count
+	if err := c.writeGroup(ctx, after); err != nil || len(joined) == 0 {
+		return err
 	}
 	// All of one change join at one time, as plain members.
 	at := is[slices.IndexFunc(is, func(u domain.GroupUser) bool { return u.Num == joined[0] })].Member.JoinedAt
-	return insertMembers(ctx, c.tx, c.app, c.conv.num, joined, 0, c.conv.lastSeq, at)
+	return insertMembers(ctx, c.tx, c.app, c.conv.num, joined, 0, c.conv.joinedSeq(after.Group.Type, len(after.Events)), at)
+}
+
+// joinedSeq is what a membership that begins by a change with so many events begins
+// behind: in a large group behind the events, which its own log tells; in a normal one
+// before them.
+func (c *conversation) joinedSeq(t domain.GroupType, events int) int64 {
+	if t == domain.GroupLarge {
+		return c.lastSeq + int64(events)
+	}
+	return c.lastSeq
 }
 
 // exec runs a statement about one user in the group.
@@ -212,9 +254,17 @@ func (c *groupChange) exec(ctx context.Context, statement string, user domain.Us
 	return err
 }
 
-func (c *groupChange) writeGroup(ctx context.Context, g *domain.Group) error {
-	if was := &c.before.Group; g.Name == was.Name && g.Introduction == was.Introduction && g.AvatarURL == was.AvatarURL &&
-		bytes.Equal(g.Extra, was.Extra) && g.Settings == was.Settings && g.DismissedAt.Equal(was.DismissedAt) && g.UpdatedAt.Equal(was.UpdatedAt) {
+func (c *groupChange) writeGroup(ctx context.Context, after *domain.GroupState) error {
+	was, g := &c.before.Group, &after.Group
+	if was.Type != g.Type {
+		largeSince := c.conv.lastSeq + int64(c.normalEvents(after))
+		if _, err := c.tx.ExecContext(ctx, `UPDATE chat_groups SET type = ?, large_since = ? WHERE app_id = ? AND id = ?`,
+			string(g.Type), largeSince, c.app, c.conv.num); err != nil {
+			return err
+		}
+	}
+	if g.Name == was.Name && g.Introduction == was.Introduction && g.AvatarURL == was.AvatarURL && bytes.Equal(g.Extra, was.Extra) &&
+		g.Settings == was.Settings && g.MemberCount == was.MemberCount && g.DismissedAt.Equal(was.DismissedAt) && g.UpdatedAt.Equal(was.UpdatedAt) {
 		return nil
 	}
 	dismissed := int64(0)
@@ -222,8 +272,9 @@ func (c *groupChange) writeGroup(ctx context.Context, g *domain.Group) error {
 		dismissed = g.DismissedAt.UnixMilli()
 	}
 	_, err := c.tx.ExecContext(ctx, `UPDATE chat_groups SET name = ?, introduction = ?, avatar_url = ?, extra = ?, join_policy = ?, invite_by = ?,
-		mute_all = ?, dismissed_at = ?, updated_at = ? WHERE app_id = ? AND id = ?`, g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra),
-		string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, dismissed, g.UpdatedAt.UnixMilli(), c.app, c.conv.num)
+		mute_all = ?, history = ?, live_audience = ?, member_count = ?, dismissed_at = ?, updated_at = ? WHERE app_id = ? AND id = ?`,
+		g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra), string(g.Settings.Join), string(g.Settings.InviteBy),
+		g.Settings.MuteAll, string(g.Settings.History), g.Settings.LiveAudience, g.MemberCount, dismissed, g.UpdatedAt.UnixMilli(), c.app, c.conv.num)
 	return err
 }
 

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -9,28 +11,63 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// tellGroup writes events of a group, whose conversation is locked, to the logs of
-// the conversation's members in the transaction that makes them true. The
-// deliveries are to be published after its commit.
-func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv *conversation, group domain.GroupID, at time.Time, events []domain.GroupEvent) ([]domain.Delivery, error) {
-	if len(events) == 0 || len(conv.members) == 0 {
+// telling is an event of a group and where it is told: in the logs of receivers
+// and, if the group is large by then, in its own.
+type telling struct {
+	event     domain.GroupEvent
+	receivers []domain.UserNum
+	isLarge   bool
+}
+
+// concerned returns the receivers of an event of a large group among users whose
+// ids are in the same order.
+func concerned(e domain.GroupEvent, ids []domain.UserID, users []domain.UserNum) []domain.UserNum {
+	var nums []domain.UserNum
+	for i, id := range ids {
+		if users[i] != 0 && e.TellsUser(id) {
+			nums = append(nums, users[i])
+		}
+	}
+	return nums
+}
+
+// tellGroup writes events of a group, whose conversation is locked, in the
+// transaction that makes them true. The deliveries are to be published after its
+// commit.
+func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv *conversation, group domain.GroupID, at time.Time, tellings []telling) ([]domain.Delivery, error) {
+	if len(tellings) == 0 {
 		return nil, nil
 	}
-	slices.Sort(conv.members)
 	b := &batch{store: s}
-	for _, e := range events {
-		m, err := e.Message(group, at)
+	for _, t := range tellings {
+		m, err := t.event.Message(group, at)
 		if err != nil {
 			return nil, err
 		}
 		out := &domain.Outgoing{App: app, Message: m, Request: domain.RequestOf(ctx)}
-		b.items = append(b.items, &item{out: out, message: m, conv: conv})
+		slices.Sort(t.receivers)
+		b.items = append(b.items, &item{out: out, message: m, conv: conv, receivers: t.receivers, isLarge: t.isLarge})
 	}
 	a := &appBatch{store: s, tx: tx, app: app, items: b.items, conversations: map[string]*conversation{conv.key: conv}}
-	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.raise, a.insertMessages, a.insertLogs} {
+	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return b.deliveries(), nil
+}
+
+// insertUncounted notes that the messages, all of one conversation, are events.
+func (a *appBatch) insertUncounted(ctx context.Context) error {
+	conv := a.items[0].conv.num
+	var total int64
+	const last = `SELECT total FROM uncounted WHERE app_id = ? AND conversation_id = ? ORDER BY seq DESC LIMIT 1`
+	if err := a.tx.GetContext(ctx, &total, last, a.app, conv); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var rows []any
+	for i, it := range a.items {
+		rows = append(rows, a.app, conv, it.message.ConversationSeq, total+int64(i)+1)
+	}
+	return insert(ctx, a.tx, `INSERT INTO uncounted (app_id, conversation_id, seq, total)`, "", 4, rows)
 }

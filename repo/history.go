@@ -26,21 +26,9 @@ func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.Us
 	}
 	const query = `SELECT ` + messageColumns + ` FROM messages m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq `
-	page, bytes := domain.HistoryPage{}, 0
-	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
-		m := &domain.Message{}
-		if _, err := scanMessage(rows, m); err != nil {
-			return err
-		}
-		bytes += len(m.Content)
-		if len(page.Messages) == r.Limit || (bytes > domain.MaxPageBytes && len(page.Messages) > 0) {
-			page.HasMore = true
-			return errPageFull
-		}
-		page.Messages = append(page.Messages, m)
-		return nil
-	}, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
-	if err != nil && !errors.Is(err, errPageFull) {
+	page := domain.HistoryPage{}
+	page.Messages, page.HasMore, err = s.readMessages(ctx, r.Limit, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
+	if err != nil {
 		return domain.HistoryPage{}, s.readError("read history", err)
 	}
 	if order == "DESC" {
@@ -49,13 +37,42 @@ func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.Us
 	return page, nil
 }
 
+// readMessages runs a query for messageColumns and returns up to limit messages, cut
+// at MaxPageBytes of content but never empty when there is one, and whether the query
+// has more.
+func (s *Store) readMessages(ctx context.Context, limit int, query string, args ...any) (messages []*domain.Message, hasMore bool, err error) {
+	bytes := 0
+	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
+		m := &domain.Message{}
+		if _, err := scanMessage(rows, m); err != nil {
+			return err
+		}
+		bytes += len(m.Content)
+		if len(messages) == limit || (bytes > domain.MaxPageBytes && len(messages) > 0) {
+			hasMore = true
+			return errPageFull
+		}
+		messages = append(messages, m)
+		return nil
+	}, query, args...)
+	if errors.Is(err, errPageFull) {
+		err = nil
+	}
+	return messages, hasMore, err
+}
+
 // visible resolves the conversation that viewer names target and the number
 // behind which viewer may read it; conversation 0 has no messages yet.
 func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (domain.ConversationNum, int64, error) {
 	var key string
 	switch {
 	case target.Group != "":
-		key = groupKey(target.Group)
+		l, err := s.groupLogByID(ctx, app, viewer.Num, target.Group)
+		if err != nil || viewer.Num == 0 {
+			return l.num, 0, err
+		}
+		from, err := l.memberFrom()
+		return l.num, from, err
 	case target.User == "":
 		key = businessKey(viewer.Num)
 	default:
@@ -73,22 +90,8 @@ func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.Us
 	}
 	var conv domain.ConversationNum
 	err := s.read.GetContext(ctx, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(key))
-	switch {
-	case errors.Is(err, sql.ErrNoRows) && target.Group != "":
-		return 0, 0, domain.ErrGroupNotFound
-	case errors.Is(err, sql.ErrNoRows):
-		return 0, 0, nil
-	case err != nil:
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, s.readError("find conversation", err)
-	case target.Group == "" || viewer.Num == 0:
-		return conv, 0, nil
 	}
-	var joined int64
-	err = s.read.GetContext(ctx, &joined, `SELECT joined_seq FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, conv, viewer.Num)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, 0, domain.ErrNotInGroup
-	} else if err != nil {
-		return 0, 0, s.readError("find membership", err)
-	}
-	return conv, joined, nil
+	return conv, 0, nil
 }

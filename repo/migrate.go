@@ -95,8 +95,8 @@ func lockMigrations(ctx context.Context, conn *sqlx.Conn) error {
 
 // apply runs one migration. On SQLite it is one transaction; MySQL commits each
 // statement of a schema change by itself, so the record comes last and every
-// statement can be run again: a column that is there already was added by a run
-// that did not get to its end.
+// statement can be run again: a column or an index that is there already was added
+// by a run that did not get to its end.
 func (s *Store) apply(ctx context.Context, conn *sqlx.Conn, m Migration) error {
 	body, err := migrations.Files.ReadFile(path.Join(s.dialect.name, m.Name+".sql"))
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Store) apply(ctx context.Context, conn *sqlx.Conn, m Migration) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // no-op after Commit
 	for _, stmt := range statements(string(body)) {
-		if _, err := tx.ExecContext(ctx, stmt); err != nil && mysqlNumber(err) != mysqlColumnExists {
+		if _, err := tx.ExecContext(ctx, stmt); err != nil && !isAdded(err) {
 			return domain.Trace(err)
 		}
 	}
@@ -117,6 +117,12 @@ func (s *Store) apply(ctx context.Context, conn *sqlx.Conn, m Migration) error {
 		return domain.Trace(err)
 	}
 	return domain.Trace(tx.Commit())
+}
+
+// isAdded reports that MySQL has what a statement would add.
+func isAdded(err error) bool {
+	n := mysqlNumber(err)
+	return n == mysqlColumnExists || n == mysqlIndexExists
 }
 
 // statements splits a migration at semicolons that end a line, without comments.

@@ -21,12 +21,14 @@ var shipped = map[string]map[string]string{
 		"0002_create_last_seen": "6e4b079324133e65765f3f3e59a8533142a8b255f5942710611921bc31aa1a65",
 		"0003_grow_groups":      "6df9761f5ad4273fe4166597daeaac75b5919897e6c5970d2244a542eb50a89c",
 		"0004_create_blocks":    "2c9bffecd3afe6889adf916ba06dc8afff61e4daafc1d1a701fabaf50111f591",
+		"0005_large_groups":     "6c05b14705be03fbf7aeea44477acf60c467a572c904d8f2c10f0b56a4949d2d",
 	},
 	"sqlite": {
 		"0001_create_core":      "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
 		"0002_create_last_seen": "3124c8395083bf0adf58e6d9a59a3bbd6edc32177beef95f2c1835bbf8805f59",
 		"0003_grow_groups":      "58dd509f43cd429ea310ed6a51323f616aece2d14aa94da3b2dccde74cb90561",
 		"0004_create_blocks":    "0c32a6b9d4944cc316153a3eaede0f692ecb8a9bb3fc1529d592e7e90e52ba23",
+		"0005_large_groups":     "e8001015ec09bd42649b003ee4d5a4aaca0cd6c65c755aad0e8c90fea9725aed",
 	},
 }
 

@@ -205,6 +205,9 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM group_acks WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
+			return err
+		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedUser, App: app, User: u.Num, At: at})
 	}))
 }
@@ -241,6 +244,9 @@ func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum,
 		if _, err := tx.ExecContext(ctx, `DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, locked[key].num, user); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `UPDATE chat_groups SET member_count = member_count - 1 WHERE app_id = ? AND id = ?`, app, locked[key].num); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -261,14 +267,16 @@ func passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.Co
 	return err
 }
 
-// heirOf finds who is next to own a group, 0 when there is nobody.
+// heirOf finds who is next to own a group, 0 when there is nobody: by an index, and
+// so the tables of the join are taken as they stand (see blockList).
 func heirOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (heir domain.UserNum, id domain.UserID, err error) {
-	const query = `SELECT m.user_id, u.user_id FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
-		WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id <> ?
-		ORDER BY CASE m.role WHEN 'admin' THEN 0 ELSE 1 END, m.joined_at, m.user_id LIMIT 1`
-	err = q.QueryRowxContext(ctx, query, app, group, owner).Scan(&heir, &id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, "", nil
+	const query = `SELECT m.user_id, u.user_id FROM members m CROSS JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+		WHERE m.app_id = ? AND m.conversation_id = ? AND m.role = ? AND m.user_id <> ? ORDER BY m.joined_at, m.user_id LIMIT 1`
+	for _, role := range []domain.Role{domain.RoleAdmin, domain.RoleMember} {
+		err = q.QueryRowxContext(ctx, query, app, group, string(role), owner).Scan(&heir, &id)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return heir, id, err
+		}
 	}
-	return heir, id, err
+	return 0, "", nil
 }

@@ -2,95 +2,99 @@ package repo
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"fmt"
 	"time"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/jmoiron/sqlx"
 )
 
-// voice says who may speak in a group.
-type voice struct {
+// groupRules are what sends to a group depend on, whoever sends.
+type groupRules struct {
+	large     bool // messages are in the log of the group only
 	dismissed bool
-	muted     bool                        // the whole group
-	until     map[domain.UserNum]int64    // mutes of single members, in ms; nil when there are none
-	despite   map[domain.UserNum]struct{} // who may speak in a group that is muted as a whole
+	muted     bool // only the owner and admins may send
 }
 
-// allow returns why a send to the group is refused, or nil.
-func (v *voice) allow(out *domain.Outgoing, member bool) error {
+// speaker is a user who sends to a group.
+type speaker struct {
+	group domain.ConversationNum
+	user  domain.UserNum
+}
+
+// voice is what the membership of a speaker says about its sends.
+type voice struct {
+	role       domain.Role
+	mutedUntil int64 // in ms; 0 for never
+}
+
+// allow returns why a send to the group is refused, or nil. v is the sender's, nil
+// for no member.
+func (r groupRules) allow(out *domain.Outgoing, v *voice) error {
 	switch {
-	case v.dismissed:
+	case r.dismissed:
 		return domain.ErrGroupDismissed
 	case out.User == 0:
 		return nil
-	case !member:
+	case v == nil:
 		return domain.ErrNotInGroup
-	}
-	if _, may := v.despite[out.User]; v.muted && !may {
+	case r.muted && !v.role.MaySpeakMuted():
 		return domain.Failure(domain.CodeMuted, "Only the owner and the admins may send to this group now.")
-	}
-	if ms, muted := v.until[out.User]; muted && time.UnixMilli(ms).After(out.Message.SentAt) {
-		until := time.UnixMilli(ms).UTC()
+	case time.UnixMilli(v.mutedUntil).After(out.Message.SentAt):
+		until := time.UnixMilli(v.mutedUntil).UTC()
 		return domain.Failure(domain.CodeMuted, "The user is muted in this group until %s.", until.Format("2006-01-02T15:04:05.000Z07:00"))
 	}
 	return nil
 }
 
-// readVoices fills in the voices of groups, which are few rows each: those who
-// are muted, and the admins of groups that are muted as a whole.
-func readVoices(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, groups map[domain.ConversationNum]*voice) error {
-	nums := slices.Sorted(maps.Keys(groups))
-	var silent []domain.ConversationNum
-	const settings = `SELECT id, mute_all, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
-	err := selectIn(ctx, q, settings, "", []any{app}, nums, func(rows *sqlx.Rows) error {
+// readRules reads the rules of groups.
+func readRules(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, groups []domain.ConversationNum) (map[domain.ConversationNum]groupRules, error) {
+	all := make(map[domain.ConversationNum]groupRules, len(groups))
+	const query = `SELECT id, type, mute_all, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
+	err := selectIn(ctx, q, query, "", []any{app}, groups, func(rows *sqlx.Rows) error {
 		var num domain.ConversationNum
-		var muted bool
+		var typ domain.GroupType
+		var r groupRules
 		var dismissed int64
-		if err := rows.Scan(&num, &muted, &dismissed); err != nil {
-			return err
-		}
-		groups[num].muted, groups[num].dismissed = muted, dismissed != 0
-		if muted {
-			silent = append(silent, num)
-		}
-		return nil
+		err := rows.Scan(&num, &typ, &r.muted, &dismissed)
+		r.large, r.dismissed = typ == domain.GroupLarge, dismissed != 0
+		all[num] = r
+		return err
 	})
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("read groups: %w", err)
 	}
-	const mutes = `SELECT conversation_id, user_id, muted_until FROM mutes WHERE app_id = ? AND conversation_id IN`
-	err = selectIn(ctx, q, mutes, "", []any{app}, nums, func(rows *sqlx.Rows) error {
-		var num domain.ConversationNum
-		var user domain.UserNum
-		var until int64
-		if err := rows.Scan(&num, &user, &until); err != nil {
-			return err
-		}
-		if groups[num].until == nil {
-			groups[num].until = make(map[domain.UserNum]int64)
-		}
-		groups[num].until[user] = until
-		return nil
-	})
-	if err != nil || len(silent) == 0 {
-		return err
+	return all, nil
+}
+
+// readVoices reads the voices of those of speakers who are members, by one statement
+// that reads no other members, or by none where there are no speakers.
+func (s *Store) readVoices(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, speakers []speaker) (map[speaker]*voice, error) {
+	if len(speakers) == 0 {
+		return nil, nil
 	}
-	const admins = `SELECT conversation_id, user_id, role FROM members WHERE app_id = ? AND role <> 'member' AND conversation_id IN`
-	return selectIn(ctx, q, admins, "", []any{app}, silent, func(rows *sqlx.Rows) error {
-		var num domain.ConversationNum
-		var user domain.UserNum
-		var role domain.Role
-		if err := rows.Scan(&num, &user, &role); err != nil {
-			return err
-		}
-		if groups[num].despite == nil {
-			groups[num].despite = make(map[domain.UserNum]struct{})
-		}
-		if role.MaySpeakMuted() {
-			groups[num].despite[user] = struct{}{}
-		}
-		return nil
-	})
+	args := make([]any, 0, 2*len(speakers)+1)
+	for _, p := range speakers {
+		args = append(args, p.group, p.user)
+	}
+	args = append(args, app)
+	voices := make(map[speaker]*voice, len(speakers))
+	err := each(ctx, q, func(rows *sqlx.Rows) error {
+		var p speaker
+		v := &voice{}
+		err := rows.Scan(&p.group, &p.user, &v.role, &v.mutedUntil)
+		voices[p] = v
+		return err
+	}, s.dialect.voicesOf(len(speakers)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("read who may speak: %w", err)
+	}
+	return voices, nil
+}
+
+// voicesOf is the query for n pairs, each of a group and a user.
+func (d dialect) voicesOf(n int) string {
+	return `SELECT m.conversation_id, m.user_id, m.role, COALESCE(x.muted_until, 0) FROM ` + d.pairs(n) + ` p
+		CROSS JOIN members m ON m.app_id = ? AND m.conversation_id = p.a AND m.user_id = p.b
+		LEFT JOIN mutes x ON x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id`
 }

@@ -20,7 +20,7 @@ type limited struct {
 
 // AppByNum returns nothing but the limit.
 func (l limited) AppByNum(context.Context, domain.AppNum) (domain.App, error) {
-	return domain.App{Settings: domain.AppSettings{MaxGroupMembers: l.limit}}, nil
+	return domain.App{Settings: domain.AppSettings{MaxGroupMembers: l.limit, MaxLargeGroupMembers: l.limit}}, nil
 }
 
 // ChangeGroup tells nobody: logs stay those of the messages that a test sends.

@@ -44,7 +44,7 @@ func Exercise(t *testing.T, open Opener) {
 	for _, suite := range []map[string]func(*world){
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(), blockTests(),
+		presenceTests(), blockTests(), largeTests(), largeReadTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {
