@@ -96,7 +96,7 @@ func TestLarge_ConversionUnderLoad(t *testing.T) {
 		}
 		for i, l := range listeners {
 			for n, h := range l.untilNumber(last) {
-				if h.number != int64(n)+1 || (h.seq == 0) != (h.number > from) {
+				if h.number != int64(n)+2 || (h.seq == 0) != (h.number > from) {
 					t.Errorf("connection %d saw %+v at place %d", i, h, n)
 					break
 				}
@@ -158,7 +158,7 @@ func TestLarge_ConvertsByItselfWhenFull(t *testing.T) {
 func TestLarge_BadInput(t *testing.T) {
 	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
 		a, foreign := newApp(t, g, "owner", "bob", "stranger"), newApp(t, g, "owner", "bob", "stranger")
-		a.newLarge(t, "news", nil, "owner", "bob")
+		a.newLarge(t, "news", object{}, "owner", "bob")
 		a.newGroup(t, "team", "owner", "bob")
 		bob, _ := a.onDevice(t, "bob")
 		stranger, _ := a.onDevice(t, "stranger")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -44,7 +45,7 @@ func TestLarge_OneOrderOverEveryTransport(t *testing.T) {
 			users = append(users, fmt.Sprint("sender", i))
 		}
 		a := newApp(t, g1, users...)
-		a.newLarge(t, "news", nil, users...)
+		a.newLarge(t, "news", object{}, users...)
 		listeners := map[string]*listener{
 			"ws": a.listen(t, g1.URL, "ws", "news", nil), "tcp": a.listen(t, g2.TCPURL, "tcp", "news", nil),
 			"proto": a.listen(t, g2.URL, "proto", "news", nil),
@@ -109,7 +110,7 @@ func TestLarge_OfflineMemberReadsTenThousandMessages(t *testing.T) {
 	onPairs(t, func(t *testing.T, g1, g2 *gimtest.Gim) {
 		const messages, last = 10_000, 10_001
 		a := newApp(t, g1, "alice", "bob")
-		a.newLarge(t, "news", nil, "alice", "bob")
+		a.newLarge(t, "news", object{}, "alice", "bob")
 		bob, _ := a.onDevice(t, "bob")
 		other, _ := a.onDevice(t, "bob")
 		var sending errgroup.Group
@@ -155,21 +156,20 @@ func TestLarge_LiveRoom(t *testing.T) {
 	onPairs(t, func(t *testing.T, g1, g2 *gimtest.Gim) {
 		a := newApp(t, g1, "host", "guest", "fan")
 		a.newLarge(t, "stage", object{"live_audience": true}, "host", "guest")
-		a.newLarge(t, "inner", nil, "host")
+		a.newLarge(t, "inner", object{}, "host")
 		a.newGroup(t, "team", "host", "fan")
 		host, fan := a.listen(t, g1.URL, "host", "stage", nil), a.listen(t, g2.TCPURL, "fan", "stage", nil)
 		occupancy := func(want int) {
 			t.Helper()
 			for _, g := range []*gimtest.Gim{g1, g2} {
-				var got answer
-				for range 400 { // it takes some seconds over nodes
-					if got = a.as("fan").on(g).get(t, "/v1/groups/stage/occupancy"); read[client.Occupancy](t, got.want(t, 200)).Connections == want {
+				for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // it takes some seconds over nodes
+					n := read[client.Occupancy](t, a.as("fan").on(g).get(t, "/v1/groups/stage/occupancy").want(t, 200)).Connections
+					if n == want {
 						break
 					}
-					pause(t.Context())
-				}
-				if n := read[client.Occupancy](t, got).Connections; n != want {
-					t.Errorf("%d connections, want %d", n, want)
+					if time.Now().After(deadline) {
+						t.Fatalf("%d connections, want %d", n, want)
+					}
 				}
 			}
 		}

@@ -43,6 +43,9 @@ var deeds = map[string]func(t *testing.T, g rightsGroup, by caller) answer{
 		g.set(t, object{"join": "open"})
 		return by.do(t, "PUT", g.path+"/members/me", nil)
 	},
+	makeLarge: func(t *testing.T, g rightsGroup, by caller) answer {
+		return by.do(t, "PATCH", g.path, object{"type": "large"})
+	},
 	"remove a member":                    remove("member2"),
 	"remove an admin":                    remove("admin2"),
 	"remove the owner":                   func(t *testing.T, g rightsGroup, by caller) answer { return by.delete(t, g.path+"/members/owner") },
@@ -72,6 +75,8 @@ var deeds = map[string]func(t *testing.T, g rightsGroup, by caller) answer{
 	},
 	"dismiss the group": func(t *testing.T, g rightsGroup, by caller) answer { return by.delete(t, g.path) },
 }
+
+const makeLarge = "make a normal group large"
 
 var muted = object{"mute_until": "2999-01-01T00:00:00Z"}
 
@@ -105,61 +110,72 @@ func (g rightsGroup) set(t *testing.T, settings object) {
 
 func TestGroups_RightsAreAsDocumented(t *testing.T) {
 	onBackends(t, func(t *testing.T, gim *gimtest.Gim) {
-		a := newApp(t, gim, "owner", "admin", "admin2", "member", "member2", "asker", "other", "other2")
-		rows, callers := rightsTable(t)
-		tried := map[string]bool{}
-		for _, row := range rows {
-			deed := deeds[row[0]]
-			if deed == nil {
-				t.Errorf("nobody tries to %s", row[0])
-				continue
-			}
-			tried[row[0]] = true
-			for i, may := range row[1:] {
-				if may == "–" {
-					continue
-				}
-				who := callers[i]
-				g := a.rightsGroup(t, "g-"+strings.ReplaceAll(strings.Map(plain, row[0]), " ", "-")+"-"+who)
-				by := a.as(who)
-				switch who {
-				case "business":
-					by = a.back()
-				case "others":
-					by = a.as("other")
-				}
-				before := a.state(t, []string{"member2"}, []string{g.id})
-				got := deed(t, g, by)
-				switch {
-				case may == "yes":
-					if got.status >= 300 {
-						t.Errorf("%s may %s: %d %s", who, row[0], got.status, got.body)
-					}
-				case may != "no":
-					t.Errorf("%s may %s: %q", who, row[0], may)
-				case strings.HasPrefix(row[0], "send while"):
-					if who == "others" {
-						got.refused(t, 403, "not_in_group")
-					} else {
-						got.refused(t, 403, "muted")
-					}
-				case who == "others":
-					got.refused(t, 403, "not_in_group")
-				default:
-					got.refused(t, 403, "forbidden")
-				}
-				if may == "no" && !strings.Contains(row[0], " while ") && !strings.Contains(row[0], "`") &&
-					!maps.Equal(before, a.state(t, []string{"member2"}, []string{g.id})) {
-					t.Errorf("%s who may not %s has changed something", who, row[0])
-				}
-			}
-		}
-		for deed := range deeds {
-			if !tried[deed] {
-				t.Errorf("docs/groups.md does not say who may %s", deed)
-			}
+		for _, kind := range []string{"normal", "large"} {
+			t.Run(kind, func(t *testing.T) { rightsOf(t, gim, kind) })
 		}
 	})
+}
+
+// rightsOf tries the table on groups of a type.
+func rightsOf(t *testing.T, gim *gimtest.Gim, kind string) {
+	t.Helper()
+	a := newApp(t, gim, "owner", "admin", "admin2", "member", "member2", "asker", "other", "other2")
+	rows, callers := rightsTable(t)
+	tried := map[string]bool{}
+	for _, row := range rows {
+		deed := deeds[row[0]]
+		if deed == nil {
+			t.Errorf("nobody tries to %s", row[0])
+			continue
+		}
+		tried[row[0]] = true
+		for i, may := range row[1:] {
+			if may == "–" {
+				continue
+			}
+			who := callers[i]
+			if kind == "large" && row[0] == makeLarge {
+				continue
+			}
+			g := a.rightsGroup(t, kind, "g-"+strings.ReplaceAll(strings.Map(plain, row[0]), " ", "-")+"-"+who)
+			by := a.as(who)
+			switch who {
+			case "business":
+				by = a.back()
+			case "others":
+				by = a.as("other")
+			}
+			before := a.state(t, []string{"member2"}, []string{g.id})
+			got := deed(t, g, by)
+			switch {
+			case may == "yes":
+				if got.status >= 300 {
+					t.Errorf("%s may %s: %d %s", who, row[0], got.status, got.body)
+				}
+			case may != "no":
+				t.Errorf("%s may %s: %q", who, row[0], may)
+			case strings.HasPrefix(row[0], "send while"):
+				if who == "others" {
+					got.refused(t, 403, "not_in_group")
+				} else {
+					got.refused(t, 403, "muted")
+				}
+			case who == "others":
+				got.refused(t, 403, "not_in_group")
+			default:
+				got.refused(t, 403, "forbidden")
+			}
+			if may == "no" && !strings.Contains(row[0], " while ") && !strings.Contains(row[0], "`") &&
+				!maps.Equal(before, a.state(t, []string{"member2"}, []string{g.id})) {
+				t.Errorf("%s who may not %s has changed something", who, row[0])
+			}
+		}
+	}
+	for deed := range deeds {
+		if !tried[deed] {
+			t.Errorf("docs/groups.md does not say who may %s", deed)
+		}
+	}
 }
 
 func plain(r rune) rune {
@@ -170,12 +186,12 @@ func plain(r rune) rune {
 }
 
 // rightsGroup makes a group that takes members by approval.
-func (a app) rightsGroup(t *testing.T, id string) rightsGroup {
+func (a app) rightsGroup(t *testing.T, kind, id string) rightsGroup {
 	t.Helper()
 	id = id[:min(len(id), 64)]
 	g := rightsGroup{app: a, id: id, path: "/v1/groups/" + id}
 	a.back().post(t, "/v1/groups", object{
-		"group_id": id, "owner": "owner", "members": []string{"admin", "admin2", "member", "member2"}, "settings": object{"join": "approval"},
+		"group_id": id, "type": kind, "owner": "owner", "members": []string{"admin", "admin2", "member", "member2"}, "settings": object{"join": "approval"},
 	}).want(t, 201)
 	for _, admin := range []string{"admin", "admin2"} {
 		a.back().do(t, "PATCH", g.path+"/members/"+admin, object{"role": "admin"}).want(t, 200)
