@@ -29,7 +29,8 @@ func TestBench_ExitsWithZeroWhenAllArrived(t *testing.T) {
 	for _, args := range [][]string{
 		{"bench", "--in-flight=2", "--duration=1s"}, // single is the default
 		{"bench", "group", "--members=3", "--senders=1,2", "--duration=1s", "--via=rest", "--receive=ws"},
-		{"bench", "room", "--members=3", "--senders=1", "--duration=1s", "--via=tcp", "--tcp-addr=" + g.TCPAddr},
+		{"bench", "crowd", "--members=40", "--duration=1s"},
+		{"bench", "room", "--type=large", "--members=3", "--senders=1", "--duration=1s", "--via=tcp", "--tcp-addr=" + g.TCPAddr},
 		{"bench", "idle", "--connections=3", "--duration=1s"},
 		{"bench", "sync", "--messages=20"},
 	} {
@@ -80,6 +81,9 @@ func TestBench_ExitsWithOneWhenNothingCanHappen(t *testing.T) {
 		{"--members", []string{"group", "--members=1"}},
 		{"--members", []string{"room", "--members=5001"}},
 		{"3 senders", []string{"group", "--members=2", "--senders=3"}},
+		{"--members", []string{"crowd", "--members=1000001"}},
+		{"--members", []string{"crowd", "--type=normal", "--members=5001"}},
+		{"--type", []string{"group", "--type=huge"}},
 		{"--connections", []string{"idle", "--connections=0"}},
 		{"--messages", []string{"sync", "--messages=0"}},
 		{"--clients", []string{"sync", "--clients=0"}},

@@ -39,22 +39,30 @@ type benchGroupFlags struct {
 	benchFlags `embed:""`
 	Members    []int         `name:"members" default:"100,500" placeholder:"N" help:"Members of the group, all of them connected; rounds for each."`
 	Senders    []int         `name:"senders" default:"1,10" placeholder:"N" help:"Members that send at the same time; a round for each."`
+	Type       string        `name:"type" enum:"normal,large" default:"normal" help:"Type of the group: normal or large."`
 	Duration   time.Duration `name:"duration" default:"5s" placeholder:"TIME" help:"Length of a round."`
 }
 
-// mostMembers is the most that an app can allow.
-const mostMembers = 5000
+const largeType = "large"
+
+// mostMembers is the most that an app can allow in a group of a type.
+func mostMembers(kind string) int {
+	if kind == largeType {
+		return 1_000_000
+	}
+	return 5000
+}
 
 func (f *benchGroupFlags) group(ctx context.Context, io streams, persist bool) error {
 	o, err := f.options(f.Duration, io)
-	err = errors.Join(err, between("--members", f.Members, 2, mostMembers), between("--senders", f.Senders, 1, mostMembers))
+	err = errors.Join(err, between("--members", f.Members, 2, mostMembers(f.Type)), between("--senders", f.Senders, 1, mostMembers("normal")))
 	if err != nil {
 		return err
 	}
 	var sizes []bench.GroupSize
 	for _, members := range f.Members {
 		for _, senders := range f.Senders {
-			sizes = append(sizes, bench.GroupSize{Members: members, Senders: senders})
+			sizes = append(sizes, bench.GroupSize{Members: members, Senders: senders, Large: f.Type == largeType})
 		}
 	}
 	return f.run(ctx, io, func(ctx context.Context) ([]bench.Result, error) { return bench.Group(ctx, o, sizes, persist) })
@@ -68,11 +76,12 @@ type benchGroupCmd struct {
 func (benchGroupCmd) Help() string {
 	return `One group a round. Each sender sends the next message when the last one was
 acknowledged and has reached all members; the times are those of the last one.
-A group of more than 500 members needs an app that allows it.
+A normal group of more than 500 members needs an app that allows it.
 
-Example:
+Examples:
 
-    GIM_APP_KEY=gim_... gim bench group --members 100,500 --senders 1,10 --pids $(pgrep -d, -x gim)`
+    GIM_APP_KEY=gim_... gim bench group --members 100,500 --senders 1,10 --pids $(pgrep -d, -x gim)
+    GIM_APP_KEY=gim_... gim bench group --type large --members 2000`
 }
 
 // Run carries out the command.

@@ -84,10 +84,15 @@ func (a *api) createUsers(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// createGroup makes a normal group, whose owner is the first of its members.
-func (a *api) createGroup(ctx context.Context, id string, members []string) error {
-	got, err := a.rest.CreateGroupWithResponse(ctx, nil, client.CreateGroupRequest{GroupId: &id, Members: &members})
+// createGroup makes a group, whose owner is the first of its members.
+func (a *api) createGroup(ctx context.Context, id string, members []string, kind client.GroupType) error {
+	got, err := a.rest.CreateGroupWithResponse(ctx, nil, client.CreateGroupRequest{GroupId: &id, Members: &members, Type: &kind})
 	return refused(fmt.Sprintf("create a group of %d members", len(members)), got, err)
+}
+
+func (a *api) addMembers(ctx context.Context, group string, users []string) error {
+	got, err := a.rest.AddMembersWithResponse(ctx, group, nil, client.AddMembersRequest{UserIds: users})
+	return refused(fmt.Sprintf("add %d members to a group", len(users)), got, err)
 }
 
 // outgoing is a message to send.

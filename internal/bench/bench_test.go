@@ -241,12 +241,13 @@ func TestPrint_HasARowForEachRoundAndTheFiguresOfTheWorkload(t *testing.T) {
 		"single": {"in flight", "messages/s", "1.25", "CPU s/1000", "ws→tcp"},
 		"group":  {"members", "deliveries/s", "p99.9 ms", "µs/delivery"},
 		"room":   {"members", "senders"},
+		"crowd":  {"type", "users s", "members s", "40.0→81.5", "ack ratio", "1.50"},
 		"idle":   {"connections", "KiB each", "7.5", "CPU %", "connects/s"},
 		"sync":   {"entries each", "clients", "replay", "page p99 ms"},
 	} {
 		r := bench.Result{
 			Workload: workload, Via: "ws", Receive: "tcp", Way: "replay", Messages: 1234567, PerSecond: 99, Latency: latency,
-			Idle: &bench.IdleResult{KiB: 7.5}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
+			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.Growth{Before: 40, After: 81.5}}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
 		}
 		var out strings.Builder
 		if err := bench.Print(&out, []bench.Result{r, r}); err != nil {

@@ -41,7 +41,7 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 		err = nil // an interruption is no fault of the server's
 	}
 	f.close()
-	result := p.judge(used, ended)
+	result := p.judge(used, ended, err == nil && ctx.Err() == nil)
 	result.Interrupted = ctx.Err() != nil
 	if result.Interrupted && result.Messages == 0 && result.clean() {
 		return nil, nil
@@ -50,7 +50,8 @@ func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loo
 }
 
 // judge adds up what loops and witnesses saw. Nobody writes to them any more.
-func (p *play) judge(used time.Duration, ended time.Time) *Result {
+// complete says that nothing was under way when the connections ended.
+func (p *play) judge(used time.Duration, ended time.Time, complete bool) *Result {
 	r := &Result{Messages: p.pushes.count(), Seconds: max(0, ended.Sub(p.begin).Seconds())}
 	r.Latency, r.Ack = p.pushes.latency(), p.acks.latency()
 	r.Deliveries = r.Messages * int64(p.loops[0].receivers)
@@ -59,6 +60,9 @@ func (p *play) judge(used time.Duration, ended time.Time) *Result {
 		r.add(l.Verdict)
 	}
 	for _, m := range p.fleet.members {
+		if complete {
+			m.allCame()
+		}
 		m.settle(func(sender int) int64 {
 			if l := m.loops[sender-m.first]; l.conn != m {
 				return l.settled

@@ -102,23 +102,28 @@ func TestGroup_FaultsOnTheWayAreFound(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, enough := context.WithCancel(t.Context())
-			defer enough()
-			o := o
-			o.URL = g.Proxy(t, f.at(enough))
-			senders := 1
-			if f.change == nil { // one sender alone would wait for the held push
-				senders, o.Via = 2, bench.REST // then each connection is pushed the messages of both
-			}
-			results, err := bench.Group(ctx, o, []bench.GroupSize{{Members: 3, Senders: senders}}, true)
-			if len(results) != 1 {
-				t.Fatalf("%d results, and the error %v", len(results), err)
-			}
-			r := results[0]
-			if r.OK() || f.wrong(r) == 0 || !strings.Contains(r.Complaint(), f.problem) {
-				t.Errorf("judged %+v (error %v), want the problem %q", r.Verdict, err, f.problem)
-			}
+			f.isFound(t, g, o, false)
 		})
+	}
+}
+
+// isFound runs a group with the fault on the way, which has to be judged.
+func (f fault) isFound(t *testing.T, g *gimtest.Gim, o bench.Options, large bool) {
+	t.Helper()
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
+	o.URL = g.Proxy(t, f.at(enough))
+	senders := 1
+	if f.change == nil { // one sender alone would wait for the held push
+		senders, o.Via = 2, bench.REST // then each connection is pushed the messages of both
+	}
+	results, err := bench.Group(ctx, o, []bench.GroupSize{{Members: 3, Senders: senders, Large: large}}, true)
+	if len(results) != 1 {
+		t.Fatalf("%d results, and the error %v", len(results), err)
+	}
+	r := results[0]
+	if r.OK() || f.wrong(r) == 0 || !strings.Contains(r.Complaint(), f.problem) {
+		t.Errorf("judged %+v (error %v), want the problem %q", r.Verdict, err, f.problem)
 	}
 }
 

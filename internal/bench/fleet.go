@@ -79,6 +79,9 @@ func (f *fleet) connect(ctx context.Context, members []*member, transport func(*
 				return err
 			}
 			m.conn, m.fleet, m.seq = conn, f, in.GetHeadSeq()
+			if m.large != nil {
+				m.conv = m.large.head(in)
+			}
 			f.mu.Lock()
 			f.members = append(f.members, m)
 			f.heartbeat = time.Duration(in.GetHeartbeatMs()) * time.Millisecond
@@ -220,7 +223,7 @@ func (m *member) take(f *wire.ServerFrame) {
 		m.fleet.run.progress.done.Add(int64(len(body.Push.GetMessages())))
 	case *wire.ServerFrame_Sent:
 		if m.stored { // it stands in the place of the push of this message
-			m.place(body.Sent.GetSeq(), body.Sent.GetConversationSeq())
+			m.answered(body.Sent.GetSeq(), body.Sent.GetConversationSeq())
 		}
 		m.reply(f)
 	case *wire.ServerFrame_Error:

@@ -14,6 +14,7 @@ type Result struct {
 	InFlight    int    `json:"in_flight,omitempty"`   // single
 	Members     int    `json:"members,omitempty"`     // group, room
 	Senders     int    `json:"senders,omitempty"`     // group, room
+	Type        string `json:"type,omitempty"`        // of the group: normal, large
 	Connections int    `json:"connections,omitempty"` // idle
 	Way         string `json:"way,omitempty"`         // sync: how the log was read
 	Clients     int    `json:"clients,omitempty"`     // sync: that read at the same time
@@ -31,7 +32,8 @@ type Result struct {
 	CPUPer1000     float64 `json:"cpu_seconds_per_1000_messages,omitempty"` // of the processes that were named
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"`           // microseconds
 
-	Idle *IdleResult `json:"idle,omitempty"`
+	Idle  *IdleResult  `json:"idle,omitempty"`
+	Crowd *CrowdResult `json:"crowd,omitempty"`
 
 	Verdict
 }

@@ -52,6 +52,8 @@ func columnsOf(workload string) []column {
 			{"CPU %", figure("%.2f", func(r *Result) float64 { return r.Idle.CPUPercent })},
 			{"reached", whole(func(r *Result) int64 { return r.Messages })},
 		}
+	case "crowd":
+		columns = crowdColumns()
 	case "sync":
 		columns = append([]column{
 			{"by", func(r *Result) string { return r.Way }},
@@ -63,10 +65,7 @@ func columnsOf(workload string) []column {
 		columns = append(columns, cpu)
 	default:
 		columns = append([]column{
-			by,
-			{"members", whole(func(r *Result) int64 { return int64(r.Members) })},
-			{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })},
-			perSecond,
+			by, kind, membersOf, sendersOf, perSecond,
 			{"deliveries/s", figure("%.0f", func(r *Result) float64 { return r.DeliveriesPer })},
 		}, times("", latencyOf)...)
 		columns = append(append(columns, times("ack ", ackOf)[:2]...), cpu,
@@ -81,6 +80,10 @@ func columnsOf(workload string) []column {
 // Columns that several tables have.
 var (
 	by = column{"by", func(r *Result) string { return Options{Via: r.Via, Receive: r.Receive}.by() }}
+
+	kind      = column{"type", func(r *Result) string { return r.Type }}
+	membersOf = column{"members", whole(func(r *Result) int64 { return int64(r.Members) })}
+	sendersOf = column{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })}
 
 	perSecond = column{"messages/s", figure("%.0f", func(r *Result) float64 { return r.PerSecond })}
 	cpu       = column{"CPU s/1000", figure("%.3f", func(r *Result) float64 { return r.CPUPer1000 })}

@@ -81,9 +81,10 @@ func parseStamp(content []byte) (s stamp, ok bool) {
 type witness struct {
 	Verdict
 	user   string
-	stored bool    // messages are in the log
-	first  int     // sender of tracks[0]
-	tracks []track // by sender
+	stored bool      // messages are in the log
+	first  int       // sender of tracks[0]
+	tracks []track   // by sender
+	large  *largeLog // nil unless the conversation is a large group
 
 	seq, conv       int64 // the last place in the log and in the conversation; 0 in the latter is not known yet
 	seqGap, convGap int64 // places that were left out
@@ -130,9 +131,9 @@ func (w *witness) saw(s stamp, seq, conv int64) (fresh bool) {
 // place judges where a message stands in the log and in the conversation.
 func (w *witness) place(seq, conv int64) (inOrder bool) {
 	if !w.stored {
-		if inOrder = seq == 0; !inOrder {
+		if inOrder = seq == 0 && conv == 0; !inOrder {
 			w.Disorder++
-			w.note("%s got entry %d of the log for a message that is not stored", w.user, seq)
+			w.note("%s got entry %d of the log, place %d, for a message that is not stored", w.user, seq, conv)
 		}
 		return inOrder
 	}
@@ -141,6 +142,9 @@ func (w *witness) place(seq, conv int64) (inOrder bool) {
 
 // logged judges where an entry stands, whatever it holds.
 func (w *witness) logged(seq, conv int64) (inOrder bool) {
+	if w.large != nil {
+		return w.inGroup(seq, conv)
+	}
 	if inOrder = seq > w.seq && conv > w.conv; !inOrder {
 		w.Disorder++
 		w.note("%s got entry %d of its log, place %d of the conversation, after entry %d, place %d", w.user, seq, conv, w.seq, w.conv)
