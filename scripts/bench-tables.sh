@@ -2,7 +2,7 @@
 # Measures every workload of gim bench on each store and transport and prints
 # tables:
 #
-#	scripts/bench-tables.sh                                  # about a quarter of an hour
+#	scripts/bench-tables.sh                                  # about half an hour
 #	STORES=sqlite WORKLOADS=group scripts/bench-tables.sh    # a part of it
 #
 # Each table comes from a freshly started gim on an empty store; all servers are
@@ -14,10 +14,12 @@ cd "$(dirname "$0")/.."
 
 STORES=${STORES:-sqlite mariadb} # mariadb is with Redis
 TRANSPORTS=${TRANSPORTS:-ws tcp}
-WORKLOADS=${WORKLOADS:-single rest group room idle sync} # rest is single chats sent by REST
+WORKLOADS=${WORKLOADS:-single rest group large crowd room idle sync} # rest is single chats sent by REST
 DURATION=${DURATION:-5s}
 IN_FLIGHT=${IN_FLIGHT:-1,10,50,200}
 MEMBERS=${MEMBERS:-100,500}
+LARGE_MEMBERS=${LARGE_MEMBERS:-2000,5000}
+CROWD_MEMBERS=${CROWD_MEMBERS:-100,100000}
 ROOM_MEMBERS=${ROOM_MEMBERS:-100,500,2000}
 CONNECTIONS=${CONNECTIONS:-5000}
 IDLE_DURATION=${IDLE_DURATION:-30s}
@@ -97,6 +99,8 @@ measure() {
 	rest) bench+=(single --via rest --receive "$2" --in-flight "$IN_FLIGHT" --duration "$DURATION") ;;
 	single) bench+=(single --via "$2" --in-flight "$IN_FLIGHT" --duration "$DURATION") ;;
 	group) bench+=(group --via "$2" --members "$MEMBERS" --duration "$DURATION") ;;
+	large) bench+=(group --type large --via "$2" --members "$LARGE_MEMBERS" --duration "$DURATION") ;;
+	crowd) bench+=(crowd --via "$2" --members "$CROWD_MEMBERS" --duration "$DURATION" --admin-url "$admin") ;;
 	room) bench+=(room --via "$2" --members "$ROOM_MEMBERS" --duration "$DURATION") ;;
 	idle) bench+=(idle --via "$2" --connections "$CONNECTIONS" --duration "$IDLE_DURATION" --admin-url "$admin") ;;
 	sync) bench+=(sync --via "$2" --messages "$MESSAGES" --clients 1,10) ;;
