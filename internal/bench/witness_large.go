@@ -12,8 +12,8 @@ import (
 // other log.
 type largeLog struct {
 	group string
-	// ahead are places of own messages beyond the last one: an answer comes at once,
-	// and so before pushes with lower places.
+	// ahead are places of own messages behind which nothing was pushed yet: an answer
+	// comes at once, and so before pushes with lower places.
 	ahead map[int64]struct{}
 }
 
@@ -47,19 +47,7 @@ func (w *witness) inGroup(seq, conv int64) (inOrder bool) {
 			}
 		}
 	}
-	w.passAhead()
 	return inOrder
-}
-
-// passAhead goes on over own messages whose place has come.
-func (w *witness) passAhead() {
-	for {
-		if _, next := w.large.ahead[w.conv+1]; !next {
-			return
-		}
-		w.conv++
-		delete(w.large.ahead, w.conv)
-	}
 }
 
 // answered judges the answer to an own message, which stands for the message.

@@ -70,15 +70,18 @@ func TestWitness_JudgesALargeGroup(t *testing.T) {
 	}
 }
 
-// TestWitness_OfALargeGroupThatIsInterrupted: what is under way at the end may be
-// missing before an answer.
-func TestWitness_OfALargeGroupThatIsInterrupted(t *testing.T) {
+// TestPlay_JudgesWhatIsMissingBeforeAnAnswer: at an interruption it may have been
+// under way.
+func TestPlay_JudgesWhatIsMissingBeforeAnAnswer(t *testing.T) {
 	t.Parallel()
-	w := witness{user: "bob", stored: true, tracks: make([]track, 1), large: newLargeLog("news"), conv: 6}
-	w.answered(0, 8)
-	w.settle(func(int) int64 { return 0 })
-	if !w.clean() {
-		t.Errorf("judged %+v, want nothing", w.Verdict)
+	for complete, lost := range map[bool]int64{true: 1, false: 0} {
+		l := (&run{}).newLoop(0, "alice", 1)
+		m := &member{witness: witness{user: "bob", stored: true, tracks: make([]track, 1), large: newLargeLog("news"), conv: 6}, loops: []*loop{l}}
+		m.answered(0, 8)
+		p := &play{fleet: &fleet{members: []*member{m}}, loops: []*loop{l}, pushes: newRecorder(), acks: newRecorder()}
+		if r := p.judge(0, time.Time{}, complete); r.Lost != lost || r.clean() != (lost == 0) {
+			t.Errorf("complete %v: judged %+v, want %d lost", complete, r.Verdict, lost)
+		}
 	}
 }
 

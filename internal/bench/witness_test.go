@@ -87,6 +87,10 @@ func TestWitness_OfMessagesThatAreNotStored(t *testing.T) {
 	if w.Disorder != 1 {
 		t.Errorf("an entry of the log for a message that is not stored: judged %+v", w.Verdict)
 	}
+	w.saw(stamp{3, 4}, 0, 2)
+	if w.Disorder != 2 {
+		t.Errorf("a place for a message that is not stored: judged %+v", w.Verdict)
+	}
 }
 
 func TestWitness_RefusesWhatNobodySent(t *testing.T) {
