@@ -88,9 +88,9 @@ func TestFollow_StoredBeforeEventsArriveIsPushed(t *testing.T) {
 		r := w.openRoom("news", "alice")
 		w.onSubscribe = func(t wire.Topic) {
 			if t == r.topic() { // not in force yet
-				w.down = true
+				w.setDown(true)
 				w.say(r, "1")
-				w.down = false
+				w.setDown(false)
 			}
 		}
 		n.signIn(t, "alice", "").wantRoom("news", "1")
@@ -156,11 +156,11 @@ func TestFollow_WhatTheBusLosesIsReadFromTheStore(t *testing.T) {
 			run(t, func(t *testing.T, w *world, n *node) {
 				r := w.openRoom("news", "alice")
 				c := n.signIn(t, "alice", "")
-				w.down = true
+				w.setDown(true)
 				for range 3 {
 					w.say(r, "lost")
 				}
-				w.down = false
+				w.setDown(false)
 				c.wantRoom("news", "")
 				notice(w, r)
 				c.wantRoom("news", rangeOf(1, len(r.log)))
@@ -176,9 +176,9 @@ func TestFollow_WhoWasRemovedGetsNothingMore(t *testing.T) {
 		r := w.openRoom("news", "alice", "bob")
 		alice, bob := n.signIn(t, "alice", ""), n.signIn(t, "bob", "")
 		w.say(r, "1")
-		w.down = true
+		w.setDown(true)
 		w.remove(r, "alice")
-		w.down = false
+		w.setDown(false)
 		w.say(r, "3")
 		w.say(r, "4")
 		time.Sleep(20 * time.Second) // the regular check finds the entry in the own log
@@ -290,9 +290,9 @@ func TestFollow_StoreThatFailsIsTriedAgain(t *testing.T) {
 		r := w.openRoom("news", "alice")
 		c := n.signIn(t, "alice", "")
 		w.roomReadErr = domain.ErrUnavailable
-		w.down = true
+		w.setDown(true)
 		w.say(r, "lost")
-		w.down = false
+		w.setDown(false)
 		w.say(r, "next")
 		synctest.Wait()
 		w.mu.Lock()

@@ -31,8 +31,8 @@ type mailbox struct {
 	opening  *opening
 	replies  []reply
 	settled  []settled
-	events   []*wire.Event // of the user's log, and unstored
-	about    *about        // groups; nil while there is nothing
+	events   []*wire.Event // messages
+	about    *about        // what else there is about large groups, or nil
 	bytes    int           // of replies that count and events, until the pump is done with them
 	live     bool          // entries are queued
 	missed   uint64        // entries and gaps that were not
@@ -152,11 +152,7 @@ func (m *mailbox) offer(e *wire.Event) (ok bool) {
 		m.missed++
 		return true // whoever made it so has woken the pump
 	case m.bytes+sizeOf(e) <= m.s.gw.opts.QueueBytes:
-		if e.Topic.Kind == wire.TopicGroup {
-			m.aboutGroups().groupEvents = append(m.aboutGroups().groupEvents, e)
-		} else {
-			m.events = append(m.events, e)
-		}
+		m.events = append(m.events, e)
 		m.bytes += sizeOf(e)
 	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
 		return false
