@@ -847,7 +847,7 @@ type SentMessage struct {
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
 
-	// Seq The entry in the sender's own log; absent when the business sends.
+	// Seq The entry in the log of the sender; absent when the business sends, and to a large group.
 	Seq *int64 `json:"seq,omitempty"`
 }
 
