@@ -139,12 +139,18 @@ func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID,
 	return g, nil
 }
 
+// groupsOfUser are tables m and g: from the memberships of a user to the groups among
+// them. They are taken as they stand (see blockList).
+func (d dialect) groupsOfUser() string {
+	return `members m` + d.index("members_by_user") + ` CROSS JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id`
+}
+
 // Groups implements [domain.GroupStore].
 func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, p domain.Page) (domain.List[domain.Group], error) {
 	query, args := `SELECT `+groupColumns+` FROM chat_groups g
 		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
 	if member != 0 {
-		query, args = `SELECT `+groupColumns+` FROM members m JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
+		query, args = `SELECT `+groupColumns+` FROM `+s.dialect.groupsOfUser()+`
 			WHERE m.app_id = ? AND m.user_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
 			[]any{member, app, member, p.Cursor, p.Limit + 1}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/testserver"
 	"github.com/gim-im/gim/migrations"
 )
@@ -198,6 +199,54 @@ func TestMigrate_GoesOnAfterACrash(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Groups that are there when members begin to be counted have their number, also
+// where MySQL has done a part of the migration before.
+func TestMigrate_CountsMembersThatAreThere(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, o Options) {
+		reopen(t, o)
+		undo := []string{
+			`DROP TABLE uncounted`, `DROP TABLE group_acks`, `DROP INDEX members_by_role`, `DELETE FROM schema_migrations WHERE version = 5`,
+			`ALTER TABLE chat_groups DROP COLUMN member_count`, `ALTER TABLE chat_groups DROP COLUMN history`,
+			`ALTER TABLE chat_groups DROP COLUMN live_audience`, `ALTER TABLE chat_groups DROP COLUMN large_since`,
+		}
+		if o.MySQLDSN != "" {
+			undo[2] += ` ON members`
+		}
+		tamper(t, o, undo...)
+		for group := range 3 {
+			tamper(t, o, fmt.Sprintf(`INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra, created_at, updated_at)
+				VALUES (1, %d, 'g%d', 'normal', '', '', '', x'7b7d', 0, 0)`, group, group))
+			for user := range group {
+				tamper(t, o, fmt.Sprintf(`INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq)
+					VALUES (1, %d, %d, 'member', '', x'7b7d', 0, 0, 0)`, group, user))
+			}
+		}
+		want := []int{0, 1, 2}
+		check := func() {
+			t.Helper()
+			s, err := Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for group, members := range want {
+				g, err := s.Group(t.Context(), 1, domain.GroupID(fmt.Sprint("g", group)), 0)
+				if err != nil || g.MemberCount != members || g.Settings.History != domain.HistoryJoined {
+					t.Errorf("got %+v, %v, want %d members", g, err, members)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check()
+		if o.MySQLDSN != "" {
+			tamper(t, o, `DELETE FROM schema_migrations WHERE version = 5`)
+			check()
+		}
+	})
 }
 
 func TestMigrate_NodesTakeTurns(t *testing.T) {
