@@ -317,3 +317,27 @@ func TestFollow_OwnSendWithoutAnswerIsPushed(t *testing.T) {
 		c.wantRoom("news", "1 2")
 	})
 }
+
+// Very many connections are told by a goroutine of their own, in the same order.
+func TestFollow_CrowdSeesEverythingInOrder(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r := w.openRoom("news", "alice", "bob")
+		all := make([]*client, 100)
+		for i := range all {
+			all[i] = n.dial(t)
+			all[i].send(`{"id":1,"sign_in":{"token":"bob"}}`) // from a passing device
+		}
+		sender := n.signIn(t, "alice", "")
+		for range 300 {
+			w.say(r, "hi")
+		}
+		sender.send(`{"id":2,"send":{"to":{"group_id":"news"},"type":"text","content":{"text":"mine"}}}`)
+		sender.send(`{"id":3,"send":{"to":{"group_id":"news"},"type":"text","content":{"text":"x"},"persist":false}}`)
+		for _, c := range all {
+			c.wantRoom("news", rangeOf(1, 301)+" x")
+		}
+		if got := sender.seen("news"); len(got) != 301 {
+			t.Errorf("the sender saw %d", len(got))
+		}
+	})
+}
