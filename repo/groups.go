@@ -43,7 +43,7 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			return err
 		}
 		conv := &conversation{num: g.Num, key: groupKey(g.ID)}
-		if err := insertMembers(ctx, tx, app, g.Num, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), g.CreatedAt); err != nil {
+		if err := insertMembers(ctx, tx, app, g.Num, g.Type, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), g.CreatedAt); err != nil {
 			return err
 		}
 		tellings := make([]telling, len(events))
@@ -89,16 +89,16 @@ func (s *Store) knownUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, 
 	return nums, nil
 }
 
-func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, users []domain.UserNum, owner domain.UserNum, joinedSeq int64, at time.Time) error {
+func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, t domain.GroupType, users []domain.UserNum, owner domain.UserNum, joinedSeq int64, at time.Time) error {
 	var rows []any
 	for _, user := range users {
 		role := domain.RoleMember
 		if user == owner {
 			role = domain.RoleOwner
 		}
-		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq)
+		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq, kindOf(t))
 	}
-	return insert(ctx, tx, insertMember, "", 9, rows)
+	return insert(ctx, tx, insertMember, "", 10, rows)
 }
 
 // groupColumns are what scanGroup reads; the first argument is the viewer's number.
@@ -151,7 +151,7 @@ func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.Use
 		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
 	if member != 0 {
 		query, args = `SELECT `+groupColumns+` FROM `+s.dialect.groupsOfUser()+`
-			WHERE m.app_id = ? AND m.user_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
+			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
 			[]any{member, app, member, p.Cursor, p.Limit + 1}
 	}
 	return list(ctx, s, p, func(g domain.Group) string { return string(g.ID) }, func(rows *sqlx.Rows) (domain.Group, error) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -98,7 +99,7 @@ func (d dialect) largeGroups() string {
 		SELECT g.app_id, g.id, g.group_id, c.last_seq AS head, CASE WHEN a.acked_seq > ` + begin + ` THEN a.acked_seq ELSE ` + begin + ` END AS acked
 		FROM ` + d.groupsOfUser() + ` CROSS JOIN conversations c ON c.app_id = g.app_id AND c.id = g.id
 		LEFT JOIN group_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id AND a.device_id = ? AND a.conversation_id = g.id
-		WHERE m.app_id = ? AND m.user_id = ? AND g.type = 'large' AND g.dismissed_at = 0) l`
+		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ` + strconv.Itoa(kindLarge) + ` AND g.dismissed_at = 0) l`
 }
 
 // LargeGroups implements [domain.GroupLogStore].

@@ -28,7 +28,7 @@ func fillGroup(t *testing.T, s *Store, app domain.AppNum, group domain.Conversat
 			for n := range nums {
 				nums[n] = domain.UserNum(first + i + n)
 			}
-			if err := insertMembers(t.Context(), tx, app, group, nums, 0, 0, time.UnixMilli(int64(i))); err != nil {
+			if err := insertMembers(t.Context(), tx, app, group, domain.GroupLarge, nums, 0, 0, time.UnixMilli(int64(i))); err != nil {
 				return err
 			}
 		}
@@ -180,6 +180,11 @@ func crowd(t *testing.T, o Options, members int) (s *Store, app domain.AppNum, g
 		must(err)
 		fillGroup(t, s, app, group.Num, 1+i*members, members)
 	}
+	var singles []any // of alice, who knows very many
+	for i := range members {
+		singles = append(singles, app, domain.ConversationNum(i+1), users[0].Num, "member", "", []byte("{}"), 0, 0, 0, kindSingle)
+	}
+	must(s.inTx(ctx, func(tx *sqlx.Tx) error { return insert(ctx, tx, insertMember, "", 10, singles) }))
 	return s, app, group, users
 }
 
