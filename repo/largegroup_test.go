@@ -109,6 +109,8 @@ func largeUse(ctx context.Context, s *Store, app domain.AppNum, group domain.Gro
 			_, err := s.readVoices(ctx, s.read, app, []speaker{{group.Num, alice.Num}, {group.Num, bob.Num}, {group.Num, 7}})
 			return err
 		},
+		"members":      func() error { _, err := s.Members(ctx, app, group.Num, domain.Page{Limit: 10}); return err },
+		"member":       func() error { _, err := s.Member(ctx, app, group.Num, bob.ID); return err },
 		"group":        func() error { _, err := s.Group(ctx, app, group.ID, alice.Num); return err },
 		"groups":       func() error { _, err := s.Groups(ctx, app, alice.Num, domain.Page{Limit: 10}); return err },
 		"heir":         func() error { _, err := s.Heir(ctx, app, group.Num, alice.Num); return err },
