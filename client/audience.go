@@ -29,16 +29,33 @@ func (s *Stream) Subscribe(ctx context.Context, group string) (head int64, err e
 	return f.GetSubscribed().GetHead(), err
 }
 
-// Unsubscribe ends what Subscribe began, from its answer on; where nothing was, it
-// does nothing. Without a connection it waits for one. A refusal is an *Error.
+// Unsubscribe ends what Subscribe began, and does nothing where nothing was. It
+// waits for the answer where there is a connection; the end of that is an end too.
+// A refusal is an *Error.
 func (s *Stream) Unsubscribe(ctx context.Context, group string) error {
-	frame := &wire.ClientFrame{Body: &wire.ClientFrame_Unsubscribe{Unsubscribe: &wire.Unsubscribe{GroupId: group}}}
+	frame := unsubscribeFrame(group)
 	if err := check(frame); err != nil {
 		return err
 	}
 	s.changeAudience(group, false)
-	_, err := s.callUntil(ctx, frame)
-	return err
+	s.mu.Lock()
+	c, ended := s.session, s.state.Phase == Closed
+	s.mu.Unlock()
+	switch {
+	case ended:
+		return ErrEnded
+	case c == nil:
+		return nil
+	}
+	defer s.awaiting()()
+	if _, err := c.call(ctx, frame); !errors.Is(err, ErrNotConnected) {
+		return err
+	}
+	return nil
+}
+
+func unsubscribeFrame(group string) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_Unsubscribe{Unsubscribe: &wire.Unsubscribe{GroupId: group}}}
 }
 
 func subscribeFrame(group string) *wire.ClientFrame {
@@ -99,14 +116,18 @@ func (c *session) audience(f *wire.ServerFrame) {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	switch group := began.GetGroupId(); {
+	group := began.GetGroupId()
+	_, wanted := c.s.audience[group]
+	switch {
 	case ended != nil && f.GetId() == 0:
 		c.s.unsubscribed(ended.GetGroupId())
 	case ended != nil:
 		c.s.groups.leave(ended.GetGroupId())
 	case c.s.groups.member(group) != nil:
 		delete(c.s.audience, group) // the membership takes its place
-	default:
+	case wanted:
 		c.s.groups.visit(group, began.GetHead())
+	default: // Unsubscribe was called meanwhile
+		c.ask(unsubscribeFrame(group), func(*wire.ServerFrame) {})
 	}
 }
