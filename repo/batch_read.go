@@ -275,9 +275,8 @@ func (a *appBatch) authorise(context.Context) error {
 				continue
 			}
 		}
-		if pointers > 0 && pointers+len(it.conv.members) > maxBatchPointers {
-			it.deferred = true
-			pointers = maxBatchPointers // and everything behind it: order is kept
+		if pointers >= maxBatchPointers {
+			it.deferred = true // and everything behind it: order is kept
 			continue
 		}
 		pointers += len(it.conv.members)
