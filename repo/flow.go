@@ -57,16 +57,7 @@ func (h costHints) of(key flowKey) int {
 // learn remembers the cost of a send to a group, in the place of another group's
 // when there are too many.
 func (h *costHints) learn(key flowKey, entries int) {
-	if *h == nil {
-		*h = make(costHints)
-	}
-	if _, known := (*h)[key]; !known && len(*h) >= maxCostHints {
-		for other := range *h {
-			delete(*h, other)
-			break
-		}
-	}
-	(*h)[key] = max(1, entries)
+	putBounded((*map[flowKey]int)(h), key, max(1, entries), maxCostHints)
 }
 
 // chain is a list that grows at both ends and shrinks at its front.

@@ -48,6 +48,7 @@ type Store struct {
 	metrics   Metrics
 	nums      numbers
 	appends   appendQueue
+	sizes     groupSizes
 	onRevoked func()
 	lock      *os.File // of the data directory; nil with MySQL
 }
