@@ -20,7 +20,8 @@ const (
 const (
 	maxBatchSends    = 512
 	maxBatchBytes    = 4 << 20
-	maxBatchPointers = 20_000 // log entries; the last send may go beyond
+	maxBatchPointers = 4_000 // log entries; the last send may go beyond
+	maxGivingWay     = 1_000 // the same, while conversations that do not wait come in between
 )
 
 // send is one Append under way.
@@ -43,16 +44,19 @@ func (s *send) size() int {
 // appendQueue holds sends until they are committed. It is fair between
 // conversations: each has a flow of its own, in the order of arrival, and flows
 // that wait take turns in which they may make a quantum of log entries, so that
-// a group in a storm takes its share and not the queue (deficit round robin). A
-// conversation that did not wait, and asks for little, goes before those that
-// do, up to half of a batch.
+// a group in a storm takes its share and not the queue (deficit round robin).
+//
+// A conversation that did not wait, and asks for little, has a lane of its own:
+// while others wait, every other batch is of that lane alone, so that it shares
+// their commits neither in time nor in fate, and neither side starves.
 type appendQueue struct {
 	wake chan struct{} // capacity 1
 
 	mu      sync.Mutex // guards what follows
 	flows   map[flowKey]*flow
-	fresh   lane // flows that have not had their first turn
+	fresh   lane // flows that have not had their first turn, and ask for little
 	waiting lane
+	express bool // the last batch left out those who wait
 	costs   costHints
 	sends   int
 	bytes   int
@@ -106,12 +110,18 @@ func (q *appendQueue) count(f *flow, sends, bytes int) {
 func (q *appendQueue) take() []*send {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var b load
-	whole := load{sends: maxBatchSends, bytes: maxBatchBytes, entries: maxBatchPointers}
-	q.serve(&q.fresh, &b, load{sends: whole.sends / 2, bytes: whole.bytes / 2, entries: whole.entries / 2})
-	q.serve(&q.waiting, &b, whole)
-	q.serve(&q.fresh, &b, whole)   // in the room that those who wait leave
-	q.serve(&q.waiting, &b, whole) // who just had a first turn
+	b := load{limit: maxBatchPointers}
+	if q.express { // whoever was in it is likely to be back, and waits for this batch
+		b.limit = maxGivingWay
+	}
+	q.express = !q.express && !q.fresh.empty() && !q.waiting.empty()
+	if !q.express {
+		q.serve(&q.waiting, &b)
+	}
+	q.serve(&q.fresh, &b)
+	if !q.express {
+		q.serve(&q.waiting, &b) // who just had a first turn
+	}
 	if q.sends > 0 {
 		q.signal()
 	} else {
@@ -120,21 +130,23 @@ func (q *appendQueue) take() []*send {
 	return b.taken
 }
 
-// load is what a batch holds, or may hold.
+// load is a batch that is being taken.
 type load struct {
-	taken                 []*send
-	sends, bytes, entries int
+	taken          []*send
+	bytes, entries int
+	limit          int // of entries
 }
 
-// fits reports whether a batch with b may also take s. What is larger than a
-// batch may be is one by itself.
-func (limit load) fits(b *load, s *send) bool {
-	return b.sends == 0 || b.sends < limit.sends && b.entries < limit.entries && b.bytes+s.size() <= limit.bytes
+// fits reports whether the batch may also take s. What is larger than a batch
+// may be is one by itself.
+func (b *load) fits(s *send) bool {
+	return len(b.taken) == 0 ||
+		len(b.taken) < maxBatchSends && b.entries < b.limit && b.bytes+s.size() <= maxBatchBytes
 }
 
-// serve moves sends of the flows in l to b, in turns, until b has reached limit
-// or all flows have had it. A flow that still has some waits for its next turn.
-func (q *appendQueue) serve(l *lane, b *load, limit load) {
+// serve moves sends of the flows in l to b, in turns, until b is full or all
+// flows have had theirs. A flow that still has some waits for its next turn.
+func (q *appendQueue) serve(l *lane, b *load) {
 	for !l.empty() {
 		f := l.front()
 		s := f.sends.front()
@@ -143,7 +155,7 @@ func (q *appendQueue) serve(l *lane, b *load, limit load) {
 			l.popFront()
 			f.credit += quantum
 			q.waiting.pushBack(f)
-		case !limit.fits(b, s):
+		case !b.fits(s):
 			return
 		default:
 			q.move(f, s, b)
@@ -163,7 +175,6 @@ func (q *appendQueue) move(f *flow, s *send, b *load) {
 	f.credit -= s.cost
 	q.count(f, -1, -s.size())
 	b.taken = append(b.taken, s)
-	b.sends++
 	b.bytes += s.size()
 	b.entries += s.cost
 }
