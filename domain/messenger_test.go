@@ -32,11 +32,13 @@ func (f *fakeBack) Append(_ context.Context, out Outgoing) (Receipt, error) {
 }
 
 func (f *fakeBack) Recipients(context.Context, Outgoing) ([]Recipient, error) { return f.members, nil }
-func (f *fakeBack) Publish(d []Delivery)                                      { f.published = append(f.published, d...) }
-func (f *fakeBack) AllowN(LimitKey, int) (bool, time.Duration)                { return f.refuse == 0, f.refuse }
-func (f *fakeBack) GiveBack(LimitKey, int)                                    {}
-func (f *fakeBack) PublishSignal(s *Signal)                                   { f.signals = append(f.signals, s) }
-func (f *fakeBack) NewID() string                                             { return "fresh" }
+
+func (f *fakeBack) Publish(d []Delivery) { f.published = append(f.published, d...) }
+
+func (f *fakeBack) AllowN(LimitKey, int) (bool, time.Duration) { return f.refuse == 0, f.refuse }
+func (f *fakeBack) GiveBack(LimitKey, int)                     {}
+func (f *fakeBack) PublishSignal(s *Signal)                    { f.signals = append(f.signals, s) }
+func (f *fakeBack) NewID() string                              { return "fresh" }
 func (f *fakeBack) Heads(context.Context, AppNum, []UserNum) (map[UserNum]int64, error) {
 	return nil, nil
 }

@@ -51,7 +51,6 @@ type crowd struct {
 	members int
 	online  int // members that are connected
 	senders int // of those, the ones that send
-	first   int // number of the first sender
 	passing bool
 }
 
@@ -69,10 +68,10 @@ func (r *run) crowd(ctx context.Context, c crowd) ([]*loop, []*member, error) {
 	loops := make([]*loop, c.senders)
 	members := make([]*member, c.online)
 	for i := range members {
-		members[i] = &member{witness: witness{user: users[i], stored: !c.passing, first: c.first, tracks: make([]track, c.senders)}, loops: loops}
+		members[i] = &member{witness: witness{user: users[i], stored: !c.passing, tracks: make([]track, c.senders)}, loops: loops}
 	}
 	for i := range loops {
-		l := r.newLoop(c.first+i, users[i], c.online)
+		l := r.newLoop(i, users[i], c.online)
 		l.toGroup, l.passing = group, c.passing
 		if r.o.Via != REST {
 			members[i].replies = newReplies()

@@ -50,7 +50,7 @@ func (r *run) storm(ctx context.Context, size StormSize) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	storming, crowd, err := r.crowd(ctx, crowd{members: size.Members, online: size.Online, senders: size.Senders, first: size.InFlight})
+	storming, crowd, err := r.crowd(ctx, crowd{members: size.Members, online: size.Online, senders: size.Senders})
 	if err != nil {
 		return nil, err
 	}
