@@ -30,6 +30,7 @@ func TestBench_ExitsWithZeroWhenAllArrived(t *testing.T) {
 		{"bench", "--in-flight=2", "--duration=1s"}, // single is the default
 		{"bench", "group", "--members=3", "--senders=1,2", "--duration=1s", "--via=rest", "--receive=ws"},
 		{"bench", "room", "--members=3", "--senders=1", "--duration=1s", "--via=tcp", "--tcp-addr=" + g.TCPAddr},
+		{"bench", "storm", "--in-flight=2", "--members=4", "--senders=2", "--duration=1s"},
 		{"bench", "idle", "--connections=3", "--duration=1s"},
 		{"bench", "sync", "--messages=20"},
 	} {
@@ -80,6 +81,8 @@ func TestBench_ExitsWithOneWhenNothingCanHappen(t *testing.T) {
 		{"--members", []string{"group", "--members=1"}},
 		{"--members", []string{"room", "--members=5001"}},
 		{"3 senders", []string{"group", "--members=2", "--senders=3"}},
+		{"5 senders", []string{"storm", "--members=4", "--senders=5"}},
+		{"--online", []string{"storm", "--online=-1"}},
 		{"--connections", []string{"idle", "--connections=0"}},
 		{"--messages", []string{"sync", "--messages=0"}},
 		{"--clients", []string{"sync", "--clients=0"}},

@@ -28,27 +28,9 @@ func (r *run) group(ctx context.Context, size GroupSize, persist bool) ([]Result
 	if err := checkFiles(size.Members + size.Senders); err != nil {
 		return nil, err
 	}
-	users, err := r.newUsers(ctx, size.Members)
+	loops, members, err := r.crowd(ctx, crowd{members: size.Members, online: size.Members, senders: size.Senders, passing: !persist})
 	if err != nil {
 		return nil, err
-	}
-	group := users[0] + "-group"
-	if err := r.createGroup(ctx, group, users); err != nil {
-		return nil, err
-	}
-	loops := make([]*loop, size.Senders)
-	members := make([]*member, size.Members)
-	for i, user := range users {
-		members[i] = &member{witness: witness{user: user, stored: persist, tracks: make([]track, size.Senders)}, loops: loops}
-	}
-	for i := range loops {
-		l := r.newLoop(i, users[i], size.Members)
-		l.toGroup, l.passing = group, !persist
-		if r.o.Via != REST {
-			members[i].replies = newReplies()
-			l.conn, l.receivers = members[i], l.receivers-1
-		}
-		loops[i] = l
 	}
 	f := r.newFleet()
 	defer f.close()
@@ -62,6 +44,42 @@ func (r *run) group(ctx context.Context, size GroupSize, persist bool) ([]Result
 	what := fmt.Sprintf("%s over %s, %d members, %d sending", workload, r.o.by(), size.Members, size.Senders)
 	result, err := r.playLoops(ctx, what, f, loops)
 	return r.finished(workload, result, func(res *Result) { res.Members, res.Senders = size.Members, size.Senders }), err
+}
+
+// crowd is a group and who does what in it.
+type crowd struct {
+	members int
+	online  int // members that are connected
+	senders int // of those, the ones that send
+	passing bool
+}
+
+// crowd makes a group of new users, with a loop for each that sends and a member
+// for each that is online.
+func (r *run) crowd(ctx context.Context, c crowd) ([]*loop, []*member, error) {
+	users, err := r.newUsers(ctx, c.members)
+	if err != nil {
+		return nil, nil, err
+	}
+	group := users[0] + "-group"
+	if err := r.createGroup(ctx, group, users); err != nil {
+		return nil, nil, err
+	}
+	loops := make([]*loop, c.senders)
+	members := make([]*member, c.online)
+	for i := range members {
+		members[i] = &member{witness: witness{user: users[i], stored: !c.passing, tracks: make([]track, c.senders)}, loops: loops}
+	}
+	for i := range loops {
+		l := r.newLoop(i, users[i], c.online)
+		l.toGroup, l.passing = group, c.passing
+		if r.o.Via != REST {
+			members[i].replies = newReplies()
+			l.conn, l.receivers = members[i], l.receivers-1
+		}
+		loops[i] = l
+	}
+	return loops, members, nil
 }
 
 // createGroup tells what to do where the app allows fewer members.

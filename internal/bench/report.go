@@ -11,9 +11,9 @@ type Result struct {
 	Via      string `json:"via"`     // how messages were sent
 	Receive  string `json:"receive"` // and received
 
-	InFlight    int    `json:"in_flight,omitempty"`   // single
-	Members     int    `json:"members,omitempty"`     // group, room
-	Senders     int    `json:"senders,omitempty"`     // group, room
+	InFlight    int    `json:"in_flight,omitempty"`   // single, storm
+	Members     int    `json:"members,omitempty"`     // group, room, storm
+	Senders     int    `json:"senders,omitempty"`     // group, room, storm
 	Connections int    `json:"connections,omitempty"` // idle
 	Way         string `json:"way,omitempty"`         // sync: how the log was read
 	Clients     int    `json:"clients,omitempty"`     // sync: that read at the same time
@@ -31,7 +31,8 @@ type Result struct {
 	CPUPer1000     float64 `json:"cpu_seconds_per_1000_messages,omitempty"` // of the processes that were named
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"`           // microseconds
 
-	Idle *IdleResult `json:"idle,omitempty"`
+	Idle  *IdleResult  `json:"idle,omitempty"`
+	Storm *StormResult `json:"storm,omitempty"`
 
 	Verdict
 }
@@ -56,6 +57,8 @@ func (r *Result) title() string {
 	switch r.Workload {
 	case "single":
 		return fmt.Sprintf("single, %d in flight", r.InFlight)
+	case "storm":
+		return fmt.Sprintf("storm, %d in flight beside %d senders in a group of %d", r.InFlight, r.Senders, r.Members)
 	case "idle":
 		return fmt.Sprintf("idle, %d connections", r.Connections)
 	case "sync":
