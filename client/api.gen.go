@@ -851,7 +851,7 @@ type SentMessage struct {
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
 
-	// Seq The entry in the sender's own log; absent when the business sends.
+	// Seq The entry in the log of the sender; absent when the business sends, and to a large group.
 	Seq *int64 `json:"seq,omitempty"`
 }
 
@@ -1789,9 +1789,9 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
 	PutJoinRequest(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListMembers List the members of a group by user id
+	// ListMembers List the members of a group
 	//
-	// For its members and the business.
+	// In the order in which their users were made. For its members and the business.
 	//
 	// Corresponds with GET /v1/groups/{group_id}/members (the `ListMembers` operationId).
 	ListMembers(ctx context.Context, groupId GroupID, params *ListMembersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2714,9 +2714,9 @@ func (c *Client) PutJoinRequest(ctx context.Context, groupId GroupID, userId Use
 	return c.Client.Do(req)
 }
 
-// ListMembers List the members of a group by user id
+// ListMembers List the members of a group
 //
-// For its members and the business.
+// In the order in which their users were made. For its members and the business.
 //
 // Corresponds with GET /v1/groups/{group_id}/members (the `ListMembers` operationId).
 func (c *Client) ListMembers(ctx context.Context, groupId GroupID, params *ListMembersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6629,9 +6629,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/groups/{group_id}/join-requests/{user_id} (the `PutJoinRequest` operationId).
 	PutJoinRequestWithResponse(ctx context.Context, groupId GroupID, userId UserID, params *PutJoinRequestParams, body PutJoinRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PutJoinRequestResponse, error)
 
-	// ListMembersWithResponse List the members of a group by user id
+	// ListMembersWithResponse List the members of a group
 	//
-	// For its members and the business.
+	// In the order in which their users were made. For its members and the business.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9926,9 +9926,9 @@ func (c *ClientWithResponses) PutJoinRequestWithResponse(ctx context.Context, gr
 	return ParsePutJoinRequestResponse(rsp)
 }
 
-// ListMembersWithResponse List the members of a group by user id
+// ListMembersWithResponse List the members of a group
 //
-// For its members and the business.
+// In the order in which their users were made. For its members and the business.
 //
 // Returns a wrapper object for the known response body format(s).
 //

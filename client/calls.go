@@ -190,14 +190,6 @@ func (c *session) watchAgain() {
 	}
 }
 
-// Ack tells the server that the device holds the log up to seq, and returns what
-// the server has noted, which never goes back. Without a connection it waits for
-// one. A refusal is an *Error.
-func (s *Stream) Ack(ctx context.Context, seq int64) (int64, error) {
-	f, err := s.callUntil(ctx, ackFrame(seq))
-	return f.GetAcked().GetSeq(), err
-}
-
 // callUntil is call on whatever connection there is, until one has answered.
 func (s *Stream) callUntil(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
 	defer s.awaiting()()

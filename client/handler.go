@@ -15,13 +15,18 @@ import (
 // Stream but Run, and wait for the answer.
 type Handler struct {
 	// Messages gets what is new: entries of the log, contiguous and ascending by
-	// Seq over all calls, and in between messages that are stored nowhere, with Seq
-	// 0. What this stream sent itself is among the entries. A page has at least one
-	// message and belongs to the function.
+	// Seq over all calls; the messages of each large group, which are in no user's
+	// log and have Seq 0, contiguous and ascending by ConversationSeq; and in between
+	// messages that are stored nowhere, with Seq 0 and ConversationSeq 0. What this
+	// stream sent itself is among them. A page has at least one message and belongs
+	// to the function.
+	//
+	// An entry of the log tells that the user has become a member of a large group,
+	// or is none any more; it may come again as a message of the group.
 	//
 	// Returning nil says that the program has stored them: the cursor moves and the
-	// server is told (see StreamOptions.ManualAck). An error ends Run, which returns
-	// it; the cursor stays.
+	// server is told (see StreamOptions.ManualAck). Stream.CursorAfter is the cursor
+	// to keep with them. An error ends Run, which returns it; the cursor stays.
 	Messages func(ctx context.Context, page []*wire.Message) error
 	// Signal gets what is never stored, such as that somebody types. Signals may be
 	// lost when the program is slow or the connection breaks.
@@ -32,10 +37,14 @@ type Handler struct {
 	// State is told how the connection is. A program that is too slow to see every
 	// state sees the newest.
 	State func(State)
-	// Resync is called when the log has started anew on the server: the program
-	// drops what it holds, and every entry comes again from the first. epoch is
-	// that of the new log. An error ends Run.
+	// Resync is called when the log, or that of a large group, has started anew on
+	// the server: the program drops what it holds, and every entry comes again from
+	// the first; of large groups what the device has not acknowledged. epoch is that
+	// of the new log. An error ends Run.
 	Resync func(ctx context.Context, epoch string) error
+	// Unsubscribed is told that the stream follows a large group no longer as live
+	// audience, because the server has ended that (see Stream.Subscribe).
+	Unsubscribed func(ctx context.Context, group string)
 }
 
 // State is how the connection of a [Stream] is.
@@ -130,6 +139,10 @@ func (s *Stream) handleItem(ctx context.Context, it item) error {
 		defer s.mu.Unlock()
 		s.cursor, s.acked = Cursor{Epoch: *it.resync}, 0
 		s.resyncs--
+	case it.groups != nil:
+		s.handleGroups(*it.groups)
+	case it.left != "" && h.Unsubscribed != nil:
+		h.Unsubscribed(ctx, it.left)
 	case it.signal != nil && h.Signal != nil:
 		h.Signal(ctx, it.signal)
 	case it.presence != nil && h.Presence != nil:
@@ -141,10 +154,7 @@ func (s *Stream) handleItem(ctx context.Context, it item) error {
 }
 
 func (s *Stream) handlePage(ctx context.Context, page []*wire.Message) error {
-	highest := int64(0) // before the page is the program's
-	for _, m := range page {
-		highest = max(highest, m.GetSeq())
-	}
+	after := newReach(page) // before the page is the program's
 	if h := s.o.Handler.Messages; h != nil {
 		if err := h(ctx, page); err != nil {
 			return err
@@ -152,6 +162,21 @@ func (s *Stream) handlePage(ctx context.Context, page []*wire.Message) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cursor.Seq = max(s.cursor.Seq, highest)
+	after.move(&s.cursor)
+	for id := range after.groups {
+		s.unacked[id] = struct{}{}
+	}
 	return nil
+}
+
+// handleGroups makes groups those that the cursor has places in. All that was
+// received before is stored.
+func (s *Stream) handleGroups(at map[string]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cursor.Groups = at
+	clear(s.unacked)
+	for id := range at {
+		s.unacked[id] = struct{}{}
+	}
 }

@@ -23,7 +23,9 @@ type item struct {
 	signal   *wire.PushedSignal
 	presence []*wire.UserPresence
 	state    *State
-	resync   *string // the new epoch
+	resync   *string           // the new epoch
+	groups   *map[string]int64 // the large groups of the user, and the places in them
+	left     string            // a large group whose live audience has ended
 
 	size int // of page or signal
 }
@@ -144,6 +146,29 @@ func (b *inbox) resync(epoch string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.items = append(b.items, item{resync: &epoch})
+	signalTo(b.wake)
+}
+
+// groups queues which large groups the user has. It stands for one that waits
+// already with no message in between.
+func (b *inbox) groups(at map[string]int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.items) - 1; i >= 0 && b.items[i].page == nil && b.items[i].resync == nil; i-- {
+		if b.items[i].groups != nil {
+			b.items[i].groups = &at
+			return
+		}
+	}
+	b.items = append(b.items, item{groups: &at})
+	signalTo(b.wake)
+}
+
+// left queues that a live audience has ended.
+func (b *inbox) left(group string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.items = append(b.items, item{left: group})
 	signalTo(b.wake)
 }
 

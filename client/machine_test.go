@@ -54,6 +54,7 @@ func TestStream_HandsOnTheLogOnceAndInOrder(t *testing.T) {
 type bubbled struct{ *testing.T }
 
 type machine struct {
+	t      *testing.T
 	rt     *rapid.T
 	srv    *modelServer
 	s      *Stream
@@ -66,27 +67,39 @@ type machine struct {
 
 	mu       sync.Mutex // guards what follows
 	log      []*wire.Message
+	groups   map[string][]*wire.Message // by id
+	kept     Cursor                     // what was stored with the last page
 	started  int
 	outcomes map[string]error // by client_msg_id
 }
 
 func newMachine(t *testing.T, rt *rapid.T) *machine {
-	m := &machine{rt: rt, srv: newModelServer(), ran: make(chan error, 1), gate: make(chan struct{}, 1), outcomes: make(map[string]error)}
+	m := &machine{
+		t: t, rt: rt, srv: newModelServer(), ran: make(chan error, 1), gate: make(chan struct{}, 1),
+		groups: make(map[string][]*wire.Message), outcomes: make(map[string]error),
+	}
+	m.gate <- struct{}{}
+	m.run(Cursor{})
+	return m
+}
+
+// run begins a stream at a cursor.
+func (m *machine) run(from Cursor) {
 	s, err := NewStream(StreamOptions{
-		Address: "tcp://server", Cursor: &Cursor{}, MinBackoff: 10 * time.Millisecond, MaxBackoff: time.Second,
+		Address: "tcp://server", Cursor: &from, MinBackoff: 10 * time.Millisecond, MaxBackoff: time.Second,
 		Token:   func(context.Context) (string, error) { return "t", nil },
-		Dial:    func(context.Context, string) (*Conn, error) { return m.srv.dial(t), nil },
+		Dial:    func(context.Context, string) (*Conn, error) { return m.srv.dial(m.t), nil },
 		Handler: Handler{Messages: m.handle},
 	})
 	if err != nil {
-		rt.Fatal(err)
+		m.rt.Fatal(err)
 	}
-	m.s = s
-	m.gate <- struct{}{}
-	ctx, cancel := context.WithCancel(t.Context())
+	m.mu.Lock()
+	m.s, m.kept = s, from
+	m.mu.Unlock()
+	ctx, cancel := context.WithCancel(m.t.Context())
 	m.cancel = cancel
 	go func() { m.ran <- s.Run(ctx) }()
-	return m
 }
 
 func (m *machine) handle(_ context.Context, page []*wire.Message) error {
@@ -95,10 +108,14 @@ func (m *machine) handle(_ context.Context, page []*wire.Message) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, msg := range page {
-		if msg.GetSeq() != 0 {
+		switch id := msg.GetTo().GetGroupId(); {
+		case msg.GetSeq() != 0:
 			m.log = append(m.log, msg)
+		case msg.GetConversationSeq() != 0:
+			m.groups[id] = append(m.groups[id], msg)
 		}
 	}
+	m.kept = m.s.CursorAfter(page)
 	return nil
 }
 
@@ -129,11 +146,13 @@ func (m *machine) stop() {
 
 func (m *machine) send(*rapid.T) { m.startSend(context.Background()) }
 
-func (m *machine) startSend(ctx context.Context) {
+func (m *machine) startSend(ctx context.Context) { m.startSendTo(ctx, &wire.Target{UserId: "bob"}) }
+
+func (m *machine) startSendTo(ctx context.Context, to *wire.Target) {
 	m.started++
-	id := fmt.Sprintf("own-%04d", m.started)
+	id, s := fmt.Sprintf("own-%04d", m.started), m.s
 	m.sends.Go(func() {
-		_, err := m.s.Send(ctx, &wire.Send{To: &wire.Target{UserId: "bob"}, Type: "text", Content: []byte(`{}`), ClientMsgId: id})
+		_, err := s.Send(ctx, &wire.Send{To: to, Type: "text", Content: []byte(`{}`), ClientMsgId: id})
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.outcomes[id] = err

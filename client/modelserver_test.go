@@ -28,6 +28,7 @@ const (
 type modelServer struct {
 	mu     sync.Mutex // guards what follows
 	log    []*wire.Message
+	groups map[string]*modelGroup
 	own    map[string]*wire.Message // by client_msg_id
 	never  map[string]bool          // client_msg_ids that are refused, each time
 	conn   *modelConn
@@ -37,7 +38,7 @@ type modelServer struct {
 }
 
 func newModelServer() *modelServer {
-	return &modelServer{own: make(map[string]*wire.Message), never: make(map[string]bool)}
+	return &modelServer{groups: make(map[string]*modelGroup), own: make(map[string]*wire.Message), never: make(map[string]bool)}
 }
 
 // modelConn is a connection. What is to be written waits without bound, so that
@@ -49,7 +50,10 @@ type modelConn struct {
 	// Guarded by modelServer.mu.
 	signedIn bool
 	next     int64 // to be pushed
-	silent   bool  // nothing gets through any more
+	covered  int64 // entries up to it are in the groups of the sign-in
+	follows  map[string]*modelFollow
+	answered map[string]bool // message_ids of own messages of groups
+	silent   bool            // nothing gets through any more
 	out      []*wire.ServerFrame
 	wake     chan struct{} // capacity 1
 	closed   bool
@@ -69,7 +73,9 @@ func (s *modelServer) head() int64 {
 
 func (s *modelServer) dial(t *testing.T) *Conn {
 	near, far := net.Pipe()
-	c := &modelConn{srv: s, conn: far, wake: make(chan struct{}, 1)}
+	c := &modelConn{
+		srv: s, conn: far, wake: make(chan struct{}, 1), follows: make(map[string]*modelFollow), answered: make(map[string]bool),
+	}
 	s.mu.Lock()
 	s.dropLocked()
 	s.conn = c
@@ -107,13 +113,23 @@ func (s *modelServer) append(sender string, push bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.store(&wire.Message{Sender: &wire.Sender{Type: "user", UserId: sender}})
-	if s.conn == nil || !s.conn.signedIn {
+	s.tell(push)
+}
+
+// tell pushes what is new in the log, unless that is lost on the way.
+func (s *modelServer) tell(push bool) {
+	c := s.conn
+	if c == nil || !c.signedIn {
 		return
 	}
 	if push {
-		s.conn.pushUntil(int64(len(s.log)))
-	} else {
-		s.conn.next = int64(len(s.log)) + 1
+		c.pushUntil(int64(len(s.log)))
+		return
+	}
+	lost := s.log[c.next-1:]
+	c.next = int64(len(s.log)) + 1
+	for _, m := range lost {
+		c.heed(m)
 	}
 }
 
@@ -153,6 +169,9 @@ func (c *modelConn) pushUntil(seq int64) {
 	messages := c.srv.log[c.next-1 : seq]
 	c.send(&wire.ServerFrame{Body: &wire.ServerFrame_Push{Push: &wire.Push{Messages: messages}}})
 	c.next = seq + 1
+	for _, m := range messages {
+		c.heed(m)
+	}
 }
 
 func (c *modelConn) write() {
@@ -213,21 +232,27 @@ func (c *modelConn) handle(f *wire.ClientFrame) {
 	answer := &wire.ServerFrame{Id: f.GetId()}
 	switch b := f.GetBody().(type) {
 	case *wire.ClientFrame_SignIn:
-		answer.Body = &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
-			UserId: "me", DeviceId: "phone", FirstSeq: 1, HeadSeq: head, Epoch: "e1", HeartbeatMs: 30_000,
-		}}
-		c.signedIn, c.next = true, b.SignIn.GetAfter()+1
-		c.send(answer)
-		if !c.srv.lazy {
-			c.pushUntil(head)
-		}
+		c.signIn(f.GetId(), b.SignIn)
 		return
 	case *wire.ClientFrame_Ping:
 		c.pushUntil(head)
+		c.pushGroups()
 		answer.Body = &wire.ServerFrame_Pong{Pong: &wire.Pong{HeadSeq: head}}
 	case *wire.ClientFrame_Ack:
+		if b.Ack.GetGroupId() != "" {
+			answer.Body = c.ackGroup(b.Ack).GetBody()
+			break
+		}
 		answer.Body = &wire.ServerFrame_Acked{Acked: &wire.Acked{Seq: b.Ack.GetSeq()}}
+	case *wire.ClientFrame_Subscribe:
+		answer.Body = c.subscribe(b.Subscribe.GetGroupId()).GetBody()
+	case *wire.ClientFrame_Unsubscribe:
+		answer.Body = c.unsubscribe(b.Unsubscribe.GetGroupId()).GetBody()
 	case *wire.ClientFrame_Sync:
+		if b.Sync.GetGroupId() != "" {
+			answer.Body = c.syncGroup(b.Sync).GetBody()
+			break
+		}
 		from := min(b.Sync.GetAfter(), head)
 		to := min(from+int64(b.Sync.GetLimit()), head)
 		answer.Body = &wire.ServerFrame_SyncPage{SyncPage: &wire.SyncPage{
@@ -238,6 +263,23 @@ func (c *modelConn) handle(f *wire.ClientFrame) {
 		return
 	}
 	c.send(answer)
+}
+
+func (c *modelConn) signIn(id uint64, in *wire.SignIn) {
+	head := int64(len(c.srv.log))
+	groups, ok := c.signInGroups(in)
+	if !ok {
+		c.send(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Error{Error: &wire.Error{Code: codeResyncRequired}}})
+		return
+	}
+	c.send(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
+		UserId: "me", DeviceId: "phone", FirstSeq: 1, HeadSeq: head, Epoch: "e1", HeartbeatMs: 30_000, Groups: groups,
+	}}})
+	c.signedIn, c.next, c.covered = true, in.GetAfter()+1, head
+	if !c.srv.lazy {
+		c.pushUntil(head)
+		c.pushGroups()
+	}
 }
 
 func (c *modelConn) handleSend(id uint64, send *wire.Send) {
@@ -251,7 +293,11 @@ func (c *modelConn) handleSend(id uint64, send *wire.Send) {
 		c.send(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Error{Error: e}})
 	}
 	own, known := c.srv.own[send.GetClientMsgId()]
+	group := c.srv.groups[send.GetTo().GetGroupId()]
 	switch {
+	case group != nil && !group.member && !known:
+		fail(&wire.Error{Code: "not_in_group"})
+		return
 	case fails == loseRequest:
 		c.srv.dropLocked()
 		return
@@ -267,7 +313,11 @@ func (c *modelConn) handleSend(id uint64, send *wire.Send) {
 			ConversationId: "user:bob", Sender: &wire.Sender{Type: "user", UserId: "me", DeviceId: "phone"},
 			To: send.GetTo(), Type: send.GetType(), Content: send.GetContent(), ClientMsgId: send.GetClientMsgId(), Status: "normal",
 		}
-		c.srv.store(own)
+		if group != nil {
+			c.srv.storeInGroup(send.GetTo().GetGroupId(), own)
+		} else {
+			c.srv.store(own)
+		}
 		c.srv.own[send.GetClientMsgId()] = own
 	}
 	switch fails { //nolint:exhaustive // the others are done
@@ -278,11 +328,14 @@ func (c *modelConn) handleSend(id uint64, send *wire.Send) {
 		fail(&wire.Error{Code: "unavailable", Retryable: true})
 		return
 	}
-	if own.GetSeq() >= c.next { // the answer stands in the place of the push
+	if group != nil {
+		c.answerInGroup(own)
+	} else if own.GetSeq() >= c.next { // the answer stands in the place of the push
 		c.pushUntil(own.GetSeq() - 1)
 		c.next = own.GetSeq() + 1
 	}
 	c.send(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Sent{Sent: &wire.Sent{
-		MessageId: own.GetMessageId(), ConversationId: own.GetConversationId(), Seq: own.GetSeq(), Durable: true,
+		MessageId: own.GetMessageId(), ConversationId: own.GetConversationId(), Seq: own.GetSeq(),
+		ConversationSeq: own.GetConversationSeq(), Durable: true,
 	}}})
 }

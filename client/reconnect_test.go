@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ func TestRun_ObeysEveryCloseCode(t *testing.T) {
 					}
 					p.push(entry(1))
 					r.wantSeen("waiting 500ms", "connecting", "resync e2", "connected", "1:m1")
-					if got := r.s.Cursor(); got != (Cursor{1, "e2"}) {
+					if got := r.s.Cursor(); !reflect.DeepEqual(got, Cursor{Seq: 1, Epoch: "e2"}) {
 						t.Errorf("the cursor is %v", got)
 					}
 				case info.Code.Reconnect(), info.Code == wire.CloseTokenExpired, info.Code == wire.CloseUnauthenticated:

@@ -136,6 +136,7 @@ func (r *rig) record(h *Handler) {
 			r.note("%v", st.Phase)
 		}
 	}
+	h.Unsubscribed = func(_ context.Context, group string) { r.note("unsubscribed %s", group) }
 	h.Resync = func(_ context.Context, epoch string) error { r.note("resync %s", epoch); return nil }
 }
 

@@ -168,6 +168,7 @@ func (s *Stream) signInFrame(token string) *wire.SignIn {
 		after := s.feed.received
 		in.After, in.Epoch = &after, s.feed.epoch
 	}
+	in.Groups = s.groups.name()
 	return in
 }
 
@@ -179,7 +180,7 @@ func (s *Stream) signedIn(in *wire.SignedIn) error {
 		return &otherUserError{was: s.user, is: in.GetUserId()}
 	}
 	first := !s.feed.known
-	if !s.feed.signIn(in) {
+	if !s.feed.signIn(in) || !s.groups.signIn(in.GetGroups(), first) {
 		return errOtherLog
 	}
 	s.user = in.GetUserId()
@@ -194,8 +195,20 @@ func (s *Stream) signedIn(in *wire.SignedIn) error {
 	case s.cursor.Epoch == "":
 		s.cursor.Epoch = in.GetEpoch()
 	}
+	s.followed()
 	s.enter(State{Phase: Connected, SignedIn: in})
 	return nil
+}
+
+// followed notes which large groups the stream follows as those of a member. It is
+// called with mu held.
+func (s *Stream) followed() {
+	for id := range s.audience {
+		if s.groups.member(id) != nil {
+			delete(s.audience, id) // the membership takes its place
+		}
+	}
+	s.inbox.groups(s.groups.positions())
 }
 
 // otherUserError ends a stream: its cursor means nothing in the log of another.
@@ -211,6 +224,7 @@ func (s *Stream) startAnew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.feed.startAnew()
+	s.groups = groups{}
 }
 
 // isResync reports whether the log is not the one that the cursor belongs to.

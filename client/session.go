@@ -67,7 +67,8 @@ type session struct {
 	ackAt      time.Time
 	syncAt     time.Time
 	refreshAt  time.Time // not before
-	acking     bool      // an ack is under way
+	asking     bool      // a sync is under way
+	acking     int       // acks under way
 	ackOff     bool      // the device cannot ack
 	refreshing bool
 }
@@ -120,6 +121,7 @@ func (s *Stream) begin(c *session) {
 	close(s.online)
 	s.stats.Connects++
 	c.watchAgain()
+	c.subscribeAgain()
 }
 
 // drop undoes begin. Sends that were under way wait for the next session.

@@ -9,13 +9,6 @@ import (
 	"time"
 )
 
-// Cursor is a place in a user's log. A program that keeps it goes on where it
-// left off.
-type Cursor struct {
-	Seq   int64  // the last entry that the program has stored; 0 is the beginning
-	Epoch string // of the log; empty where it is not known
-}
-
 // StreamOptions say how a Stream connects and what it does. Address and Token
 // are required.
 type StreamOptions struct {
@@ -28,14 +21,14 @@ type StreamOptions struct {
 	// DeviceID names a registered device of the user where the token names none.
 	// With neither, the connection gets a passing device, which cannot ack.
 	DeviceID string
-	// Cursor is where to go on; nil hands on only what is new.
+	// Cursor is where to go on; nil hands on only what is new. It is not changed.
 	Cursor  *Cursor
 	Handler Handler
 	// Client is the name and version of the program, for the server's logs; gim-go
 	// unless set.
 	Client string
-	// ManualAck leaves it to the program to call Ack. Else the stream acks what
-	// Handler.Messages has stored, at most once a second.
+	// ManualAck leaves it to the program to call Ack and AckGroup. Else the stream
+	// acks what Handler.Messages has stored, at most once a second.
 	ManualAck bool
 	// Logger gets what a developer may want to know; nil logs nothing. Tokens and
 	// contents are never logged.
@@ -52,9 +45,10 @@ type StreamOptions struct {
 }
 
 // Stream is a long connection that lasts: it reconnects, goes on from its cursor,
-// hands on every entry of the log once and in order, and sends until it knows the
-// outcome. Run it once; all methods may be called concurrently, before, during and
-// after Run, and by the handler.
+// hands on every entry of the log once and in order, and so every message of each
+// large group of the user, and sends until it knows the outcome. Run it once; all
+// methods may be called concurrently, before, during and after Run, and by the
+// handler.
 //
 // Run's goroutine calls the handler. Of its own a Stream has one goroutine that
 // connects and reads and one that writes, and one more while it replaces a token.
@@ -80,12 +74,15 @@ type Stream struct {
 	user      string
 	cursor    Cursor // what the program has stored
 	acked     int64
-	resyncs   int // new logs that the program has yet to be told of: until then cursor is of an old one
+	unacked   map[string]struct{} // large groups in which the program has stored more than was acked
+	resyncs   int                 // new logs that the program has yet to be told of: until then cursor is of an old one
 	feed      feed
+	groups    groups
 	out       outbox
 	watched   map[string]struct{}
-	session   *session      // nil while not connected
-	online    chan struct{} // closed while there is a session
+	audience  map[string]struct{} // large groups that are followed as live audience
+	session   *session            // nil while not connected
+	online    chan struct{}       // closed while there is a session
 }
 
 // NewStream checks the options. It starts nothing.
@@ -111,19 +108,21 @@ func NewStream(o StreamOptions) (*Stream, error) {
 	s := &Stream{
 		o: o, log: o.Logger, random: randomJitter, inbox: newInbox(), address: o.Address,
 		called: make(chan struct{}, 1), switched: make(chan struct{}, 1), ended: make(chan struct{}),
-		watched: make(map[string]struct{}), online: make(chan struct{}),
-		out: outbox{inFlight: make(map[uint64]*outgoing)},
+		watched: make(map[string]struct{}), audience: make(map[string]struct{}), unacked: make(map[string]struct{}),
+		online: make(chan struct{}),
+		out:    outbox{inFlight: make(map[uint64]*outgoing)},
 	}
 	s.out.pause = s.newBackoff()
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if c := o.Cursor; c != nil {
-		if c.Seq < 0 {
-			return nil, errors.New("client: a cursor is not negative")
+		if err := c.check(); err != nil {
+			return nil, err
 		}
-		s.cursor = *c
-		s.feed = feed{known: true, received: c.Seq, epoch: c.Epoch}
+		s.cursor = c.clone()
+		s.feed = feed{track: track{known: true, received: c.Seq}, epoch: c.Epoch}
+		s.groups.restore(c.Groups)
 	}
 	return s, nil
 }
@@ -198,17 +197,6 @@ func (s *Stream) SwitchTo(address string) {
 	}
 }
 
-// Cursor is what the program has stored: it moves when Handler.Messages returns
-// nil. Without StreamOptions.Cursor it is the end of the log at the first
-// sign-in, and zero before. A program keeps it together with the messages; inside
-// Handler.Messages, the cursor to keep with a page is the highest Seq of the page
-// with Cursor().Epoch.
-func (s *Stream) Cursor() Cursor {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cursor
-}
-
 // State is how the connection is right now. Handler.State may lag behind.
 func (s *Stream) State() State {
 	s.mu.Lock()
@@ -219,9 +207,11 @@ func (s *Stream) State() State {
 // Stats counts what a Stream went through.
 type Stats struct {
 	Connects int64 // sign-ins that succeeded
-	Gaps     int64 // times that entries were missing, which were then asked for
-	Repeats  int64 // entries that came again and were dropped
-	Dropped  int64 // signals and messages stored nowhere, lost because the handler was slow
+	Gaps     int64 // times that entries, or messages of a large group, were missing, which were then asked for
+	Repeats  int64 // those that came again and were dropped
+	// Dropped are signals and messages stored nowhere or of the live audience, lost
+	// because the handler was slow.
+	Dropped int64
 }
 
 // Stats returns what was counted up to now.

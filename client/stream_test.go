@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -37,7 +38,7 @@ func TestRun_SignsInFromTheCursorAndHandsOn(t *testing.T) {
 		p.push(entry(6), entry(7))
 		p.push(&wire.Message{MessageId: "fleeting"})
 		r.wantSeen("connecting", "connected", "6:m6", "7:m7", "0:fleeting")
-		if got := r.s.Cursor(); got != *at(7) {
+		if got := r.s.Cursor(); !reflect.DeepEqual(got, *at(7)) {
 			t.Errorf("the cursor is %v", got)
 		}
 		if st := r.s.State(); st.Phase != Connected || st.SignedIn.GetHeadSeq() != 7 {
@@ -72,7 +73,7 @@ func TestRun_HandsOnEventsOfGroups(t *testing.T) {
 		if !slices.EqualFunc(got, want, func(a, b *wire.Message) bool { return proto.Equal(a, b) }) {
 			t.Errorf("the handler got %v, want %v", got, want)
 		}
-		if got := r.s.Cursor(); got != *at(8) {
+		if got := r.s.Cursor(); !reflect.DeepEqual(got, *at(8)) {
 			t.Errorf("the cursor is %v", got)
 		}
 	})
@@ -85,7 +86,7 @@ func TestRun_WithoutCursorBeginsWithWhatIsNew(t *testing.T) {
 			t.Errorf("signed in after %d", in.GetAfter())
 		}
 		r.wantSeen("connecting", "connected")
-		if got := r.s.Cursor(); got != *at(7) {
+		if got := r.s.Cursor(); !reflect.DeepEqual(got, *at(7)) {
 			t.Errorf("the cursor is %v, want the head", got)
 		}
 		p.wantFrames("") // no ack of what was not received
@@ -205,7 +206,7 @@ func TestRun_EndsWithTheErrorOfTheHandler(t *testing.T) {
 			t.Errorf("Run returned %v, want the handler's error", err)
 		}
 		r.wantSeen("connecting", "connected", "closed")
-		if got := r.s.Cursor(); got != *at(5) {
+		if got := r.s.Cursor(); !reflect.DeepEqual(got, *at(5)) {
 			t.Errorf("the cursor moved to %v", got)
 		}
 		p.wantClosed()

@@ -56,11 +56,7 @@ func (c *session) leave() {
 	case slices.ContainsFunc(silently, func(e error) bool { return errors.Is(cause, e) }):
 		_ = c.conn.Drop() // it is closed either way
 	case c.attempt.Err() != nil:
-		if f := c.lastAck(); f != nil && !c.cut {
-			ctx, cancel := context.WithTimeout(c.hard, farewell)
-			_ = c.conn.Write(ctx, f) // the server learns it after the next sign-in
-			cancel()
-		}
+		c.lastAcks()
 		_ = c.conn.Close() // as above
 	default:
 		<-c.hard.Done() // the reader ends it, or time does
@@ -106,51 +102,6 @@ func (c *session) ping(now time.Time) *wire.ClientFrame {
 		seq = c.s.cursor.Seq
 	}
 	return c.number(&wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{Seq: &seq}}}, c.ponged)
-}
-
-// sync asks for entries that were missed, if there is room for them.
-func (c *session) sync(now time.Time) (f *wire.ClientFrame, due time.Time) {
-	feed := &c.s.feed
-	switch {
-	case !feed.isBehind() || feed.asking || !c.s.inbox.isRoomy():
-		return nil, time.Time{}
-	case now.Before(c.syncAt):
-		return nil, c.syncAt
-	}
-	feed.asking = true
-	limit := int32(syncPage)
-	return c.number(&wire.ClientFrame{Body: &wire.ClientFrame_Sync{Sync: &wire.Sync{After: feed.received, Limit: &limit}}}, c.synced), time.Time{}
-}
-
-// ack acks what was stored since the last time.
-func (c *session) ack(now time.Time) (f *wire.ClientFrame, due time.Time) {
-	switch {
-	case !c.isAckDue() || c.acking:
-		return nil, time.Time{}
-	case now.Before(c.ackAt):
-		return nil, c.ackAt
-	}
-	c.acking, c.ackAt = true, now.Add(ackInterval)
-	seq := c.s.cursor.Seq
-	return c.number(ackFrame(seq), func(f *wire.ServerFrame) { c.acked(seq, f) }), time.Time{}
-}
-
-func (c *session) isAckDue() bool {
-	return !c.s.o.ManualAck && !c.ackOff && c.s.resyncs == 0 && c.s.cursor.Seq > c.s.acked
-}
-
-// lastAck is the ack of a session that ends, nil when there is none.
-func (c *session) lastAck() *wire.ClientFrame {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if !c.isAckDue() {
-		return nil
-	}
-	return c.number(ackFrame(c.s.cursor.Seq), func(*wire.ServerFrame) {})
-}
-
-func ackFrame(seq int64) *wire.ClientFrame {
-	return &wire.ClientFrame{Body: &wire.ClientFrame_Ack{Ack: &wire.Ack{Seq: seq}}}
 }
 
 // send takes the next send that may be written.

@@ -16,6 +16,7 @@ type Error struct {
 	Fields []FieldError // what is wrong with which part of the request
 
 	RetryAfter time.Duration // earliest time to try again; 0 says nothing
+	Limit      string        // which limit refused, with CodeRateLimited
 }
 
 // FieldError says what is wrong with one part of a request.

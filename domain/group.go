@@ -104,7 +104,8 @@ type GroupStore interface {
 	// requests; events are messages of the group. A membership of a large group begins
 	// behind the last of them. ErrGroupNotFound.
 	ChangeGroup(ctx context.Context, app AppNum, id GroupID, by UserNum, users []UserID, change func(*GroupState) error) (GroupState, error)
-	// Members lists members by user id.
+	// Members lists members in the order of their users' numbers. bad_request for a
+	// cursor of another list.
 	Members(ctx context.Context, app AppNum, group ConversationNum, p Page) (List[Member], error)
 	// Member returns a member, or ErrMemberNotFound.
 	Member(ctx context.Context, app AppNum, group ConversationNum, user UserID) (Member, error)

@@ -338,7 +338,7 @@ func (p MemberPatch) validate() error {
 	return join(fails...)
 }
 
-// Members returns a page of members by user id. bad_request, forbidden,
+// Members returns a page of members in the order in which their users were made. bad_request, forbidden,
 // not_in_group, group_not_found.
 func (s *Groups) Members(ctx context.Context, by Principal, id GroupID, p Page) (List[Member], error) {
 	g, err := s.Get(ctx, by, id)

@@ -51,10 +51,11 @@ func (f *fakeBack) ReadGroup(context.Context, AppNum, ConversationNum, GroupRead
 	return GroupPage{}, ErrGroupNotFound
 }
 
-func (f *fakeBack) Publish(d []Delivery)                 { f.published = append(f.published, d...) }
-func (f *fakeBack) Allow(LimitKey) (bool, time.Duration) { return f.refuse == 0, f.refuse }
-func (f *fakeBack) PublishSignal(s *Signal)              { f.signals = append(f.signals, s) }
-func (f *fakeBack) NewID() string                        { return "fresh" }
+func (f *fakeBack) Publish(d []Delivery)                       { f.published = append(f.published, d...) }
+func (f *fakeBack) AllowN(LimitKey, int) (bool, time.Duration) { return f.refuse == 0, f.refuse }
+func (f *fakeBack) GiveBack(LimitKey, int)                     {}
+func (f *fakeBack) PublishSignal(s *Signal)                    { f.signals = append(f.signals, s) }
+func (f *fakeBack) NewID() string                              { return "fresh" }
 func (f *fakeBack) Heads(context.Context, AppNum, []UserNum) (map[UserNum]int64, error) {
 	return nil, nil
 }

@@ -57,52 +57,47 @@ type MessageStore interface {
 	Receivers(ctx context.Context, out Outgoing) (Receivers, error)
 }
 
-// Limiter bounds how often something may happen.
-type Limiter interface {
-	// Allow reports whether key may go on now, else how long it has to wait.
-	Allow(key LimitKey) (ok bool, wait time.Duration)
-}
-
-// LimitKey names who is limited.
-type LimitKey struct {
-	App  AppNum
-	User UserNum
-}
-
 // Messenger is the use case of sending and reading messages.
 type Messenger struct {
 	messages MessageStore
 	logs     LogStore
 	notify   Notifier
 	publish  Publisher
-	limit    Limiter
 	ids      IDSource
 	clock    Clock
+	signals  SignalPublisher
 
-	signals      SignalPublisher
+	limitSends   Limiter
 	limitSignals Limiter
+	limitGroups  Limiter // nil for no limit
+	limitApps    Limiter // nil for no limit
+	sizes        GroupSizer
 }
 
-// MessengerOptions are what a Messenger needs; all are required.
+// MessengerOptions are what a Messenger needs; all are required but where it says
+// otherwise.
 type MessengerOptions struct {
 	Messages  MessageStore
 	Logs      LogStore
 	Notifier  Notifier
 	Publisher Publisher
-	Limiter   Limiter // of sends
 	IDs       IDSource
 	Clock     Clock
+	Signals   SignalPublisher
 
-	Signals       SignalPublisher
-	SignalLimiter Limiter
+	Limiter       Limiter // of the sends of each user
+	SignalLimiter Limiter // of the signals of each user
+	GroupLimiter  Limiter // of the deliveries of each group; nil is no limit
+	AppLimiter    Limiter // of the deliveries of each app; nil is no limit
+	GroupSizes    GroupSizer
 }
 
 // NewMessenger returns the use case.
 func NewMessenger(o MessengerOptions) *Messenger {
 	return &Messenger{
 		messages: o.Messages, logs: o.Logs, notify: o.Notifier, publish: o.Publisher,
-		limit: o.Limiter, ids: o.IDs, clock: o.Clock,
-		signals: o.Signals, limitSignals: o.SignalLimiter,
+		ids: o.IDs, clock: o.Clock, signals: o.Signals,
+		limitSends: o.Limiter, limitSignals: o.SignalLimiter, limitGroups: o.GroupLimiter, limitApps: o.AppLimiter, sizes: o.GroupSizes,
 	}
 }
 
@@ -120,10 +115,9 @@ func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Recei
 	if err != nil {
 		return Receipt{}, err
 	}
-	if by.ActsForUser() {
-		if ok, wait := m.limit.Allow(LimitKey{App: by.App.Num, User: by.User.Num}); !ok {
-			return Receipt{}, &Error{Code: CodeRateLimited, Detail: "This user sends faster than allowed.", RetryAfter: wait}
-		}
+	deliveries, err := m.charge(ctx, by, sender, p.To)
+	if err != nil {
+		return Receipt{}, err
 	}
 	out := Outgoing{
 		App: by.App.Num, User: by.User.Num, Origin: p.Origin, Request: RequestOf(ctx),
@@ -132,10 +126,36 @@ func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Recei
 			ClientMsgID: p.ClientMsgID, SentAt: Millis(m.clock.Now()), Status: StatusNormal,
 		},
 	}
-	if p.Ephemeral {
+	receipt, err := m.deliver(ctx, out, p.Ephemeral)
+	if !delivered(receipt, err) {
+		deliveries.giveBack()
+	}
+	return receipt, err
+}
+
+// charge charges user, group and app for a message, or none of them. It returns
+// what the deliveries cost.
+func (m *Messenger) charge(ctx context.Context, by Principal, sender Sender, to Target) (deliveries charges, err error) {
+	user := ofUser(by, m.limitSends, "This user sends faster than allowed.")
+	if err := user.take(); err != nil {
+		return nil, err
+	}
+	deliveries, err = m.ofDeliveries(ctx, by.App.Num, sender.User, to)
+	if err == nil {
+		err = deliveries.take()
+	}
+	if err != nil {
+		user.giveBack()
+		return nil, err
+	}
+	return deliveries, nil
+}
+
+func (m *Messenger) deliver(ctx context.Context, out Outgoing, ephemeral bool) (Receipt, error) {
+	if ephemeral {
 		return m.sendEphemeral(ctx, out)
 	}
-	if p.ClientMsgID != "" {
+	if out.Message.ClientMsgID != "" {
 		out.Digest = out.Message.digest()
 	}
 	return m.messages.Append(ctx, out)

@@ -60,10 +60,8 @@ func (m *Messenger) Signal(ctx context.Context, by Principal, p SignalParams) er
 	if err != nil {
 		return err
 	}
-	if by.ActsForUser() {
-		if ok, wait := m.limitSignals.Allow(LimitKey{App: by.App.Num, User: by.User.Num}); !ok {
-			return &Error{Code: CodeRateLimited, Detail: "This user signals faster than allowed.", RetryAfter: wait}
-		}
+	if err := ofUser(by, m.limitSignals, "This user signals faster than allowed.").take(); err != nil {
+		return err
 	}
 	now := Millis(m.clock.Now())
 	to, err := m.messages.Receivers(ctx, Outgoing{App: by.App.Num, User: by.User.Num, Message: Message{Sender: sender, To: p.To, SentAt: now}})

@@ -92,6 +92,7 @@ var calls = map[string]request{
 	"createGroup":       {"POST", "/v1/groups", `{"members":["bob"]}`, nil},
 	"getGroup":          {"GET", "/v1/groups/team", "", nil},
 	"listMembers":       {"GET", "/v1/groups/team/members", "", nil},
+	"getOccupancy":      {"GET", "/v1/groups/stage/occupancy", "", nil},
 	"addMembers":        {"POST", "/v1/groups/team/members", `{"user_ids":["bob"]}`, nil},
 	"removeMember":      {"DELETE", "/v1/groups/team/members/bob", "", nil},
 	"listGroups":        {"GET", "/v1/groups", "", nil},

@@ -35,14 +35,16 @@ func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group,
 	return g, nil
 }
 
-// Group knows the group team of alice and bob, and club, which anybody may ask to
-// join.
+// Group knows the group team of alice and bob, club, which anybody may ask to join,
+// and stage, which is large and has a live audience.
 func (f *fake) Group(_ context.Context, _ domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
 	g := domain.Group{
 		Num: 1, ID: id, Type: domain.GroupNormal, Extra: json.RawMessage("{}"), Owner: alice.ID, MemberCount: 2, CreatedAt: testTime, UpdatedAt: testTime,
-		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByAdmins},
+		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByAdmins, History: domain.HistoryJoined},
 	}
 	switch {
+	case id == "stage":
+		g.Type, g.Settings.LiveAudience = domain.GroupLarge, true
 	case id == "club":
 		g.Owner = "carol"
 	case id != "team":

@@ -62,7 +62,8 @@ func newFake() *fake {
 func (f *fake) Now() time.Time { return testTime }
 func (f *fake) NewID() string  { return "made-by-gim" }
 
-func (f *fake) Allow(domain.LimitKey) (bool, time.Duration) { return f.limited == 0, f.limited }
+func (f *fake) AllowN(domain.LimitKey, int) (bool, time.Duration) { return f.limited == 0, f.limited }
+func (f *fake) GiveBack(domain.LimitKey, int)                     {}
 
 // Bearer knows one credential of each kind.
 func (f *fake) Bearer(ctx context.Context, authorization, gimUser string) (domain.Principal, error) {

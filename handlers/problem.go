@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -167,12 +166,12 @@ func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err *domai
 		}
 		p.Errors = &fields
 	}
-	s.setFailureHeaders(w.Header(), p.Status, err.RetryAfter)
+	s.setFailureHeaders(w.Header(), p.Status, err)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the caller is gone; nothing left to tell it
 }
 
-func (s *server) setFailureHeaders(h http.Header, status int, retryAfter time.Duration) {
+func (s *server) setFailureHeaders(h http.Header, status int, err *domain.Error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Del("Content-Length")
 	h.Del("Etag")
@@ -180,13 +179,13 @@ func (s *server) setFailureHeaders(h http.Header, status int, retryAfter time.Du
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="gim"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		seconds := max(1, int(math.Ceil(retryAfter.Seconds())))
+		seconds := max(1, int(math.Ceil(err.RetryAfter.Seconds())))
 		h.Set("Retry-After", fmt.Sprint(seconds))
-		if status == http.StatusTooManyRequests {
-			h.Set("RateLimit", fmt.Sprintf(`"sends";r=0;t=%d`, seconds))
-			if s.SendRate > 0 && s.SendBurst > 0 {
-				h.Set("RateLimit-Policy", fmt.Sprintf(`"sends";q=%d;w=%d`, s.SendBurst, max(1, s.SendBurst/s.SendRate)))
-			}
+		if err.Limit != "" {
+			h.Set("RateLimit", fmt.Sprintf(`%q;r=0;t=%d`, err.Limit, seconds))
+		}
+		if err.Limit == domain.LimitSends && s.SendRate > 0 && s.SendBurst > 0 {
+			h.Set("RateLimit-Policy", fmt.Sprintf(`%q;q=%d;w=%d`, err.Limit, s.SendBurst, max(1, s.SendBurst/s.SendRate)))
 		}
 	}
 }

@@ -14,10 +14,10 @@ import (
 var _ domain.MessageStore = (*Store)(nil)
 
 // Append implements [domain.MessageStore] by group commit: sends that arrive
-// while a transaction commits share the next one, in the order of their
-// arrival. Nothing waits on purpose, so a lone send commits at once. When ctx
-// ends first the send may still be stored; sending again with its client_msg_id
-// tells.
+// while a transaction commits share the next one, those of one conversation in
+// the order of their arrival. Nothing waits on purpose, so a lone send commits at
+// once. When ctx ends first the send may still be stored; sending again with its
+// client_msg_id tells.
 func (s *Store) Append(ctx context.Context, out domain.Outgoing) (domain.Receipt, error) {
 	p := &send{out: out, done: make(chan outcome, 1)}
 	if !s.appends.push(p) {
@@ -111,6 +111,9 @@ func (s *Store) commitEach(ctx context.Context, sends []*send) {
 func (s *Store) settle(b *batch) {
 	var put []*send
 	for _, it := range b.items {
+		if it.conv != nil && it.toUser == 0 {
+			s.appends.learn(flowOf(it.out), len(it.receivers))
+		}
 		if it.deferred {
 			put = append(put, it.send)
 			continue

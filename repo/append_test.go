@@ -105,7 +105,7 @@ func (g *gathered) queue(out domain.Outgoing) *answer {
 	g.queued++
 	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
 		g.appends.mu.Lock()
-		n := len(g.appends.sends)
+		n := g.appends.sends
 		g.appends.mu.Unlock()
 		if n == g.queued {
 			return a
@@ -222,7 +222,44 @@ func TestAppend_WhatTheDatabaseRefusesFailsAlone(t *testing.T) {
 
 func TestAppend_TooManyEntriesArePutOffInOrder(t *testing.T) {
 	t.Parallel()
-	const members, sends = 500, 48 // 44 to the group: 22,000 entries
+	const members = 500
+	const sends = 2 * maxBatchPointers / members // to the group: twice what a batch may write, which it learns only then
+	g, ids := gatherGroup(t, members)
+	var toGroup, toUser []string
+	for i := range sends {
+		text := fmt.Sprint(i)
+		if i%10 == 9 {
+			toUser = append(toUser, text)
+			g.queue(g.out(ids[0], domain.Target{User: ids[1]}, text, "k"+text))
+			continue
+		}
+		toGroup = append(toGroup, text)
+		g.queue(g.out(ids[0], domain.Target{Group: "g"}, text, "k"+text))
+	}
+	last := toGroup[len(toGroup)-1]
+	twin := g.queue(g.out(ids[0], domain.Target{Group: "g"}, last, "k"+last)) // its first is put off
+	g.run()
+	g.want("order in the group", g.log(ids[members-1]), toGroup)
+	g.want("order in the single chat", texts(g.log(ids[1]), toUser), toUser)
+	g.want("twin", []any{twin.err, twin.receipt.Repeated}, []any{nil, true})
+	if len(g.entries) < 2 {
+		t.Errorf("%d batches, and nothing was put off", len(g.entries))
+	}
+	for i, n := range g.entries {
+		if n >= maxBatchPointers+members {
+			t.Errorf("batch %d wrote %d log entries", i, n)
+		}
+	}
+}
+
+// texts returns those of all that are among some, in the order of all.
+func texts(all, some []string) []string {
+	return slices.DeleteFunc(all, func(s string) bool { return !slices.Contains(some, s) })
+}
+
+// gatherGroup is gather with a group g of so many members.
+func gatherGroup(t *testing.T, members int) (*gathered, []domain.UserID) {
+	t.Helper()
 	ids := make([]domain.UserID, members)
 	for i := range ids {
 		ids[i] = domain.UserID(fmt.Sprintf("u%03d", i))
@@ -230,25 +267,27 @@ func TestAppend_TooManyEntriesArePutOffInOrder(t *testing.T) {
 	g := gather(t, ids...)
 	_, err := g.CreateGroup(t.Context(), g.app, domain.Group{ID: "g", Type: domain.GroupNormal, Owner: ids[0], Extra: json.RawMessage("{}")}, ids)
 	g.must(err)
-	var want []string
-	for i := range sends {
-		to := domain.Target{Group: "g"}
-		if i%10 == 9 {
-			to = domain.Target{User: ids[1]} // small, and still behind what came before
-		}
-		want = append(want, fmt.Sprint(i))
-		g.queue(g.out(ids[0], to, want[i], fmt.Sprint("k", i)))
+	return g, ids
+}
+
+// A batch tells what a group costs, and from then on a batch takes what it can
+// write and no more.
+func TestAppend_CostOfAGroupIsLearned(t *testing.T) {
+	t.Parallel()
+	const members, perBatch = 500, (maxBatchPointers + 499) / 500
+	g, ids := gatherGroup(t, members)
+	toGroup := domain.Target{Group: "g"}
+	g.queue(g.out(ids[0], toGroup, "first", ""))
+	s := g.appends.take()
+	b, err := g.commitBatch(t.Context(), s)
+	g.must(err)
+	g.settle(b)
+	g.queued = 0
+	for range perBatch + 1 {
+		g.queue(g.out(ids[0], toGroup, "next", ""))
 	}
-	twin := g.queue(g.out(ids[0], domain.Target{Group: "g"}, want[46], "k46")) // its first is put off
 	g.run()
-	g.want("order", g.log(ids[1]), want)
-	g.want("twin", []any{twin.err, twin.receipt.Repeated}, []any{nil, true})
-	for i, n := range g.entries {
-		if n > maxBatchPointers {
-			t.Errorf("batch %d wrote %d log entries", i, n)
-		}
-	}
-	g.want("other members", g.log(ids[members-1]), slices.DeleteFunc(want, func(s string) bool { return s[len(s)-1] == '9' }))
+	g.want("batches", g.batches, []int{perBatch, 1})
 }
 
 func TestAppend_FullQueueRefuses(t *testing.T) {

@@ -295,9 +295,8 @@ func (a *appBatch) readMembers(ctx context.Context) error {
 func (a *appBatch) putOff(context.Context) error {
 	pointers := 0
 	for _, it := range live(a.items) {
-		if pointers > 0 && pointers+len(it.receivers) > maxBatchPointers {
-			it.deferred = true
-			pointers = maxBatchPointers + 1 // and everything behind it: order is kept
+		if pointers >= maxBatchPointers {
+			it.deferred = true // and everything behind it: order is kept
 			continue
 		}
 		pointers += len(it.receivers)

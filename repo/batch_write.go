@@ -17,16 +17,30 @@ func (a *appBatch) insertConversations(ctx context.Context, fresh []*item) error
 	for _, it := range fresh {
 		rows = append(rows, a.app, it.conv.num, []byte(it.conv.key), 0)
 		for _, user := range it.receivers {
-			members = append(members, a.app, it.conv.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0)
+			members = append(members, a.app, it.conv.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0, kindSingle)
 		}
 	}
 	if err := insert(ctx, a.tx, `INSERT INTO conversations (app_id, id, conv_key, last_seq)`, "", 4, rows); err != nil {
 		return err
 	}
-	return insert(ctx, a.tx, insertMember, "", 9, members)
+	return insert(ctx, a.tx, insertMember, "", 10, members)
 }
 
-const insertMember = `INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq)`
+const insertMember = `INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq, kind)`
+
+// What a membership is of.
+const (
+	kindSingle = iota
+	kindNormal // group
+	kindLarge  // group
+)
+
+func kindOf(t domain.GroupType) int {
+	if t == domain.GroupLarge {
+		return kindLarge
+	}
+	return kindNormal
+}
 
 // raise moves the counters past the numbers that were given out.
 func (a *appBatch) raise(ctx context.Context) error {

@@ -25,6 +25,10 @@ type dialect struct {
 	// after IN.
 	pairs func(n int) string
 
+	// index follows a table that is to be read by an index: without statistics SQLite
+	// may take another one that has fewer of the columns.
+	index func(name string) string
+
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
 	isConflict func(error) bool
@@ -68,6 +72,7 @@ var mysqlDialect = dialect{
 	pairs: func(n int) string {
 		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"
 	},
+	index: func(name string) string { return " FORCE INDEX (" + name + ")" },
 	isConflict: func(err error) bool {
 		switch mysqlNumber(err) {
 		case mysqlDuplicate, mysqlLockWait, mysqlDeadlock, tidbWriteConflict, tidbRetryExhausted, tidbCommitConflict:
@@ -101,6 +106,7 @@ var sqliteDialect = dialect{
 	pairs: func(n int) string {
 		return "(SELECT column1 AS a, column2 AS b FROM (VALUES (?, ?)" + strings.Repeat(", (?, ?)", n-1) + "))"
 	},
+	index: func(name string) string { return " INDEXED BY " + name },
 	isConflict: func(err error) bool {
 		switch code := sqliteCode(err); {
 		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:

@@ -235,7 +235,7 @@ func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error
 	}
 	// All of one change join at one time, as plain members.
 	at := is[slices.IndexFunc(is, func(u domain.GroupUser) bool { return u.Num == joined[0] })].Member.JoinedAt
-	return insertMembers(ctx, c.tx, c.app, c.conv.num, joined, 0, c.conv.joinedSeq(after.Group.Type, len(after.Events)), at)
+	return insertMembers(ctx, c.tx, c.app, c.conv.num, after.Group.Type, joined, 0, c.conv.joinedSeq(after.Group.Type, len(after.Events)), at)
 }
 
 // joinedSeq is what a membership that begins by a change with so many events begins
@@ -260,6 +260,9 @@ func (c *groupChange) writeGroup(ctx context.Context, after *domain.GroupState) 
 		largeSince := c.conv.lastSeq + int64(c.normalEvents(after))
 		if _, err := c.tx.ExecContext(ctx, `UPDATE chat_groups SET type = ?, large_since = ? WHERE app_id = ? AND id = ?`,
 			string(g.Type), largeSince, c.app, c.conv.num); err != nil {
+			return err
+		}
+		if _, err := c.tx.ExecContext(ctx, `UPDATE members SET kind = ? WHERE app_id = ? AND conversation_id = ?`, kindOf(g.Type), c.app, c.conv.num); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -43,7 +44,7 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			return err
 		}
 		conv := &conversation{num: g.Num, key: groupKey(g.ID)}
-		if err := insertMembers(ctx, tx, app, g.Num, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), g.CreatedAt); err != nil {
+		if err := insertMembers(ctx, tx, app, g.Num, g.Type, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), g.CreatedAt); err != nil {
 			return err
 		}
 		tellings := make([]telling, len(events))
@@ -89,16 +90,16 @@ func (s *Store) knownUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, 
 	return nums, nil
 }
 
-func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, users []domain.UserNum, owner domain.UserNum, joinedSeq int64, at time.Time) error {
+func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, t domain.GroupType, users []domain.UserNum, owner domain.UserNum, joinedSeq int64, at time.Time) error {
 	var rows []any
 	for _, user := range users {
 		role := domain.RoleMember
 		if user == owner {
 			role = domain.RoleOwner
 		}
-		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq)
+		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq, kindOf(t))
 	}
-	return insert(ctx, tx, insertMember, "", 9, rows)
+	return insert(ctx, tx, insertMember, "", 10, rows)
 }
 
 // groupColumns are what scanGroup reads; the first argument is the viewer's number.
@@ -139,13 +140,19 @@ func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID,
 	return g, nil
 }
 
+// groupsOfUser are tables m and g: from the memberships of a user to the groups among
+// them. They are taken as they stand (see blockList).
+func (d dialect) groupsOfUser() string {
+	return `members m` + d.index("members_by_user") + ` CROSS JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id`
+}
+
 // Groups implements [domain.GroupStore].
 func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, p domain.Page) (domain.List[domain.Group], error) {
 	query, args := `SELECT `+groupColumns+` FROM chat_groups g
 		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
 	if member != 0 {
-		query, args = `SELECT `+groupColumns+` FROM members m JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
-			WHERE m.app_id = ? AND m.user_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
+		query, args = `SELECT `+groupColumns+` FROM `+s.dialect.groupsOfUser()+`
+			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
 			[]any{member, app, member, p.Cursor, p.Limit + 1}
 	}
 	return list(ctx, s, p, func(g domain.Group) string { return string(g.ID) }, func(rows *sqlx.Rows) (domain.Group, error) {
@@ -157,32 +164,43 @@ func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.Use
 const memberColumns = `m.role, m.label, m.extra, m.joined_at, m.read_seq,
 	COALESCE((SELECT x.muted_until FROM mutes x WHERE x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id), 0)`
 
-// scanMember reads first and then a member, all but whose membership it is.
-func scanMember(row interface{ Scan(dest ...any) error }, first any) (m domain.Member, err error) {
+// scanMember reads what first points at and then a member, all but whose membership it is.
+func scanMember(row interface{ Scan(dest ...any) error }, first ...any) (m domain.Member, err error) {
 	var extra []byte
 	var joined, muted int64
-	err = row.Scan(first, &m.Role, &m.Label, &extra, &joined, &m.ReadSeq, &muted)
+	err = row.Scan(append(first, &m.Role, &m.Label, &extra, &joined, &m.ReadSeq, &muted)...)
 	m.Extra, m.JoinedAt, m.MutedUntil = extra, time.UnixMilli(joined).UTC(), momentOf(muted)
 	return m, err
 }
 
-const selectMembers = `SELECT u.user_id, ` + memberColumns + ` FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
-	WHERE m.app_id = ? AND m.conversation_id = ? AND `
-
-// Members implements [domain.GroupStore].
+// Members implements [domain.GroupStore], in the order of the key, so that a page
+// costs the same wherever it is. The tables are taken as they stand (see blockList).
 func (s *Store) Members(ctx context.Context, app domain.AppNum, group domain.ConversationNum, p domain.Page) (domain.List[domain.Member], error) {
-	return list(ctx, s, p, func(m domain.Member) string { return string(m.User) }, func(rows *sqlx.Rows) (domain.Member, error) {
+	var last domain.UserNum
+	if p.Cursor != "" {
+		n, err := strconv.ParseInt(p.Cursor, 10, 64)
+		if err != nil {
+			return domain.List[domain.Member]{}, domain.Invalid("cursor", "is not a cursor that this list answered with")
+		}
+		last = domain.UserNum(n)
+	}
+	const query = `SELECT u.id, u.user_id, ` + memberColumns + ` FROM members m CROSS JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+		WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`
+	position := func(domain.Member) string { return strconv.FormatInt(int64(last), 10) }
+	return list(ctx, s, p, position, func(rows *sqlx.Rows) (domain.Member, error) {
 		var id domain.UserID
-		m, err := scanMember(rows, &id)
+		m, err := scanMember(rows, &last, &id)
 		m.User = id
 		return m, err
-	}, selectMembers+`u.user_id > ? ORDER BY u.user_id LIMIT ?`, app, group, p.Cursor, p.Limit+1)
+	}, query, app, group, last, p.Limit+1)
 }
 
 // Member implements [domain.GroupStore].
 func (s *Store) Member(ctx context.Context, app domain.AppNum, group domain.ConversationNum, user domain.UserID) (domain.Member, error) {
 	var id domain.UserID
-	m, err := scanMember(s.read.QueryRowxContext(ctx, selectMembers+`u.user_id = ? AND u.deleted_at = 0`, app, group, string(user)), &id)
+	const query = `SELECT u.user_id, ` + memberColumns + ` FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+		WHERE m.app_id = ? AND m.conversation_id = ? AND u.user_id = ? AND u.deleted_at = 0`
+	m, err := scanMember(s.read.QueryRowxContext(ctx, query, app, group, string(user)), &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Member{}, domain.ErrMemberNotFound
 	} else if err != nil {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -86,21 +87,23 @@ func (l *groupLog) readerFrom(r domain.GroupReader) (from int64, err error) {
 // before is in the member's own log, or is not news to it.
 func (l *groupLog) begin() int64 { return max(l.joined.Int64, l.largeSince) }
 
-// LargeGroups implements [domain.GroupLogStore]. The tables are taken as they stand
-// (see blockList): from the user's memberships to the few groups among them.
+// largeGroups is the query for the large groups of a user as a device stands to them.
+// Its last column is how many events come behind what is acknowledged.
+func (d dialect) largeGroups() string {
+	const begin = `CASE WHEN m.joined_seq > g.large_since THEN m.joined_seq ELSE g.large_since END`
+	eventsUpTo := func(seq string) string {
+		return `COALESCE((SELECT x.total FROM uncounted x WHERE x.app_id = l.app_id AND x.conversation_id = l.id AND x.seq <= ` + seq + `
+			ORDER BY x.seq DESC LIMIT 1), 0)`
+	}
+	return `SELECT l.id, l.group_id, l.head, l.acked, ` + eventsUpTo(`l.head`) + ` - ` + eventsUpTo(`l.acked`) + ` FROM (
+		SELECT g.app_id, g.id, g.group_id, c.last_seq AS head, CASE WHEN a.acked_seq > ` + begin + ` THEN a.acked_seq ELSE ` + begin + ` END AS acked
+		FROM ` + d.groupsOfUser() + ` CROSS JOIN conversations c ON c.app_id = g.app_id AND c.id = g.id
+		LEFT JOIN group_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id AND a.device_id = ? AND a.conversation_id = g.id
+		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ` + strconv.Itoa(kindLarge) + ` AND g.dismissed_at = 0) l`
+}
+
+// LargeGroups implements [domain.GroupLogStore].
 func (s *Store) LargeGroups(ctx context.Context, app domain.AppNum, user domain.UserNum, device domain.DeviceID) ([]domain.LargeGroup, error) {
-	const (
-		begin  = `CASE WHEN m.joined_seq > g.large_since THEN m.joined_seq ELSE g.large_since END`
-		groups = `SELECT g.app_id, g.id, g.group_id, c.last_seq AS head,
-			CASE WHEN a.acked_seq > ` + begin + ` THEN a.acked_seq ELSE ` + begin + ` END AS acked
-			FROM members m CROSS JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
-			CROSS JOIN conversations c ON c.app_id = g.app_id AND c.id = g.id
-			LEFT JOIN group_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id AND a.device_id = ? AND a.conversation_id = g.id
-			WHERE m.app_id = ? AND m.user_id = ? AND g.type = 'large' AND g.dismissed_at = 0`
-		uncounted = `COALESCE((SELECT x.total FROM uncounted x WHERE x.app_id = l.app_id AND x.conversation_id = l.id AND x.seq <= l.`
-		last      = ` ORDER BY x.seq DESC LIMIT 1), 0)`
-		query     = `SELECT l.id, l.group_id, l.head, l.acked, ` + uncounted + `head` + last + ` - ` + uncounted + `acked` + last + ` FROM (` + groups + `) l`
-	)
 	var all []domain.LargeGroup
 	err := each(ctx, s.read, func(rows *sqlx.Rows) error {
 		var g domain.LargeGroup
@@ -109,7 +112,7 @@ func (s *Store) LargeGroups(ctx context.Context, app domain.AppNum, user domain.
 		g.Unread = g.Head - g.Acked - events
 		all = append(all, g)
 		return err
-	}, query, string(device), app, user)
+	}, s.dialect.largeGroups(), string(device), app, user)
 	if err != nil {
 		return nil, s.readError("read large groups", err)
 	}

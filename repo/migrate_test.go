@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/testserver"
 	"github.com/gim-im/gim/migrations"
 )
@@ -21,14 +22,14 @@ var shipped = map[string]map[string]string{
 		"0002_create_last_seen": "6e4b079324133e65765f3f3e59a8533142a8b255f5942710611921bc31aa1a65",
 		"0003_grow_groups":      "6df9761f5ad4273fe4166597daeaac75b5919897e6c5970d2244a542eb50a89c",
 		"0004_create_blocks":    "2c9bffecd3afe6889adf916ba06dc8afff61e4daafc1d1a701fabaf50111f591",
-		"0005_large_groups":     "6c05b14705be03fbf7aeea44477acf60c467a572c904d8f2c10f0b56a4949d2d",
+		"0005_large_groups":     "710a4e0c972f63e5f3153f858e3d6eb91fd9f68f287bae7c5914f1ead3cf6277",
 	},
 	"sqlite": {
 		"0001_create_core":      "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
 		"0002_create_last_seen": "3124c8395083bf0adf58e6d9a59a3bbd6edc32177beef95f2c1835bbf8805f59",
 		"0003_grow_groups":      "58dd509f43cd429ea310ed6a51323f616aece2d14aa94da3b2dccde74cb90561",
 		"0004_create_blocks":    "0c32a6b9d4944cc316153a3eaede0f692ecb8a9bb3fc1529d592e7e90e52ba23",
-		"0005_large_groups":     "e8001015ec09bd42649b003ee4d5a4aaca0cd6c65c755aad0e8c90fea9725aed",
+		"0005_large_groups":     "b1e35c05e90a02d5d063a35ddd28620514152d2b22fad72f9b6400652ac74ca3",
 	},
 }
 
@@ -198,6 +199,61 @@ func TestMigrate_GoesOnAfterACrash(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Groups that are there when members begin to be counted have their number, also
+// where MySQL has done a part of the migration before.
+func TestMigrate_CountsMembersThatAreThere(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, o Options) {
+		reopen(t, o)
+		undo := []string{
+			`DROP TABLE uncounted`, `DROP TABLE group_acks`, `DELETE FROM schema_migrations WHERE version = 5`,
+			`ALTER TABLE chat_groups DROP COLUMN member_count`, `ALTER TABLE chat_groups DROP COLUMN history`,
+			`ALTER TABLE chat_groups DROP COLUMN live_audience`, `ALTER TABLE chat_groups DROP COLUMN large_since`,
+		}
+		if o.MySQLDSN != "" {
+			undo = append(undo, `ALTER TABLE members DROP KEY members_by_role, DROP KEY members_by_user, DROP COLUMN kind,
+				ADD KEY members_by_user (app_id, user_id, conversation_id)`)
+		} else {
+			undo = append(undo, `DROP INDEX members_by_role`, `DROP INDEX members_by_user`, `ALTER TABLE members DROP COLUMN kind`)
+		}
+		tamper(t, o, undo...)
+		for group := range 3 {
+			tamper(t, o, fmt.Sprintf(`INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra, created_at, updated_at)
+				VALUES (1, %d, 'g%d', 'normal', '', '', '', x'7b7d', 0, 0)`, group, group))
+			for user := range group {
+				tamper(t, o, fmt.Sprintf(`INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq)
+					VALUES (1, %d, %d, 'member', '', x'7b7d', 0, 0, 0)`, group, user))
+			}
+		}
+		want := []int{0, 1, 2}
+		check := func() {
+			t.Helper()
+			s, err := Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for group, members := range want {
+				g, err := s.Group(t.Context(), 1, domain.GroupID(fmt.Sprint("g", group)), 0)
+				if err != nil || g.MemberCount != members || g.Settings.History != domain.HistoryJoined {
+					t.Errorf("got %+v, %v, want %d members", g, err, members)
+				}
+			}
+			var other int
+			if err := s.read.GetContext(t.Context(), &other, `SELECT COUNT(*) FROM members WHERE kind <> ?`, kindNormal); err != nil || other != 0 {
+				t.Errorf("%d memberships are not known to be of groups, %v", other, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check()
+		if o.MySQLDSN != "" {
+			tamper(t, o, `DELETE FROM schema_migrations WHERE version = 5`)
+			check()
+		}
+	})
 }
 
 func TestMigrate_NodesTakeTurns(t *testing.T) {

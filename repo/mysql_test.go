@@ -35,6 +35,11 @@ func TestMySQL_IsAsTheModel(t *testing.T) {
 	storetest.ExerciseModel(t, openMySQL(testserver.MariaDB(t)), modelTime(12*time.Second))
 }
 
+func TestMySQL_LargeGroupsAreAsTheModel(t *testing.T) {
+	t.Parallel()
+	storetest.ExerciseLargeModel(t, openMySQL(testserver.MariaDB(t)), modelTime(8*time.Second))
+}
+
 func TestMySQL_MalformedDSNIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"gim:secret/gim", "gim:secret@tcp(db:3306)/gim?timeout=secret", "gim@tcp(db:3306)/gim?x=%secret"} {

@@ -40,6 +40,11 @@ func TestSQLite_IsAsTheModel(t *testing.T) {
 	storetest.ExerciseModel(t, openSQLite(t.TempDir()), modelTime(15*time.Second))
 }
 
+func TestSQLite_LargeGroupsAreAsTheModel(t *testing.T) {
+	t.Parallel()
+	storetest.ExerciseLargeModel(t, openSQLite(t.TempDir()), modelTime(8*time.Second))
+}
+
 func TestRevokeTokens_ClockThatIsBehindMakesNoTokenGoodAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, repo.Options{DataDir: t.TempDir()})

@@ -224,8 +224,8 @@ func freeMoment(ctx context.Context, tx *sqlx.Tx, at time.Time, query string, ar
 // leaveGroups ends the user's memberships of groups.
 func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum) error {
 	var groups []domain.GroupID
-	const query = `SELECT g.group_id FROM members m JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
-		WHERE m.app_id = ? AND m.user_id = ? ORDER BY g.group_id`
+	query := `SELECT g.group_id FROM ` + s.dialect.groupsOfUser() + `
+		WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 ORDER BY g.group_id`
 	if err := sqlx.SelectContext(ctx, tx, &groups, query, app, user); err != nil {
 		return err
 	}

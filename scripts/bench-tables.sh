@@ -14,12 +14,14 @@ cd "$(dirname "$0")/.."
 
 STORES=${STORES:-sqlite mariadb} # mariadb is with Redis
 TRANSPORTS=${TRANSPORTS:-ws tcp}
-WORKLOADS=${WORKLOADS:-single rest group large crowd room idle sync} # rest is single chats sent by REST
+WORKLOADS=${WORKLOADS:-single rest group large crowd storm room idle sync} # rest is single chats sent by REST
 DURATION=${DURATION:-5s}
 IN_FLIGHT=${IN_FLIGHT:-1,10,50,200}
 MEMBERS=${MEMBERS:-100,500}
 LARGE_MEMBERS=${LARGE_MEMBERS:-2000,5000}
 CROWD_MEMBERS=${CROWD_MEMBERS:-100,100000}
+STORM_SENDERS=${STORM_SENDERS:-50}
+STORM_DURATION=${STORM_DURATION:-10s}
 ROOM_MEMBERS=${ROOM_MEMBERS:-100,500,2000}
 CONNECTIONS=${CONNECTIONS:-5000}
 IDLE_DURATION=${IDLE_DURATION:-30s}
@@ -101,6 +103,7 @@ measure() {
 	group) bench+=(group --via "$2" --members "$MEMBERS" --duration "$DURATION") ;;
 	large) bench+=(group --type large --via "$2" --members "$LARGE_MEMBERS" --duration "$DURATION") ;;
 	crowd) bench+=(crowd --via "$2" --members "$CROWD_MEMBERS" --duration "$DURATION" --admin-url "$admin") ;;
+	storm) bench+=(storm --via "$2" --senders "$STORM_SENDERS" --duration "$STORM_DURATION") ;;
 	room) bench+=(room --via "$2" --members "$ROOM_MEMBERS" --duration "$DURATION") ;;
 	idle) bench+=(idle --via "$2" --connections "$CONNECTIONS" --duration "$IDLE_DURATION" --admin-url "$admin") ;;
 	sync) bench+=(sync --via "$2" --messages "$MESSAGES" --clients 1,10) ;;

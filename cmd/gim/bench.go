@@ -21,6 +21,7 @@ type benchCmd struct {
 	Group  benchGroupCmd  `cmd:"" help:"One group in which all members are connected."`
 	Room   benchRoomCmd   `cmd:"" help:"A group whose messages are not stored."`
 	Crowd  benchCrowdCmd  `cmd:"" help:"A group most of whose members are not connected."`
+	Storm  benchStormCmd  `cmd:"" help:"Single chats, alone and beside a group in which many send."`
 	Idle   benchIdleCmd   `cmd:"" help:"Connections on which nothing happens: memory and CPU of the server."`
 	Sync   benchSyncCmd   `cmd:"" help:"Reading a long log in three ways."`
 }

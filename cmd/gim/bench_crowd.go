@@ -33,7 +33,7 @@ Example:
 // Run carries out the command.
 func (c *benchCrowdCmd) Run(ctx context.Context, io streams) error {
 	o, err := c.options(c.Duration, io)
-	err = errors.Join(err, between("--members", c.Members, 2, mostMembers(c.Type)), between("--senders", c.Senders, 1, mostMembers("normal")))
+	err = errors.Join(err, between("--members", c.Members, 2, mostMembersOf(c.Type)), between("--senders", c.Senders, 1, mostMembers))
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func TestBench_ExitsWithZeroWhenAllArrived(t *testing.T) {
 		{"bench", "group", "--members=3", "--senders=1,2", "--duration=1s", "--via=rest", "--receive=ws"},
 		{"bench", "crowd", "--members=40", "--duration=1s"},
 		{"bench", "room", "--type=large", "--members=3", "--senders=1", "--duration=1s", "--via=tcp", "--tcp-addr=" + g.TCPAddr},
+		{"bench", "storm", "--in-flight=2", "--members=4", "--senders=2", "--duration=1s"},
 		{"bench", "idle", "--connections=3", "--duration=1s"},
 		{"bench", "sync", "--messages=20"},
 	} {
@@ -84,6 +85,8 @@ func TestBench_ExitsWithOneWhenNothingCanHappen(t *testing.T) {
 		{"--members", []string{"crowd", "--members=1000001"}},
 		{"--members", []string{"crowd", "--type=normal", "--members=5001"}},
 		{"--type", []string{"group", "--type=huge"}},
+		{"5 senders", []string{"storm", "--members=4", "--senders=5"}},
+		{"--online", []string{"storm", "--online=-1"}},
 		{"--connections", []string{"idle", "--connections=0"}},
 		{"--messages", []string{"sync", "--messages=0"}},
 		{"--clients", []string{"sync", "--clients=0"}},

@@ -45,17 +45,23 @@ type benchGroupFlags struct {
 
 const largeType = "large"
 
-// mostMembers is the most that an app can allow in a group of a type.
-func mostMembers(kind string) int {
+// What an app can allow at most.
+const (
+	mostMembers      = 5000
+	mostLargeMembers = 1_000_000
+)
+
+// mostMembersOf is for a group of a type.
+func mostMembersOf(kind string) int {
 	if kind == largeType {
-		return 1_000_000
+		return mostLargeMembers
 	}
-	return 5000
+	return mostMembers
 }
 
 func (f *benchGroupFlags) group(ctx context.Context, io streams, persist bool) error {
 	o, err := f.options(f.Duration, io)
-	err = errors.Join(err, between("--members", f.Members, 2, mostMembers(f.Type)), between("--senders", f.Senders, 1, mostMembers("normal")))
+	err = errors.Join(err, between("--members", f.Members, 2, mostMembersOf(f.Type)), between("--senders", f.Senders, 1, mostMembers))
 	if err != nil {
 		return err
 	}
@@ -103,6 +109,45 @@ Example:
 
 // Run carries out the command.
 func (c *benchRoomCmd) Run(ctx context.Context, io streams) error { return c.group(ctx, io, false) }
+
+type benchStormCmd struct {
+	benchFlags `embed:""`
+	InFlight   []int         `name:"in-flight" default:"10" placeholder:"N" help:"Messages of single chats under way at once, rounds for each."`
+	Members    []int         `name:"members" default:"500" placeholder:"N" help:"Members of the group, rounds for each."`
+	Senders    []int         `name:"senders" default:"50" placeholder:"N" help:"Members that send to the group at the same time, a round for each."`
+	Online     int           `name:"online" default:"0" placeholder:"N" help:"Members that are connected; 0 is those that send."`
+	Duration   time.Duration `name:"duration" default:"10s" placeholder:"TIME" help:"Length of each half of a round."`
+}
+
+// Help is shown below the flags.
+func (benchStormCmd) Help() string {
+	return `Each round runs single chats twice in closed loops, as gim bench single does: alone,
+and while members of a group send to it as fast as they can. The times are those
+of the single chats, the ratio is that of their p99 in the storm to that alone.
+
+Example:
+
+    GIM_APP_KEY=gim_... gim bench storm --members 500 --senders 50 --in-flight 10`
+}
+
+// Run carries out the command.
+func (c *benchStormCmd) Run(ctx context.Context, io streams) error {
+	o, err := c.options(c.Duration, io)
+	err = errors.Join(err, between("--in-flight", c.InFlight, 1, 10_000), between("--members", c.Members, 2, mostMembers),
+		between("--senders", c.Senders, 1, mostMembers), between("--online", []int{c.Online}, 0, mostMembers))
+	if err != nil {
+		return err
+	}
+	var sizes []bench.StormSize
+	for _, inFlight := range c.InFlight {
+		for _, members := range c.Members {
+			for _, senders := range c.Senders {
+				sizes = append(sizes, bench.StormSize{InFlight: inFlight, Members: members, Senders: senders, Online: c.Online})
+			}
+		}
+	}
+	return c.run(ctx, io, func(ctx context.Context) ([]bench.Result, error) { return bench.Storm(ctx, o, sizes) })
+}
 
 type benchIdleCmd struct {
 	benchFlags  `embed:""`

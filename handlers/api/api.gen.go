@@ -847,7 +847,7 @@ type SentMessage struct {
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
 
-	// Seq The entry in the sender's own log; absent when the business sends.
+	// Seq The entry in the log of the sender; absent when the business sends, and to a large group.
 	Seq *int64 `json:"seq,omitempty"`
 }
 
@@ -1522,7 +1522,7 @@ type ServerInterface interface {
 	// PutJoinRequest Ask to join a group
 	// (PUT /v1/groups/{group_id}/join-requests/{user_id})
 	PutJoinRequest(w http.ResponseWriter, r *http.Request, groupId GroupID, userId UserID, params PutJoinRequestParams)
-	// ListMembers List the members of a group by user id
+	// ListMembers List the members of a group
 	// (GET /v1/groups/{group_id}/members)
 	ListMembers(w http.ResponseWriter, r *http.Request, groupId GroupID, params ListMembersParams)
 	// AddMembers Add members
@@ -1762,7 +1762,7 @@ func (_ Unimplemented) PutJoinRequest(w http.ResponseWriter, r *http.Request, gr
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// ListMembers List the members of a group by user id
+// ListMembers List the members of a group
 // (GET /v1/groups/{group_id}/members)
 func (_ Unimplemented) ListMembers(w http.ResponseWriter, r *http.Request, groupId GroupID, params ListMembersParams) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -6806,7 +6806,7 @@ type StrictServerInterface interface {
 	// PutJoinRequest Ask to join a group
 	// (PUT /v1/groups/{group_id}/join-requests/{user_id})
 	PutJoinRequest(ctx context.Context, request PutJoinRequestRequestObject) (PutJoinRequestResponseObject, error)
-	// ListMembers List the members of a group by user id
+	// ListMembers List the members of a group
 	// (GET /v1/groups/{group_id}/members)
 	ListMembers(ctx context.Context, request ListMembersRequestObject) (ListMembersResponseObject, error)
 	// AddMembers Add members

@@ -55,9 +55,9 @@ type limitCounter struct {
 	metrics *metrics.Metrics
 }
 
-// Allow asks and counts.
-func (c limitCounter) Allow(key domain.LimitKey) (ok bool, wait time.Duration) {
-	ok, wait = c.Limiter.Allow(key)
+// AllowN asks and counts.
+func (c limitCounter) AllowN(key domain.LimitKey, n int) (ok bool, wait time.Duration) {
+	ok, wait = c.Limiter.AllowN(key, n)
 	if !ok {
 		c.metrics.RateLimited.Inc()
 	}

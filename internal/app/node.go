@@ -55,7 +55,7 @@ type useCases struct {
 	presences   *domain.Presences
 }
 
-// burstFactor is how many times its sends of a second a user may send at once.
+// burstFactor is how many times what is allowed in a second is allowed at once.
 const burstFactor = 2
 
 // open makes a node. Where it fails nothing stays open.
@@ -171,8 +171,6 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	sends := a.Config.RateLimitSends
-	limiter := ratelimit.New(float64(sends), burstFactor*sends, a.Clock)
 	u := &n.uses
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
@@ -186,10 +184,24 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
-		Limiter: limitCounter{limiter, a.metrics}, IDs: ids, Clock: a.Clock,
-		Signals: n.bus, SignalLimiter: limitCounter{ratelimit.New(float64(sends), burstFactor*sends, a.Clock), a.metrics},
+		IDs: ids, Clock: a.Clock, Signals: n.bus, GroupSizes: n.store,
+		Limiter: a.limiter(a.Config.RateLimitSends), SignalLimiter: a.limiter(a.Config.RateLimitSends),
+		GroupLimiter: a.limiterOrNone(a.Config.RateLimitGroup), AppLimiter: a.limiterOrNone(a.Config.RateLimitApp),
 	})
 	return nil
+}
+
+// limiter allows so much in a second, or everything at 0.
+func (a *App) limiter(perSecond int) domain.Limiter {
+	return limitCounter{ratelimit.New(float64(perSecond), burstFactor*perSecond, a.Clock), a.metrics}
+}
+
+// limiterOrNone is for limits that cost something even to ask.
+func (a *App) limiterOrNone(perSecond int) domain.Limiter {
+	if perSecond == 0 {
+		return nil
+	}
+	return a.limiter(perSecond)
 }
 
 // wirePresence makes what knows who is online. It tells by the bus who has changed.

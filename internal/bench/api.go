@@ -65,7 +65,7 @@ func detail(p *client.Problem) string {
 // hint says what to do about refusals that load runs into.
 func hint(code string) string {
 	if code == "rate_limited" {
-		return " Start the server with --rate-limit-sends=0 for a measurement."
+		return " Start the server with --rate-limit-sends=0, and without the other rate limits, for a measurement."
 	}
 	return ""
 }

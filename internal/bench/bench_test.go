@@ -99,6 +99,47 @@ func TestGroup(t *testing.T) {
 	})
 }
 
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	on(t, allWays, func(t *testing.T, _ *gimtest.Gim, o bench.Options) {
+		results, err := bench.Storm(t.Context(), o, []bench.StormSize{
+			{InFlight: 2, Members: 6, Senders: 3}, {InFlight: 1, Members: 5, Senders: 1, Online: 4},
+		})
+		good(t, 2, results, err)
+		for i, r := range results {
+			s := r.Storm
+			if r.Workload != "storm" || r.InFlight != 2-i || r.Members != 6-i || r.Senders != []int{3, 1}[i] || s.Online != 3+i || r.Deliveries != r.Messages {
+				t.Errorf("round %d: %+v %+v", i, r, s)
+			}
+			if s.Messages == 0 || s.EntriesPer <= 0 || s.Alone.P99 <= 0 || s.Ratio != r.Latency.P99/s.Alone.P99 {
+				t.Errorf("round %d: %+v, during the storm %+v", i, s, r.Latency)
+			}
+		}
+	})
+}
+
+// TestStorm_JudgesTheGroupToo puts a proxy between that repeats one push of the
+// group.
+func TestStorm_JudgesTheGroupToo(t *testing.T) {
+	t.Parallel()
+	g, o := start(t)
+	var seen atomic.Int64
+	o.URL = g.Proxy(t, func() func(*gimtest.Frame) []*gimtest.Frame {
+		return func(f *gimtest.Frame) []*gimtest.Frame {
+			for _, m := range f.GetPush().GetMessages() {
+				if m.GetTo().GetGroupId() != "" && m.GetType() == "text" && seen.Add(1) == 5 {
+					return []*gimtest.Frame{f, f}
+				}
+			}
+			return []*gimtest.Frame{f}
+		}
+	})
+	results, err := bench.Storm(t.Context(), o, []bench.StormSize{{InFlight: 1, Members: 4, Senders: 2}})
+	if err != nil || len(results) != 1 || results[0].Doubled == 0 || results[0].OK() {
+		t.Errorf("%v, %+v", err, results)
+	}
+}
+
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	on(t, bothConnections, func(t *testing.T, g *gimtest.Gim, o bench.Options) {
@@ -219,6 +260,10 @@ func TestBench_RefusesWhatItCannotDo(t *testing.T) {
 			_, err := bench.Group(t.Context(), o, []bench.GroupSize{{Members: 2, Senders: 3}}, true)
 			return err
 		},
+		"9 online": func() error {
+			_, err := bench.Storm(t.Context(), o, []bench.StormSize{{InFlight: 1, Members: 8, Senders: 3, Online: 9}})
+			return err
+		},
 		"nothing to read": func() error {
 			_, err := bench.Sync(t.Context(), o, bench.SyncOptions{Messages: 0, Clients: []int{1}})
 			return err
@@ -242,12 +287,14 @@ func TestPrint_HasARowForEachRoundAndTheFiguresOfTheWorkload(t *testing.T) {
 		"group":  {"members", "deliveries/s", "p99.9 ms", "µs/delivery"},
 		"room":   {"members", "senders"},
 		"crowd":  {"type", "users s", "members s", "40.0→81.5", "ack ratio", "1.50"},
+		"storm":  {"in flight", "members", "senders", "alone p99 ms", "p99.9 ms", "p99 ratio", "4.2", "log entries/s"},
 		"idle":   {"connections", "KiB each", "7.5", "CPU %", "connects/s"},
 		"sync":   {"entries each", "clients", "replay", "page p99 ms"},
 	} {
 		r := bench.Result{
 			Workload: workload, Via: "ws", Receive: "tcp", Way: "replay", Messages: 1234567, PerSecond: 99, Latency: latency,
-			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.Growth{Before: 40, After: 81.5}}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
+			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.Growth{Before: 40, After: 81.5}},
+			Storm: &bench.StormResult{Alone: latency, Ratio: 4.2}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
 		}
 		var out strings.Builder
 		if err := bench.Print(&out, []bench.Result{r, r}); err != nil {

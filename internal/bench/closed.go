@@ -13,22 +13,37 @@ type play struct {
 	loops        []*loop
 	begin, end   time.Time // of what counts; loops with nothing to show go on
 	pushes, acks *recorder
+
+	beside *play // loops that run at the same time and have figures of their own; nil for none
+}
+
+// newPlay is a round that begins after the warm-up.
+func (r *run) newPlay(f *fleet, loops []*loop) *play {
+	begin := time.Now().Add(r.o.WarmUp)
+	return &play{
+		fleet: f, loops: loops, begin: begin, end: begin.Add(r.o.Duration), pushes: newRecorder(), acks: newRecorder(),
+	}
 }
 
 // playLoops lets all loops run for the time of a round, closes the fleet and
 // judges. The result says what was measured, whatever the error; without any
 // message it is nil.
 func (r *run) playLoops(ctx context.Context, what string, f *fleet, loops []*loop) (*Result, error) {
-	p := &play{fleet: f, loops: loops, pushes: newRecorder(), acks: newRecorder()}
-	p.begin = time.Now().Add(r.o.WarmUp)
-	p.end = p.begin.Add(r.o.Duration)
+	return r.play(ctx, what, r.newPlay(f, loops))
+}
+
+// play is playLoops with loops beside.
+func (r *run) play(ctx context.Context, what string, p *play) (*Result, error) {
+	f := p.fleet
 	playing, over := context.WithCancel(ctx)
 	defer over()
 	meter := newCPUMeter(playing, r.o.PIDs, p.begin)
 	shown := r.progress.watch(what, "deliveries")
 	group, groupCtx := errgroup.WithContext(playing)
-	for _, l := range loops {
-		group.Go(func() error { return l.play(groupCtx, p) })
+	for part := p; part != nil; part = part.beside {
+		for _, l := range part.loops {
+			group.Go(func() error { return l.play(groupCtx, part) })
+		}
 	}
 	err := group.Wait()
 	over()
@@ -56,8 +71,10 @@ func (p *play) judge(used time.Duration, ended time.Time, complete bool) *Result
 	r.Latency, r.Ack = p.pushes.latency(), p.acks.latency()
 	r.Deliveries = r.Messages * int64(p.loops[0].receivers)
 	r.rates(used)
-	for _, l := range p.loops {
-		r.add(l.Verdict)
+	for part := p; part != nil; part = part.beside {
+		for _, l := range part.loops {
+			r.add(l.Verdict)
+		}
 	}
 	for _, m := range p.fleet.members {
 		if complete {

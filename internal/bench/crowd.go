@@ -59,7 +59,7 @@ func Crowd(ctx context.Context, o Options, c CrowdOptions) ([]Result, error) {
 		}
 	}
 	results, err := rounds(ctx, o, c.Members, func(r *run, ctx context.Context, members int) ([]Result, error) {
-		return r.crowd(ctx, members, c)
+		return r.crowdRounds(ctx, members, c)
 	})
 	compareAcks(results)
 	return results, err
@@ -79,7 +79,7 @@ func compareAcks(results []Result) {
 	}
 }
 
-func (r *run) crowd(ctx context.Context, members int, c CrowdOptions) (results []Result, err error) {
+func (r *run) crowdRounds(ctx context.Context, members int, c CrowdOptions) (results []Result, err error) {
 	most := slices.Max(c.Senders) + crowdWatchers
 	if err := checkFiles(2 * most); err != nil {
 		return nil, err
@@ -94,13 +94,14 @@ func (r *run) crowd(ctx context.Context, members int, c CrowdOptions) (results [
 		size.Senders = senders
 		here := users[:senders+crowdWatchers] // others in each round, as the messages of a user are numbered
 		users = users[len(here):]
-		var result *Result
-		result, err = r.playGroup(ctx, "crowd", group, here, size, true)
-		if result != nil {
-			crowd := made
-			result.Crowd = &crowd
+		loops, connected := r.cast(crowd{online: len(here), senders: senders, large: c.Large}, group, here)
+		var got []Result
+		got, err = r.playGroup(ctx, "crowd", size, loops, connected)
+		for i := range got {
+			of := made
+			got[i].Crowd = &of
 		}
-		results = append(results, r.finishedGroup("crowd", result, size)...)
+		results = append(results, got...)
 		if err != nil || ctx.Err() != nil {
 			break
 		}
@@ -130,9 +131,9 @@ func (r *run) makeCrowd(ctx context.Context, size GroupSize, adminURL string) (u
 	if err != nil {
 		return nil, made, err
 	}
-	shown = r.progress.watch(fmt.Sprintf("making them members of a %s group", size.kind()), "members")
+	shown = r.progress.watch(fmt.Sprintf("making them members of a %s group", kindOf(size.Large)), "members")
 	start = time.Now()
-	err = r.createGroup(ctx, users[0]+"-group", users, size.kind())
+	err = r.createGroup(ctx, users[0]+"-group", users, size.Large)
 	made.MembersSeconds = time.Since(start).Seconds()
 	shown()
 	if err != nil {
@@ -146,7 +147,7 @@ func (r *run) makeCrowd(ctx context.Context, size GroupSize, adminURL string) (u
 // crowdColumns are the table of a crowd.
 func crowdColumns() []column {
 	columns := []column{
-		by, kind, membersOf, sendersOf,
+		by, kind, members, senders,
 		{"users s", figure("%.2f", func(r *Result) float64 { return r.Crowd.UsersSeconds })},
 		{"members s", figure("%.2f", func(r *Result) float64 { return r.Crowd.MembersSeconds })},
 		{"MiB", func(r *Result) string { return r.Crowd.MiB.String() }},

@@ -11,9 +11,9 @@ type Result struct {
 	Via      string `json:"via"`     // how messages were sent
 	Receive  string `json:"receive"` // and received
 
-	InFlight    int    `json:"in_flight,omitempty"`   // single
-	Members     int    `json:"members,omitempty"`     // group, room
-	Senders     int    `json:"senders,omitempty"`     // group, room
+	InFlight    int    `json:"in_flight,omitempty"`   // single, storm
+	Members     int    `json:"members,omitempty"`     // group, room, crowd, storm
+	Senders     int    `json:"senders,omitempty"`     // group, room, crowd, storm
 	Type        string `json:"type,omitempty"`        // of the group: normal, large
 	Connections int    `json:"connections,omitempty"` // idle
 	Way         string `json:"way,omitempty"`         // sync: how the log was read
@@ -34,6 +34,7 @@ type Result struct {
 
 	Idle  *IdleResult  `json:"idle,omitempty"`
 	Crowd *CrowdResult `json:"crowd,omitempty"`
+	Storm *StormResult `json:"storm,omitempty"`
 
 	Verdict
 }
@@ -58,6 +59,8 @@ func (r *Result) title() string {
 	switch r.Workload {
 	case "single":
 		return fmt.Sprintf("single, %d in flight", r.InFlight)
+	case "storm":
+		return fmt.Sprintf("storm, %d in flight beside %d senders in a group of %d", r.InFlight, r.Senders, r.Members)
 	case "idle":
 		return fmt.Sprintf("idle, %d connections", r.Connections)
 	case "sync":

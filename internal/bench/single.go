@@ -16,12 +16,26 @@ func (r *run) single(ctx context.Context, pairs int) ([]Result, error) {
 	if err := checkFiles(3 * pairs); err != nil {
 		return nil, err
 	}
-	users, err := r.newUsers(ctx, 2*pairs)
+	loops, members, err := r.pairs(ctx, pairs)
 	if err != nil {
 		return nil, err
 	}
-	loops := make([]*loop, pairs)
-	var members []*member
+	f := r.newFleet()
+	defer f.close()
+	if err := r.connect(ctx, f, members); err != nil {
+		return nil, err
+	}
+	result, err := r.playLoops(ctx, fmt.Sprintf("single over %s, %d in flight", r.o.by(), pairs), f, loops)
+	return r.finished("single", result, func(res *Result) { res.InFlight = pairs }), err
+}
+
+// pairs makes pairs of users, of whom one sends to the other.
+func (r *run) pairs(ctx context.Context, pairs int) (loops []*loop, members []*member, err error) {
+	users, err := r.newUsers(ctx, 2*pairs)
+	if err != nil {
+		return nil, nil, err
+	}
+	loops = make([]*loop, pairs)
 	for i := range loops {
 		from, to := users[2*i], users[2*i+1]
 		l := r.newLoop(i, from, 1)
@@ -35,11 +49,5 @@ func (r *run) single(ctx context.Context, pairs int) ([]Result, error) {
 			members = append(members, l.conn)
 		}
 	}
-	f := r.newFleet()
-	defer f.close()
-	if err := r.connect(ctx, f, members); err != nil {
-		return nil, err
-	}
-	result, err := r.playLoops(ctx, fmt.Sprintf("single over %s, %d in flight", r.o.by(), pairs), f, loops)
-	return r.finished("single", result, func(res *Result) { res.InFlight = pairs }), err
+	return loops, members, nil
 }

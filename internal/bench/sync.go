@@ -88,7 +88,7 @@ func (r *run) fill(ctx context.Context, clients, messages int) (*logs, error) {
 		return nil, err
 	}
 	group := users[0] + "-group"
-	if err := r.createGroup(ctx, group, users, client.GroupTypeNormal); err != nil {
+	if err := r.createGroup(ctx, group, users, false); err != nil {
 		return nil, err
 	}
 	l := &logs{run: r, users: users, sent: make([]int64, fillers), place: make([]map[int64]int64, fillers)}

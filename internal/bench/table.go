@@ -40,8 +40,14 @@ func columnsOf(workload string) []column {
 	var columns []column
 	switch workload {
 	case "single":
-		columns = append([]column{by, {"in flight", whole(func(r *Result) int64 { return int64(r.InFlight) })}, perSecond}, times("", latencyOf)...)
+		columns = append([]column{by, inFlight, perSecond}, times("", latencyOf)...)
 		columns = append(append(columns, times("ack ", ackOf)[:2]...), cpu)
+	case "storm":
+		columns = append([]column{by, inFlight, members, senders}, times("alone ", aloneOf)[:2]...)
+		columns = append(append(columns, times("", latencyOf)...),
+			column{"p99 ratio", figure("%.1f", func(r *Result) float64 { return r.Storm.Ratio })},
+			perSecond,
+			column{"log entries/s", figure("%.0f", func(r *Result) float64 { return r.Storm.EntriesPer })})
 	case "idle":
 		columns = []column{
 			{"over", func(r *Result) string { return r.Receive }},
@@ -65,7 +71,7 @@ func columnsOf(workload string) []column {
 		columns = append(columns, cpu)
 	default:
 		columns = append([]column{
-			by, kind, membersOf, sendersOf, perSecond,
+			by, kind, members, senders, perSecond,
 			{"deliveries/s", figure("%.0f", func(r *Result) float64 { return r.DeliveriesPer })},
 		}, times("", latencyOf)...)
 		columns = append(append(columns, times("ack ", ackOf)[:2]...), cpu,
@@ -82,15 +88,16 @@ var (
 	by = column{"by", func(r *Result) string { return Options{Via: r.Via, Receive: r.Receive}.by() }}
 
 	kind      = column{"type", func(r *Result) string { return r.Type }}
-	membersOf = column{"members", whole(func(r *Result) int64 { return int64(r.Members) })}
-	sendersOf = column{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })}
-
+	inFlight  = column{"in flight", whole(func(r *Result) int64 { return int64(r.InFlight) })}
+	members   = column{"members", whole(func(r *Result) int64 { return int64(r.Members) })}
+	senders   = column{"senders", whole(func(r *Result) int64 { return int64(r.Senders) })}
 	perSecond = column{"messages/s", figure("%.0f", func(r *Result) float64 { return r.PerSecond })}
 	cpu       = column{"CPU s/1000", figure("%.3f", func(r *Result) float64 { return r.CPUPer1000 })}
 )
 
 func latencyOf(r *Result) *Latency { return r.Latency }
 func ackOf(r *Result) *Latency     { return r.Ack }
+func aloneOf(r *Result) *Latency   { return r.Storm.Alone }
 
 // times are the columns of a latency, p50 first.
 func times(of string, get func(*Result) *Latency) []column {

@@ -22,6 +22,7 @@ const (
 	roleChanged    = 105
 	memberMuted    = 106
 	groupDismissed = 107
+	groupConverted = 108
 	memberChanged  = 109
 )
 
@@ -42,6 +43,10 @@ type groupEvent struct {
 		Name      *string   `json:"name"`
 		Label     *string   `json:"label"`
 		MuteUntil time.Time `json:"mute_until"`
+		Settings  struct {
+			History      *string `json:"history"`
+			LiveAudience *bool   `json:"live_audience"`
+		} `json:"settings"`
 	} `json:"data"`
 }
 
@@ -86,11 +91,9 @@ func (m *Message) EventLine(moment func(time.Time) string) string {
 	case groupCreated:
 		return e.done("made the group", "the group was made")
 	case groupChanged:
-		if d.Name != nil && *d.Name != "" {
-			name := `"` + short(*d.Name) + `"`
-			return e.done("named the group "+name, "the group was named "+name)
-		}
-		return e.done("changed the group", "the group was changed")
+		return e.changed()
+	case groupConverted:
+		return e.done("made the group a large one", "the group was made a large one")
 	case membersJoined:
 		return e.joined()
 	case roleChanged:
@@ -122,6 +125,25 @@ func (e *groupEvent) done(active, passive string) string {
 		return passive
 	}
 	return CleanLine(e.Data.By) + " " + active
+}
+
+// changed says the one change that matters most to who reads it.
+func (e *groupEvent) changed() string {
+	set := &e.Data.Settings
+	switch {
+	case e.Data.Name != nil && *e.Data.Name != "":
+		name := `"` + short(*e.Data.Name) + `"`
+		return e.done("named the group "+name, "the group was named "+name)
+	case set.LiveAudience != nil && *set.LiveAudience:
+		return e.done("opened the group to a live audience", "the group was opened to a live audience")
+	case set.LiveAudience != nil:
+		return e.done("closed the group to its live audience", "the group was closed to its live audience")
+	case set.History != nil && *set.History == "all":
+		return e.done("let new members read what was written before", "new members may read what was written before")
+	case set.History != nil:
+		return e.done("let new members read only what comes after they join", "new members may read only what comes after they join")
+	}
+	return e.done("changed the group", "the group was changed")
 }
 
 func (e *groupEvent) joined() string {

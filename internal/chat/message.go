@@ -47,7 +47,7 @@ type Message struct {
 
 func fromPush(m *wire.Message) Message {
 	stage := Stored
-	if m.GetSeq() == 0 {
+	if m.GetSeq() == 0 && m.GetConversationSeq() == 0 { // else it is in the log of the user, or of a large group
 		stage = Passing
 	}
 	return Message{

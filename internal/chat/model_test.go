@@ -51,6 +51,23 @@ func wantTexts(t *testing.T, c *chat.Conversation, want ...string) {
 	}
 }
 
+// TestModel_MessagesOfLargeGroupsAreStored shows messages that are in no log of a
+// user; the entry of one's own joining comes both ways.
+func TestModel_MessagesOfLargeGroupsAreStored(t *testing.T) {
+	t.Parallel()
+	m := chat.NewModel("alice")
+	large := func(msg *wire.Message) *wire.Message { msg.Seq = 0; return msg }
+	joined := `{"code":102,"data":{"type":"large","user_ids":["alice"]}}`
+	m.Received(page(groupEvent(4, joined), large(inTeam("bob", 5, "one")), large(groupEvent(4, joined)), large(inTeam("bob", 6, "two"))))
+	fleeting := large(inTeam("bob", 0, "gone"))
+	m.Received(page(fleeting))
+	c := m.Conversation("group:team")
+	wantTexts(t, c, "alice was added", "one", "two", "gone~")
+	if c.Unread != 2 || c.Oldest() != 4 {
+		t.Errorf("%d unread, the oldest is %d", c.Unread, c.Oldest())
+	}
+}
+
 func TestModel_WhatComesTwiceIsThereOnce(t *testing.T) {
 	t.Parallel()
 	m := chat.NewModel("alice")

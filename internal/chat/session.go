@@ -270,9 +270,18 @@ func signInError(err error) error {
 	return fmt.Errorf("sign in: %w", err)
 }
 
-// Progress returns the last entry of the log that was read, and the last one there
-// was at the sign-in; the same while there is no connection.
+// Progress returns how far the log and those of the large groups were read, and
+// how far they went at the sign-in, as one number each; the same while there is no
+// connection.
 func (s *Session) Progress() (have, head int64) {
-	have = max(s.state.Cursor.Seq, s.stream.Cursor().Seq)
-	return have, max(have, s.connection.SignedIn.GetHeadSeq())
+	taken, now, in := s.state.Cursor, s.stream.Cursor(), s.connection.SignedIn
+	have = max(taken.Seq, now.Seq)
+	head = max(have, in.GetHeadSeq())
+	for _, g := range in.GetGroups() {
+		if at, member := now.Groups[g.GetGroupId()]; member {
+			at = max(at, taken.Groups[g.GetGroupId()])
+			have, head = have+at, head+max(at, g.GetHead())
+		}
+	}
+	return have, head
 }

@@ -40,8 +40,9 @@ type State struct {
 
 // SavedCursor is a client.Cursor.
 type SavedCursor struct {
-	Seq   int64  `json:"seq"`
-	Epoch string `json:"epoch,omitempty"`
+	Seq    int64            `json:"seq"`
+	Epoch  string           `json:"epoch,omitempty"`
+	Groups map[string]int64 `json:"groups,omitempty"`
 }
 
 // SavedConversation is a conversation with its last message only: the last one
@@ -203,4 +204,4 @@ func (st *store) close() {
 	}
 }
 
-func (c SavedCursor) cursor() client.Cursor { return client.Cursor{Seq: c.Seq, Epoch: c.Epoch} }
+func (c SavedCursor) cursor() client.Cursor { return client.Cursor(c) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestState_ComesBackAsItWas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "alice.json")
 	st := open(t, path)
 	state, odd := st.load(server, alice)
-	if odd != "" || state.Cursor != (SavedCursor{}) {
+	if odd != "" || !reflect.DeepEqual(state.Cursor, SavedCursor{}) {
 		t.Fatalf("a state that is not there: %+v, %q", state, odd)
 	}
 	m := NewModel("alice")
@@ -49,7 +50,7 @@ func TestState_ComesBackAsItWas(t *testing.T) {
 	send := &wire.Send{To: &wire.Target{UserId: "bob"}, Type: "text", Content: []byte(`{"text":"hi"}`), ClientMsgId: "c1"}
 	m.Begin(send, noon)
 	m.Fail(&wire.Send{To: send.GetTo(), ClientMsgId: "unknown"}, "")
-	state.DeviceID, state.Cursor = "d1", SavedCursor{Seq: 2, Epoch: "e1"}
+	state.DeviceID, state.Cursor = "d1", SavedCursor{Seq: 2, Epoch: "e1", Groups: map[string]int64{"team": 3}}
 	m.save(state)
 	if err := st.save(state); err != nil {
 		t.Fatal(err)
@@ -59,7 +60,7 @@ func TestState_ComesBackAsItWas(t *testing.T) {
 	}
 
 	again, odd := st.load(server, alice)
-	if odd != "" || again.DeviceID != "d1" || again.Cursor != (SavedCursor{Seq: 2, Epoch: "e1"}) {
+	if odd != "" || again.DeviceID != "d1" || !reflect.DeepEqual(again.Cursor, SavedCursor{Seq: 2, Epoch: "e1", Groups: map[string]int64{"team": 3}}) {
 		t.Fatalf("%+v, %q", again, odd)
 	}
 	back := NewModel("alice")

@@ -40,7 +40,8 @@ func (s *Session) Take(event Event) error {
 	switch e := event.(type) {
 	case Arrived:
 		s.model.Received(e.Page)
-		err := s.keepCursor(e.Page)
+		s.state.Cursor = SavedCursor(s.stream.CursorAfter(e.Page))
+		err := s.Save()
 		e.done <- err
 		s.watchPeers()
 		s.followGroups(e.Page)
@@ -59,6 +60,7 @@ func (s *Session) Take(event Event) error {
 		s.connection, s.since = e.State, s.o.Now()
 		if e.State.Phase == client.Connected {
 			s.state.Began = true
+			s.state.Cursor = SavedCursor(s.stream.Cursor()) // it may have large groups that are new
 		} else {
 			s.model.ForgetPresence()
 		}
@@ -73,17 +75,6 @@ func (s *Session) Take(event Event) error {
 		}
 	}
 	return nil
-}
-
-// keepCursor moves the cursor to the end of a page. Within the stream's call the
-// epoch is that of the page.
-func (s *Session) keepCursor(page []*wire.Message) error {
-	seq := s.state.Cursor.Seq
-	for _, m := range page {
-		seq = max(seq, m.GetSeq())
-	}
-	s.state.Cursor = SavedCursor{Seq: seq, Epoch: s.stream.Cursor().Epoch}
-	return s.Save()
 }
 
 // settle notes what became of a send. One whose outcome is not known stays as it

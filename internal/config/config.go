@@ -53,6 +53,8 @@ type Access struct {
 	AdminKey       Secret `name:"admin-key" placeholder:"KEY" help:"The operator's key, at least 16 characters. Without it one is made at first start and shown once."`
 	SecretKey      Secret `name:"secret-key" placeholder:"KEY" help:"32 random bytes in hex or base64, from which gim derives the keys that sign its tokens. Without it one is made in the data directory."`
 	RateLimitSends int    `name:"rate-limit-sends" default:"100" placeholder:"N" help:"Messages that a user may send in a second, with bursts of twice as many; 0 turns the limit off. Signals have the same limit of their own."`
+	RateLimitGroup int    `name:"rate-limit-group" default:"0" placeholder:"N" help:"Deliveries that the messages to one group may make in a second on this process, one for each member, with bursts of twice as many; 0 is no limit."`
+	RateLimitApp   int    `name:"rate-limit-app" default:"0" placeholder:"N" help:"Deliveries that all messages of one app may make in a second on this process, one for each user who gets them, the sender too, with bursts of twice as many; 0 is no limit."`
 
 	MaxConnectionsPerAddress int `name:"max-connections-per-address" default:"0" placeholder:"N" help:"Long connections that one address may have on this process, signed in or not; 0 is no limit. Behind a proxy all clients may have one address."`
 	MaxConnectionsPerApp     int `name:"max-connections-per-app" default:"0" placeholder:"N" help:"Long connections that may be signed in for one app on this process; 0 is no limit."`

@@ -140,6 +140,8 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"negative limit of an address", []string{"--max-connections-per-address=-1"}, nil, "", []string{"--max-connections-per-address", "0 is no limit"}},
 		{"negative limit of an app", nil, []string{"GIM_MAX_CONNECTIONS_PER_APP=-1"}, "", []string{"--max-connections-per-app"}},
 		{"negative rate", []string{"--rate-limit-sends=-1"}, nil, "", []string{"--rate-limit-sends", "0 (no limit)"}},
+		{"negative rate of a group", []string{"--rate-limit-group=-1"}, nil, "", []string{"--rate-limit-group", "0 (no limit)"}},
+		{"rate of an app beyond all limits", nil, []string{"GIM_RATE_LIMIT_APP=268435457"}, "", []string{"--rate-limit-app", "268435456"}},
 		{"short admin key", nil, []string{"GIM_ADMIN_KEY=short"}, "", []string{"--admin-key", "16"}},
 		{"admin key like an app key", nil, []string{"GIM_ADMIN_KEY=gim_0123456789abcdef"}, "", []string{"--admin-key", "gim_"}},
 		{"bad secret key", nil, []string{"GIM_SECRET_KEY=abc"}, "", []string{"--secret-key", "32 bytes"}},

@@ -18,7 +18,8 @@ const (
 	minAdminKey    = 16
 	maxAdminKey    = 512
 	appKeyPrefix   = "gim_"  // an admin key must not look like an app key
-	maxRatePerUser = 1 << 20 // sends a second; more is no limit at all
+	maxSendRate    = 1 << 20 // of a user, messages a second; more is no limit at all
+	maxDeliveries  = 1 << 28 // of a group or an app, a second; more is no limit at all
 )
 
 // Validate checks what the type of a setting cannot say. The error names every
@@ -119,9 +120,10 @@ func (c *Config) validateAccess() error {
 			problems = append(problems, wrong("secret-key", "%w", err))
 		}
 	}
-	if c.RateLimitSends < 0 || c.RateLimitSends > maxRatePerUser {
-		problems = append(problems, wrong("rate-limit-sends", "must be between 0 (no limit) and %d, not %d", maxRatePerUser, c.RateLimitSends))
-	}
+	problems = append(problems,
+		validateRate("rate-limit-sends", c.RateLimitSends, maxSendRate),
+		validateRate("rate-limit-group", c.RateLimitGroup, maxDeliveries),
+		validateRate("rate-limit-app", c.RateLimitApp, maxDeliveries))
 	for name, n := range map[string]int{
 		"max-connections-per-address": c.MaxConnectionsPerAddress, "max-connections-per-app": c.MaxConnectionsPerApp,
 	} {
@@ -130,6 +132,13 @@ func (c *Config) validateAccess() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func validateRate(name string, n, most int) error {
+	if n < 0 || n > most {
+		return wrong(name, "must be between 0 (no limit) and %d, not %d", most, n)
+	}
+	return nil
 }
 
 func validateTimer(name string, d time.Duration) error {

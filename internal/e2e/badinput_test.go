@@ -131,7 +131,7 @@ func TestBadInput_WrongTypesAndValuesNameTheirField(t *testing.T) {
 			{"seq beyond 64 bits", "PUT", "/v1/devices/x/ack", `{"seq":9223372036854775808}`, 400, "bad_request", "/seq"},
 			{"seq negative", "PUT", "/v1/devices/x/ack", `{"seq":-1}`, 400, "bad_request", "/seq"},
 			{"unknown device type", "POST", "/v1/devices", `{"type":"fridge"}`, 400, "bad_request", "/type"},
-			{"a group of no type", "POST", "/v1/groups", `{"group_id":"x","type":"large"}`, 400, "bad_request", "/type"},
+			{"a group of no type", "POST", "/v1/groups", `{"group_id":"x","type":"huge"}`, 400, "bad_request", "/type"},
 			{"a group of another's", "POST", "/v1/groups", `{"group_id":"x","owner":"bob"}`, 400, "bad_request", "/owner"},
 			{"a member twice", "POST", "/v1/groups", `{"group_id":"x","members":["bob","bob"]}`, 400, "bad_request", "/members/1"},
 			{"no members to add", "POST", "/v1/groups/team/members", `{"user_ids":[]}`, 400, "bad_request", "/user_ids"},

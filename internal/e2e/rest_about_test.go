@@ -125,6 +125,49 @@ func TestRateLimit_SaysWhenToComeBackAndChangesNothing(t *testing.T) {
 	a.as("alice").post(t, "/v1/messages", hi(4)).want(t, 201)
 }
 
+// A group and an app are limited by what is delivered, whoever sends.
+func TestRateLimit_OfDeliveriesSaysWhenToComeBackAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limit           func(c *config.Config)
+		policy, say     string
+		single, another int // status of what others send meanwhile
+	}{
+		"group": {func(c *config.Config) { c.RateLimitGroup = 5 }, `"group-deliveries";r=0;t=1`, "This group", 201, 201},
+		"app":   {func(c *config.Config) { c.RateLimitApp = 5 }, `"app-deliveries";r=0;t=1`, "This app", 429, 429},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := &stoppedClock{now: domain.SystemClock{}.Now()}
+			g := gimtest.Start(t, gimtest.Options{Clock: clock, Configure: c.limit})
+			a := newApp(t, g, "alice", "bob", "carol", "stranger")
+			a.newGroup(t, "team", "alice", "bob", "carol")
+			a.newGroup(t, "other", "alice", "bob")
+			a.as("stranger").post(t, "/v1/messages", groupText("team", "hi")).refused(t, 403, "not_in_group") // which costs the group nothing
+			hi := with(groupText("team", "hi"), "client_msg_id", "2")
+			for _, by := range []string{"alice", "bob", "alice"} { // bursts of twice the rate
+				a.as(by).post(t, "/v1/messages", groupText("team", "hi")).want(t, 201)
+			}
+			a.changesNothing(t, []string{"alice", "bob", "carol"}, []string{"team"}, func() {
+				for _, by := range []caller{a.as("alice"), a.as("carol"), a.back()} {
+					got := by.post(t, "/v1/messages", hi)
+					if p := got.refused(t, 429, "rate_limited"); !p.Retryable || !strings.Contains(p.Detail, c.say) {
+						t.Errorf("the refusal is %s", got.body)
+					}
+					if h := got.header; h.Get("Retry-After") != "1" || h.Get("RateLimit") != c.policy {
+						t.Errorf("the headers are %v", h)
+					}
+				}
+				a.back().post(t, "/v1/messages", with(hi, "persist", false)).refused(t, 429, "rate_limited")
+			})
+			a.as("alice").post(t, "/v1/messages", text("bob", "hi")).want(t, c.single)
+			a.as("alice").post(t, "/v1/messages", groupText("other", "hi")).want(t, c.another)
+			clock.advance()
+			a.as("alice").post(t, "/v1/messages", hi).want(t, 201)
+		})
+	}
+}
+
 func TestMessagesHaveNoFieldsThatAreNotInTheContract(t *testing.T) {
 	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
 		a := newApp(t, g, "alice", "bob")

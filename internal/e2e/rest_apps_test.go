@@ -65,7 +65,8 @@ func TestApps_AreMadeReadChangedAndDeleted(t *testing.T) {
 func setting(maxMembers int) client.AppSettings {
 	oldest := client.Oldest
 	return client.AppSettings{
-		MaxGroupMembers: &maxMembers, MaxDevicesPerUser: new(1000), MaxOnlinePerType: new(0), OnlineYields: &oldest,
+		MaxGroupMembers: &maxMembers, MaxLargeGroupMembers: new(100_000), ConvertWhenFull: new(false),
+		MaxDevicesPerUser: new(1000), MaxOnlinePerType: new(0), OnlineYields: &oldest,
 	}
 }
 

@@ -61,10 +61,17 @@ func (p *pump) acceptFollows(b *batch) {
 			p.busyWith(f)
 		}
 	}
-	for _, e := range b.groupEvents {
-		p.acceptGroupEvent(e)
+	for _, e := range b.groupNews { // a gap, or a head that was not reached
+		if f := p.follows[e.Topic.Group]; f != nil {
+			f.behind = true
+			p.busyWith(f)
+		}
 	}
-	for _, st := range b.settled {
+}
+
+// acceptGroupSends notes which messages of groups were answered.
+func (p *pump) acceptGroupSends(sends []settled) {
+	for _, st := range sends {
 		switch f := p.follows[st.group]; {
 		case st.group == 0:
 		case f == nil: // the entry that tells of the membership is still to come
@@ -75,19 +82,22 @@ func (p *pump) acceptFollows(b *batch) {
 	}
 }
 
+// acceptGroupEvent takes a message of a group. Usually it is the next one, and
+// nothing has to be remembered.
 func (p *pump) acceptGroupEvent(e *wire.Event) {
 	f := p.follows[e.Topic.Group]
 	switch {
 	case f == nil:
 		p.done += sizeOf(e)
 		p.groupsMissed = p.groupsMissed || !p.started
-		return
-	case e.Kind == wire.EventMessage:
+	case f.queued || !f.ready || p.offerEvent(f, e) == held:
 		f.pending = append(f.pending, e)
-	default: // a gap, or a head that was not reached
-		f.behind = true
+		p.busyWith(f)
+	case f.behind:
+		p.busyWith(f)
+	default:
+		f.cursor.Store(f.next)
 	}
-	p.busyWith(f)
 }
 
 func (p *pump) busyWith(f *follow) {
@@ -129,22 +139,30 @@ func (p *pump) deliverGroup(f *follow) (again bool) {
 	}
 	f.page = nil
 	for i, e := range f.pending {
-		stored := e.Body.Message().ConversationSeq > 0
-		switch {
-		case f.behind && stored: // the store has it
-		case stored && p.mayEnd(f, e.Body):
-			f.behind = true // unless it was seen, the store tells whether that was the end
-		case p.offerGroup(f, e.Body, e.Origin == p.s.id) == held:
+		if p.offerEvent(f, e) == held {
 			f.pending = f.pending[i:]
 			return false
 		}
-		p.done += sizeOf(e)
 	}
 	f.pending = nil
 	if f.behind && !f.waiting {
 		return p.readGroup(f)
 	}
 	return false
+}
+
+// offerEvent offers what the bus told.
+func (p *pump) offerEvent(f *follow, e *wire.Event) verdict {
+	stored := e.Body.Message().ConversationSeq > 0
+	switch {
+	case f.behind && stored: // the store has it
+	case stored && p.mayEnd(f, e.Body):
+		f.behind = true // unless it was seen, the store tells whether that was the end
+	case p.offerGroup(f, e.Body, e.Origin == p.s.id) == held:
+		return held
+	}
+	p.done += sizeOf(e)
+	return passed
 }
 
 // mayEnd reports whether a message says that the session may not follow the group

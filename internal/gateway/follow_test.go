@@ -88,9 +88,9 @@ func TestFollow_StoredBeforeEventsArriveIsPushed(t *testing.T) {
 		r := w.openRoom("news", "alice")
 		w.onSubscribe = func(t wire.Topic) {
 			if t == r.topic() { // not in force yet
-				w.down = true
+				w.setDown(true)
 				w.say(r, "1")
-				w.down = false
+				w.setDown(false)
 			}
 		}
 		n.signIn(t, "alice", "").wantRoom("news", "1")
@@ -156,11 +156,11 @@ func TestFollow_WhatTheBusLosesIsReadFromTheStore(t *testing.T) {
 			run(t, func(t *testing.T, w *world, n *node) {
 				r := w.openRoom("news", "alice")
 				c := n.signIn(t, "alice", "")
-				w.down = true
+				w.setDown(true)
 				for range 3 {
 					w.say(r, "lost")
 				}
-				w.down = false
+				w.setDown(false)
 				c.wantRoom("news", "")
 				notice(w, r)
 				c.wantRoom("news", rangeOf(1, len(r.log)))
@@ -176,9 +176,9 @@ func TestFollow_WhoWasRemovedGetsNothingMore(t *testing.T) {
 		r := w.openRoom("news", "alice", "bob")
 		alice, bob := n.signIn(t, "alice", ""), n.signIn(t, "bob", "")
 		w.say(r, "1")
-		w.down = true
+		w.setDown(true)
 		w.remove(r, "alice")
-		w.down = false
+		w.setDown(false)
 		w.say(r, "3")
 		w.say(r, "4")
 		time.Sleep(20 * time.Second) // the regular check finds the entry in the own log
@@ -290,9 +290,9 @@ func TestFollow_StoreThatFailsIsTriedAgain(t *testing.T) {
 		r := w.openRoom("news", "alice")
 		c := n.signIn(t, "alice", "")
 		w.roomReadErr = domain.ErrUnavailable
-		w.down = true
+		w.setDown(true)
 		w.say(r, "lost")
-		w.down = false
+		w.setDown(false)
 		w.say(r, "next")
 		synctest.Wait()
 		w.mu.Lock()
@@ -315,5 +315,29 @@ func TestFollow_OwnSendWithoutAnswerIsPushed(t *testing.T) {
 		w.say(r, "next")
 		c.wantFailed(2, domain.CodeUnavailable)
 		c.wantRoom("news", "1 2")
+	})
+}
+
+// Very many connections are told by a goroutine of their own, in the same order.
+func TestFollow_CrowdSeesEverythingInOrder(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r := w.openRoom("news", "alice", "bob")
+		all := make([]*client, 100)
+		for i := range all {
+			all[i] = n.dial(t)
+			all[i].send(`{"id":1,"sign_in":{"token":"bob"}}`) // from a passing device
+		}
+		sender := n.signIn(t, "alice", "")
+		for range 300 {
+			w.say(r, "hi")
+		}
+		sender.send(`{"id":2,"send":{"to":{"group_id":"news"},"type":"text","content":{"text":"mine"}}}`)
+		sender.send(`{"id":3,"send":{"to":{"group_id":"news"},"type":"text","content":{"text":"x"},"persist":false}}`)
+		for _, c := range all {
+			c.wantRoom("news", rangeOf(1, 301)+" x")
+		}
+		if got := sender.seen("news"); len(got) != 301 {
+			t.Errorf("the sender saw %d", len(got))
+		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 type about struct {
 	follows      []*follow        // ready to begin
 	unsubscribed []domain.GroupID // by the client
-	groupEvents  []*wire.Event
-	groupsMissed bool // events were dropped, of whatever group
+	groupNews    []*wire.Event    // gaps and heads
+	groupsMissed bool             // messages were dropped, of whatever group
 }
 
 // sizeOf is how much of the queue an event takes.
@@ -108,7 +108,7 @@ func (m *mailbox) groupBehind(e *wire.Event) {
 	if m.ending != nil || f == nil || e.Kind == wire.EventHead && e.Seq < f.cursor.Load() {
 		return
 	}
-	m.aboutGroups().groupEvents = append(m.aboutGroups().groupEvents, e)
+	m.aboutGroups().groupNews = append(m.aboutGroups().groupNews, e)
 	m.wakeUp()
 }
 

@@ -37,12 +37,13 @@ type Hub struct {
 var _ domain.Notifier = (*Hub)(nil)
 
 type shard struct {
-	mu        sync.RWMutex // guards receivers
+	mu        sync.RWMutex // guards what follows
 	receivers map[wire.Topic][]receiver
+	crowds    map[wire.Topic]*crowd // large groups whose receivers are being told
 }
 
-// receiver is told about a topic. receive must not block; it is called under
-// the shard's lock.
+// receiver is told about a topic. receive must not block. It may be called under the
+// shard's lock, and once more after the receiver was detached.
 type receiver interface {
 	receive(e *wire.Event)
 }
@@ -52,6 +53,7 @@ func NewHub(bus Bus) *Hub {
 	h := &Hub{bus: bus, seed: maphash.MakeSeed()}
 	for i := range h.shards {
 		h.shards[i].receivers = make(map[wire.Topic][]receiver)
+		h.shards[i].crowds = make(map[wire.Topic]*crowd)
 	}
 	return h
 }
@@ -66,6 +68,9 @@ func (h *Hub) Handle(e *wire.Event) {
 		return
 	}
 	sh := h.shard(e.Topic)
+	if sh.tellCrowd(e) {
+		return
+	}
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	for _, r := range sh.receivers[e.Topic] {

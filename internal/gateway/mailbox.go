@@ -31,8 +31,8 @@ type mailbox struct {
 	opening  *opening
 	replies  []reply
 	settled  []settled
-	events   []*wire.Event // of the user's log, and unstored
-	about    *about        // groups; nil while there is nothing
+	events   []*wire.Event // messages
+	about    *about        // what else there is about large groups, or nil
 	bytes    int           // of replies that count and events, until the pump is done with them
 	live     bool          // entries are queued
 	missed   uint64        // entries and gaps that were not
@@ -139,35 +139,33 @@ func (m *mailbox) take(done int, again bool, rest func()) (b batch, ok bool) {
 	return b, true
 }
 
-// offer takes an event. It reports false when that ran the queue over because
-// the client does not read; the session is to be closed then.
-func (m *mailbox) offer(e *wire.Event) (ok bool) {
+// offer takes messages. It reports false when they ran the queue over because the
+// client does not read; the session is to be closed then.
+func (m *mailbox) offer(events ...*wire.Event) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen = max(m.seen, e.Seq)
-	switch {
-	case m.ending != nil:
-		return true
-	case e.Seq > 0 && !m.live:
-		m.missed++
-		return true // whoever made it so has woken the pump
-	case m.bytes+sizeOf(e) <= m.s.gw.opts.QueueBytes:
-		if e.Topic.Kind == wire.TopicGroup {
-			m.aboutGroups().groupEvents = append(m.aboutGroups().groupEvents, e)
-		} else {
+	for _, e := range events {
+		m.seen = max(m.seen, e.Seq)
+		switch {
+		case m.ending != nil:
+			return true
+		case e.Seq > 0 && !m.live:
+			m.missed++
+			continue // whoever made it so has woken the pump
+		case m.bytes+sizeOf(e) <= m.s.gw.opts.QueueBytes:
 			m.events = append(m.events, e)
+			m.bytes += sizeOf(e)
+		case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
+			return false
+		case e.Seq > 0:
+			m.stopLive()
+		case e.Topic.Kind == wire.TopicGroup && e.Body.Message().ConversationSeq > 0:
+			m.aboutGroups().groupsMissed = true
+		default:
+			continue // what is not stored may be lost
 		}
-		m.bytes += sizeOf(e)
-	case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
-		return false
-	case e.Seq > 0:
-		m.stopLive()
-	case e.Topic.Kind == wire.TopicGroup && e.Body.Message().ConversationSeq > 0:
-		m.aboutGroups().groupsMissed = true
-	default:
-		return true // what is not stored may be lost
+		m.wakeUp()
 	}
-	m.wakeUp()
 	return true
 }
 

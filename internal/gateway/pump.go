@@ -103,6 +103,7 @@ func (p *pump) accept(b batch) {
 		p.replay.start(*b.opening)
 	}
 	p.acceptFollows(&b)
+	p.acceptGroupSends(b.settled)
 	for _, st := range b.settled {
 		if st.seq == 0 || st.seq < p.next || !p.started {
 			p.answerSend(st.payload)
@@ -116,7 +117,14 @@ func (p *pump) accept(b batch) {
 		}
 		p.claims[st.seq] = claim{payload: st.payload}
 	}
-	if p.pending = append(p.pending, b.events...); !b.live {
+	for _, e := range b.events {
+		if e.Topic.Kind == wire.TopicGroup {
+			p.acceptGroupEvent(e)
+		} else {
+			p.pending = append(p.pending, e)
+		}
+	}
+	if !b.live {
 		p.dropEntries()
 		p.replay.again()
 	}

@@ -21,6 +21,13 @@ type room struct {
 	dismissed bool
 }
 
+// setDown lets the bus lose everything, or not.
+func (w *world) setDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
+}
+
 func (r *room) topic() wire.Topic { return wire.GroupTopic(app, r.num) }
 
 // openRoom makes a large group without a word.

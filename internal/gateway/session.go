@@ -215,8 +215,8 @@ func (s *Session) countMalformed(ctx context.Context, id uint64, err error) {
 func (s *Session) receive(e *wire.Event) {
 	switch e.Kind {
 	case wire.EventMessage:
-		if e.Origin == s.id && e.Body.Message().ConversationSeq == 0 {
-			return // its answer is all that the sender gets
+		if s.isEcho(e) {
+			return
 		}
 		if !s.box.offer(e) {
 			s.end(ending{code: wire.CloseSlowConsumer})
@@ -244,6 +244,12 @@ func (s *Session) receive(e *wire.Event) {
 			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
 		}
 	}
+}
+
+// isEcho tells a message of this session that is not stored: its answer is all that
+// the sender gets.
+func (s *Session) isEcho(e *wire.Event) bool {
+	return e.Origin == s.id && e.Body.Message().ConversationSeq == 0
 }
 
 // replacedBy notes that the device has a session of that number. It may be told

@@ -27,9 +27,9 @@ func TestFollow_LiveAudience(t *testing.T) {
 		c.wantFailed(4, domain.CodeGroupNotFound)
 		w.say(members, "not for all")
 		w.say(r, "2")
-		w.down = true
+		w.setDown(true)
 		w.say(r, "3")
-		w.down = false
+		w.setDown(false)
 		w.say(r, "4")
 		c.wantRoom("stage", "2 3 4")
 		if n := w.occupancy(t, r); n != 1 {
@@ -66,9 +66,9 @@ func TestFollow_TheAudienceIsSentAwayWithTheSetting(t *testing.T) {
 		alice.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
 		synctest.Wait()
 		w.say(r, "1")
-		w.down = true
+		w.setDown(true)
 		w.closeAudience(r)
-		w.down = false
+		w.setDown(false)
 		w.say(r, "3")
 		alice.wantRoom("stage", "1")
 		bob.wantRoom("stage", "1 2 3")

@@ -63,7 +63,7 @@ type Metrics struct {
 	// PresenceUp is 1 while it is known who is online on other nodes.
 	PresenceUp prometheus.Gauge
 
-	// RateLimited counts sends refused because their user sent too fast.
+	// RateLimited counts sends and signals refused by a rate limit.
 	RateLimited prometheus.Counter
 	// HTTPRequestSeconds times requests by method, route pattern and status.
 	HTTPRequestSeconds *prometheus.HistogramVec
@@ -134,7 +134,7 @@ func (m *Metrics) addPresence() {
 }
 
 func (m *Metrics) addHTTP() {
-	m.RateLimited = m.counter("gim_rate_limited_total", "Sends refused because their user sent too fast.")
+	m.RateLimited = m.counter("gim_rate_limited_total", "Sends and signals refused by a rate limit.")
 	m.HTTPRequestSeconds = add(m, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gim_http_request_seconds", Help: "Time to answer a request.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 12), // 0.5 ms to 12 s

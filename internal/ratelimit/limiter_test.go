@@ -31,7 +31,7 @@ var (
 // drain takes tokens until none is left and returns how many there were.
 func drain(l *ratelimit.Limiter, key domain.LimitKey) (n int) {
 	for n < 10_000 {
-		if ok, _ := l.Allow(key); !ok {
+		if ok, _ := l.AllowN(key, 1); !ok {
 			return n
 		}
 		n++
@@ -75,24 +75,24 @@ func TestLimiter_WaitIsTheTimeUntilOneToken(t *testing.T) {
 		l := ratelimit.New(perSecond, 5, c)
 		drain(l, alice)
 		for i := range 50 {
-			ok, wait := l.Allow(alice)
+			ok, wait := l.AllowN(alice, 1)
 			exact := time.Duration(float64(time.Second) / perSecond)
 			if ok || wait <= 0 || wait > exact+time.Millisecond {
 				t.Fatalf("%v a second, %d: got %t and %v, want at most %v", perSecond, i, ok, wait, exact)
 			}
-			if _, again := l.Allow(alice); again != wait {
+			if _, again := l.AllowN(alice, 1); again != wait {
 				t.Fatalf("%v a second, %d: asking changed the wait from %v to %v", perSecond, i, wait, again)
 			}
 			if wait > 2*time.Millisecond {
 				c.Advance(wait - 2*time.Millisecond)
-				if ok, _ := l.Allow(alice); ok {
+				if ok, _ := l.AllowN(alice, 1); ok {
 					t.Fatalf("%v a second, %d: allowed before the wait was over", perSecond, i)
 				}
 				c.Advance(2 * time.Millisecond)
 			} else {
 				c.Advance(wait)
 			}
-			if ok, rest := l.Allow(alice); !ok {
+			if ok, rest := l.AllowN(alice, 1); !ok {
 				t.Fatalf("%v a second, %d: refused after the wait, %v more", perSecond, i, rest)
 			}
 			drain(l, alice)
@@ -106,10 +106,10 @@ func TestLimiter_RefusalsCostNothing(t *testing.T) {
 	l := ratelimit.New(10, 1, c)
 	drain(l, alice)
 	for range 1000 {
-		l.Allow(alice)
+		l.AllowN(alice, 1)
 	}
 	c.Advance(100 * time.Millisecond)
-	if ok, _ := l.Allow(alice); !ok {
+	if ok, _ := l.AllowN(alice, 1); !ok {
 		t.Error("refused calls used up tokens")
 	}
 }
@@ -136,8 +136,8 @@ func TestLimiter_ExtremeRatesWait(t *testing.T) {
 	t.Parallel()
 	for _, perSecond := range []float64{math.SmallestNonzeroFloat64, 1e-12, 1e6} {
 		l := ratelimit.New(perSecond, 1, new(clock))
-		l.Allow(alice)
-		if ok, wait := l.Allow(alice); ok || wait <= 0 {
+		l.AllowN(alice, 1)
+		if ok, wait := l.AllowN(alice, 1); ok || wait <= 0 {
 			t.Errorf("rate %v: got %t and %v", perSecond, ok, wait)
 		}
 	}
@@ -149,7 +149,7 @@ func TestLimiter_ClockThatGoesBackGivesNothingAway(t *testing.T) {
 	l := ratelimit.New(1, 3, c)
 	drain(l, alice)
 	c.Advance(-time.Hour)
-	if ok, wait := l.Allow(alice); ok || wait <= 0 {
+	if ok, wait := l.AllowN(alice, 1); ok || wait <= 0 {
 		t.Errorf("got %t and %v", ok, wait)
 	}
 }
@@ -162,7 +162,7 @@ func TestLimiter_ManyAtOnceGetTheBurstExactly(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 500 {
-				if ok, _ := l.Allow(alice); ok {
+				if ok, _ := l.AllowN(alice, 1); ok {
 					allowed.Add(1)
 				}
 			}
@@ -181,7 +181,7 @@ func BenchmarkAllow(b *testing.B) {
 		key := alice
 		for pb.Next() {
 			key.User = key.User%5000 + 1
-			l.Allow(key)
+			l.AllowN(key, 1)
 		}
 	})
 }

@@ -10,7 +10,7 @@ func TestLimiter_MemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	l := New(1, 1, domain.SystemClock{})
 	for user := range domain.UserNum(maxBuckets + maxBuckets/10) {
-		l.Allow(domain.LimitKey{App: 1, User: user})
+		l.AllowN(domain.LimitKey{App: 1, User: user}, 1)
 	}
 	l.buckets.CleanUp() // what is left of the work that otter does beside the calls
 	if n := l.buckets.EstimatedSize(); n > maxBuckets {

@@ -11,8 +11,16 @@ ALTER TABLE chat_groups
 UPDATE chat_groups SET member_count = (SELECT COUNT(*) FROM members m
   WHERE m.app_id = chat_groups.app_id AND m.conversation_id = chat_groups.id);
 
--- Finds the owner, the admins and who has been there longest.
-ALTER TABLE members ADD KEY members_by_role (app_id, conversation_id, role, joined_at);
+-- What a membership is of: 0 a single chat, 1 a normal group, 2 a large one. The
+-- second key finds the owner, the admins and who has been there longest.
+ALTER TABLE members
+  ADD COLUMN kind TINYINT NOT NULL DEFAULT 0,
+  DROP KEY members_by_user,
+  ADD KEY members_by_user (app_id, user_id, kind, conversation_id),
+  ADD KEY members_by_role (app_id, conversation_id, role, joined_at);
+
+UPDATE members SET kind = 1 WHERE kind = 0 AND EXISTS (SELECT 1 FROM chat_groups g
+  WHERE g.app_id = members.app_id AND g.id = members.conversation_id);
 
 -- Up to where a device holds the log of a large group.
 CREATE TABLE IF NOT EXISTS group_acks (

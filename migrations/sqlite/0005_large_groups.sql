@@ -10,6 +10,16 @@ ALTER TABLE chat_groups ADD COLUMN large_since INTEGER NOT NULL DEFAULT 0;
 UPDATE chat_groups SET member_count = (SELECT COUNT(*) FROM members m
   WHERE m.app_id = chat_groups.app_id AND m.conversation_id = chat_groups.id);
 
+-- What a membership is of: 0 a single chat, 1 a normal group, 2 a large one.
+ALTER TABLE members ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+
+UPDATE members SET kind = 1 WHERE kind = 0 AND EXISTS (SELECT 1 FROM chat_groups g
+  WHERE g.app_id = members.app_id AND g.id = members.conversation_id);
+
+DROP INDEX IF EXISTS members_by_user;
+
+CREATE INDEX IF NOT EXISTS members_by_user ON members (app_id, user_id, kind, conversation_id);
+
 -- Finds the owner, the admins and who has been there longest.
 CREATE INDEX IF NOT EXISTS members_by_role ON members (app_id, conversation_id, role, joined_at);
 

@@ -84,7 +84,7 @@ func groupMembersList(w *world) {
 	w.ok(err)
 	id := func(m domain.Member) string { return string(m.User) }
 	for _, by := range []domain.UserRef{{}, users[3]} {
-		wantPages(w, []string{"B", "a", "b", "c"}, id, func(p domain.Page) (domain.List[domain.Member], error) {
+		wantPages(w, []string{"b", "a", "B", "c"}, id, func(p domain.Page) (domain.List[domain.Member], error) {
 			return w.groups().Members(w.ctx, w.caller(by), "g", p)
 		})
 	}
@@ -97,6 +97,8 @@ func groupMembersList(w *world) {
 	})
 	_, err = w.groups().Members(w.ctx, w.caller(users[4]), "g", domain.Page{Limit: 10})
 	w.refused(err, domain.ErrNotInGroup)
+	_, err = w.groups().Members(w.ctx, w.caller(domain.UserRef{}), "g", domain.Page{Limit: 10, Cursor: "no number"})
+	w.refused(err, domain.Invalid("cursor", ""))
 	_, err = w.groups().Members(w.ctx, w.caller(domain.UserRef{}), "absent", domain.Page{Limit: 10})
 	w.refused(err, domain.ErrGroupNotFound)
 }

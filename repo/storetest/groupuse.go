@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -62,5 +64,6 @@ func (w *world) membersOf(id domain.GroupID) []domain.Member {
 	w.Helper()
 	page, err := w.groups().Members(w.ctx, w.caller(domain.UserRef{}), id, domain.Page{Limit: domain.MaxPageSize})
 	w.ok(err)
+	slices.SortFunc(page.Items, func(a, b domain.Member) int { return cmp.Compare(a.User, b.User) })
 	return page.Items
 }

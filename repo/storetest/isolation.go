@@ -23,6 +23,7 @@ func fill(w *world, mark string) []domain.UserRef {
 	_, _, err := w.store.UpsertUsers(w.ctx, w.app.Num, []domain.User{u})
 	w.ok(err)
 	w.group("g", users...)
+	w.large("large", users...)
 	d := deviceOf(users[0], "phone")
 	d.Brand = mark
 	_, err = w.store.CreateDevice(w.ctx, w.app.Num, d)
@@ -35,6 +36,7 @@ func fill(w *world, mark string) []domain.UserRef {
 	w.ok(err)
 	w.same("first of its app", []any{r.Repeated, r.Seq, r.ConversationSeq}, []any{false, int64(1), int64(1)})
 	w.same("group message", w.send(users[0], toGroup("g"), mark).ConversationSeq, int64(1))
+	w.same("large group message", w.send(users[0], toGroup("large"), mark).ConversationSeq, int64(1))
 	r, err = w.store.Append(w.ctx, w.outgoing(domain.UserRef{}, toUser(users[0]), mark, "c")) // every business has the number 0
 	w.ok(err)
 	w.same("business message", []any{r.Repeated, r.ConversationSeq}, []any{false, int64(1)})
@@ -60,8 +62,12 @@ func intact(w *world, users []domain.UserRef, mark string) {
 	w.same("log of bob", w.texts(users[1]), []string{mark, mark})
 	w.same("history", w.history(users[1], toUser(users[0])), []string{mark})
 	w.same("group history", w.history(users[1], toGroup("g")), []string{mark})
+	large := w.largeGroups(users[0], "phone")[0]
+	w.same("large group", large, domain.LargeGroup{Num: large.Num, ID: "large", Head: 1, Unread: 1})
+	w.same("log of the large group", briefs(w.groupLog(large.Num, asMember(users[1]), 10)), []string{mark})
 	w.same("business history", w.history(users[0], domain.Target{}), []string{mark})
 	w.same("members", w.members("g"), []string{"alice", "bob"})
+	w.same("members of the large group", w.members("large"), []string{"alice", "bob"})
 	page, err := w.store.Users(w.ctx, w.app.Num, domain.Page{Limit: 10})
 	w.ok(err)
 	w.same("users", len(page.Items), 2)
@@ -87,6 +93,9 @@ func isolationEqualIDs(w *world) {
 	w.ok(w.store.RevokeSigningKey(w.ctx, app, "k1", epoch))
 	_, err := other.ack(theirs[0], "phone", 3)
 	w.ok(err)
+	_, err = other.ackGroup(theirs[0], "phone", "large", 1)
+	w.ok(err)
+	other.send(theirs[1], toGroup("large"), "more")
 	_, err = w.store.OpenSession(w.ctx, app, theirs[0].Num, "phone", epoch)
 	w.ok(err)
 	w.ok(w.store.DeleteDevice(w.ctx, app, theirs[0].Num, "phone", epoch))
@@ -95,6 +104,7 @@ func isolationEqualIDs(w *world) {
 	_, err = other.add("g", domain.UserRef{}, 10, "carol")
 	w.ok(err)
 	w.ok(other.remove("g", domain.UserRef{}, "bob"))
+	w.ok(other.remove("large", domain.UserRef{}, "bob"))
 	_, err = w.store.UpdateUser(w.ctx, app, "alice", func(u *domain.User) error { u.Nickname = "changed"; return nil })
 	w.ok(err)
 	w.ok(w.store.DeleteUser(w.ctx, app, "alice", epoch))
@@ -139,7 +149,10 @@ func isolationForeign(w *world) {
 	_, errAdd := e.add("g", domain.UserRef{}, 10, "alice")
 	_, errSend = w.store.Append(w.ctx, e.outgoing(domain.UserRef{}, toGroup("g"), "x", ""))
 	_, errHistory = w.store.History(w.ctx, app, domain.UserRef{}, toGroup("g"), domain.HistoryRange{Limit: 1})
-	check(domain.ErrGroupNotFound, errGroup, errMembers, errAdd, errSend, errHistory, e.remove("g", domain.UserRef{}, "bob"))
+	_, errLarge := w.store.LargeGroup(w.ctx, app, "large", asMember(theirs[0]))
+	_, errAck := e.ackGroup(theirs[0], "phone", "large", 1)
+	_, errTo = w.store.Receivers(w.ctx, e.outgoing(domain.UserRef{}, toGroup("large"), "x", ""))
+	check(domain.ErrGroupNotFound, errGroup, errMembers, errAdd, errSend, errHistory, errLarge, errAck, errTo, e.remove("g", domain.UserRef{}, "bob"))
 
 	_, errKey := w.store.SigningKey(w.ctx, app, "k1")
 	_, _, errKeyOf := w.store.SigningKeyOf(w.ctx, e.app.ID, "k1")
@@ -159,7 +172,9 @@ func isolationNumbers(w *world) {
 	_, errDevice := w.store.Device(w.ctx, app, alice.Num, "phone")
 	_, errAck := w.store.AckDevice(w.ctx, app, alice.Num, "phone", 0, epoch)
 	_, errSession := w.store.OpenSession(w.ctx, app, alice.Num, "phone", epoch)
-	for _, err := range []error{errDevice, errAck, errSession, w.store.DeleteDevice(w.ctx, app, alice.Num, "phone", epoch)} {
+	e.large("large", e.user("alice")) // of the same name
+	_, errAckGroup := w.store.AckGroup(w.ctx, app, e.user("alice").Num, "phone", "large", 0, epoch)
+	for _, err := range []error{errDevice, errAck, errAckGroup, errSession, w.store.DeleteDevice(w.ctx, app, alice.Num, "phone", epoch)} {
 		w.refused(err, domain.ErrDeviceNotFound)
 	}
 	_, err := w.store.ReadLog(w.ctx, app, alice.Num, 0, 10)
@@ -167,6 +182,15 @@ func isolationNumbers(w *world) {
 	heads, err := w.store.Heads(w.ctx, app, []domain.UserNum{alice.Num})
 	w.ok(err)
 	w.same("heads", heads, map[domain.UserNum]int64{})
+	large := w.largeGroups(alice, "phone")[0].Num
+	groupHeads, err := w.store.GroupHeads(w.ctx, app, []domain.ConversationNum{large})
+	w.ok(err)
+	w.same("heads of groups", groupHeads, map[domain.ConversationNum]int64{})
+	_, err = w.store.ReadGroup(w.ctx, app, large, asMember(alice), 0, 10)
+	w.refused(err, domain.ErrGroupNotFound)
+	w.same("large groups", len(e.largeGroups(alice, "phone")), 0)
+	_, err = e.ackGroup(alice, "phone", "large", 0)
+	w.refused(err, domain.ErrNotInGroup)
 	sessions, err := w.store.Sessions(w.ctx, app, []domain.DeviceID{"phone"})
 	w.ok(err)
 	w.same("sessions", sessions, map[domain.DeviceID]int64{})

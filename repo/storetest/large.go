@@ -62,6 +62,9 @@ func (w *world) groupLog(group domain.ConversationNum, reader domain.GroupReader
 			if after++; m.ConversationSeq != after || m.Conversation != group {
 				w.Fatalf("message %d of %d comes where %d belongs", m.ConversationSeq, m.Conversation, after)
 			}
+			if after > page.Head {
+				w.Fatalf("message %d is in a page whose head is %d", after, page.Head)
+			}
 		}
 		all = append(all, page.Messages...)
 		if page.HasMore != (after < page.Head) || (page.HasMore && len(page.Messages) == 0) {

@@ -3,9 +3,8 @@ package storetest
 import (
 	"fmt"
 	"sync"
-	"time"
-
 	"testing"
+	"time"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -168,6 +167,7 @@ func largeReadMany(w *world) {
 	users := w.many("u", writers)
 	g := w.large("g", users...)
 	var wg sync.WaitGroup
+	defer wg.Wait() // also when the test ends early
 	for i, u := range users {
 		wg.Go(func() { // ends with the test
 			for n := range each {
@@ -176,6 +176,9 @@ func largeReadMany(w *world) {
 				}
 			}
 		})
+	}
+	for range 20 { // what is read meanwhile is a whole part of it
+		w.groupLog(g.Num, asMember(users[0]), domain.MaxPageSize)
 	}
 	wg.Wait()
 	next := map[domain.UserID]int{}

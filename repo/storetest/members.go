@@ -15,7 +15,21 @@ func memberTests() map[string]func(*world) {
 		"Membership_ChangesAreInOrderWithSends": membershipOrder,
 		"Membership_ConcurrentAddsKeepTheLimit": membershipLimitConcurrent,
 		"Membership_NonMembersCannotSendOrRead": membershipStrangers,
+		"GroupSize_CountsMembers":               groupSize,
 	}
+}
+
+func groupSize(w *world) {
+	size := func(app domain.AppNum, group domain.GroupID) int {
+		n, err := w.store.GroupSize(w.ctx, app, group)
+		w.ok(err)
+		return n
+	}
+	users := w.users("owner", "guest")
+	w.same("before there is one", size(w.app.Num, "g"), 0)
+	w.group("g", users...)
+	w.same("members", size(w.app.Num, "g"), 2)
+	w.same("in another app", size(w.app.Num+1_000_000, "g"), 0)
 }
 
 func membershipInterval(w *world) {

@@ -164,6 +164,7 @@ func (m *model) check(rt *rapid.T) {
 	for _, member := range members.Items {
 		got = append(got, string(member.User))
 	}
+	slices.Sort(got)
 	for id, p := range m.live {
 		if m.isMember(p) {
 			wanted = append(wanted, string(id))

@@ -17,6 +17,7 @@ type Store interface {
 	domain.DeviceStore
 	domain.BlockStore
 	domain.GroupStore
+	domain.GroupSizer
 	domain.MessageStore
 	domain.LogStore
 	domain.IdempotencyStore

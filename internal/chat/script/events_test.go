@@ -20,25 +20,32 @@ import (
 type told struct {
 	script.Session
 	events chan chat.Event
+	fresh  bool
 }
 
 func (s *told) Events() <-chan chat.Event         { return s.events }
 func (*told) Take(chat.Event) error               { return nil }
 func (s *told) Progress() (have, head int64)      { return 0, int64(len(s.events)) }
 func (*told) UnderWay() int                       { return 0 }
-func (*told) Fresh() bool                         { return false }
+func (s *told) Fresh() bool                       { return s.fresh }
 func (*told) Notes() []string                     { return nil }
 func (*told) Go(func(context.Context) chat.Event) {}
 
 // printed is what is printed of some messages.
 func printed(t *testing.T, asJSON bool, messages ...*wire.Message) string {
 	t.Helper()
+	return printedOf(t, &told{}, &wire.SignedIn{UserId: "alice"}, asJSON, messages...)
+}
+
+func printedOf(t *testing.T, s *told, in *wire.SignedIn, asJSON bool, messages ...*wire.Message) string {
+	t.Helper()
 	events := make(chan chat.Event, 2)
-	events <- chat.Changed{State: client.State{Phase: client.Connected, SignedIn: &wire.SignedIn{UserId: "alice"}}}
+	s.events = events
+	events <- chat.Changed{State: client.State{Phase: client.Connected, SignedIn: in}}
 	events <- chat.Arrived{Page: messages}
 	var out, beside bytes.Buffer
 	err := script.Run(t.Context(), script.Options{
-		Session: &told{events: events}, In: strings.NewReader(""), Out: &out, Err: &beside, JSON: asJSON, Location: time.FixedZone("", 3600),
+		Session: s, In: strings.NewReader(""), Out: &out, Err: &beside, JSON: asJSON, Location: time.FixedZone("", 3600),
 	})
 	if err != nil {
 		t.Error(err)
@@ -97,6 +104,25 @@ func TestScript_EventsAreLinesOfText(t *testing.T) {
 	want := `2026-11-25 13:00:00 group:team system: alice added carol
 2026-11-25 13:00:00 group:team system: carol␛ was muted until 2026-11-26 13:00:00
 2026-11-25 13:00:00 group:team system: [command 1001]
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestScript_TheFirstTimeNothingOfThePastIsPrinted has a log and a large group.
+func TestScript_TheFirstTimeNothingOfThePastIsPrinted(t *testing.T) {
+	t.Parallel()
+	text := func(seq, n int64, text string) *wire.Message {
+		m := event(seq, `{"text":"`+text+`"}`)
+		m.ConversationSeq, m.Type, m.To = n, "text", &wire.Target{GroupId: "team"}
+		return m
+	}
+	in := &wire.SignedIn{UserId: "alice", HeadSeq: 7, Groups: []*wire.GroupHead{{GroupId: "team", Head: 4}}}
+	got := printedOf(t, &told{fresh: true}, in, false, text(7, 1, "old"), text(0, 4, "old"), text(0, 5, "new"), text(0, 0, "passing"), text(8, 1, "new"))
+	want := `2026-11-25 13:00:00 group:team system: new
+2026-11-25 13:00:00 group:team system: passing
+2026-11-25 13:00:00 group:team system: new
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

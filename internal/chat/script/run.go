@@ -55,8 +55,10 @@ type script struct {
 	busy    *line // what is being done; one at a time
 	read    bool  // whether the input is at its end
 	refused int
-	// quietTo is the last entry of the log that is not printed.
+	// quietTo is the last entry of the log that is not printed, and quietIn, by id, the
+	// last message of large groups.
 	quietTo int64
+	quietIn map[string]int64
 	met     bool // whether there has been a connection
 }
 
@@ -162,7 +164,7 @@ func (s *script) take(event chat.Event) error {
 	switch e := event.(type) {
 	case chat.Arrived:
 		for _, m := range e.Page {
-			if m.GetSeq() == 0 || m.GetSeq() > s.quietTo {
+			if !s.isQuiet(m) {
 				s.print.message(m)
 			}
 		}
@@ -170,7 +172,7 @@ func (s *script) take(event chat.Event) error {
 		if e.State.Phase == client.Connected && !s.met {
 			s.met = true
 			if s.o.Session.Fresh() && !s.o.All {
-				s.quietTo = e.State.SignedIn.GetHeadSeq()
+				s.beQuiet(e.State.SignedIn)
 			}
 		}
 		s.print.state(e.State)
@@ -179,7 +181,7 @@ func (s *script) take(event chat.Event) error {
 	case chat.Looked:
 		s.print.presence(e.Users)
 	case chat.Restarted:
-		s.quietTo = 0
+		s.quietTo, s.quietIn = 0, nil
 		s.print.restarted(e.Epoch)
 	case chat.Outcome:
 		s.settled(e)
@@ -187,6 +189,22 @@ func (s *script) take(event chat.Event) error {
 		s.finish(e.Result)
 	}
 	return nil
+}
+
+// beQuiet leaves out what there is at a sign-in.
+func (s *script) beQuiet(in *wire.SignedIn) {
+	s.quietTo, s.quietIn = in.GetHeadSeq(), make(map[string]int64)
+	for _, g := range in.GetGroups() {
+		s.quietIn[g.GetGroupId()] = g.GetHead()
+	}
+}
+
+func (s *script) isQuiet(m *wire.Message) bool {
+	if m.GetSeq() > 0 {
+		return m.GetSeq() <= s.quietTo
+	}
+	n := m.GetConversationSeq()
+	return n > 0 && n <= s.quietIn[m.GetTo().GetGroupId()]
 }
 
 // settled prints what became of a send, which a line of this run has asked for or
