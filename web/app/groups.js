@@ -62,7 +62,6 @@ export class Groups {
     if (message.seq <= this.#covered || !isEvent(message) || message.content.data?.type !== 'large') return;
     const id = message.to.group_id;
     if (this.#logs.has(id)) return;
-    this.#starts.delete(id);
     this.#open(id, message.conversation_seq);
     this.#save([...this.#starts]);
     const strays = this.#strays;
@@ -98,6 +97,7 @@ export class Groups {
   /** The user may not read the group any more. */
   drop(id) {
     this.#logs.delete(id);
+    this.#starts.delete(id);
   }
 
   /** Forgets what waits: a new connection replays from the positions. */
@@ -106,11 +106,9 @@ export class Groups {
     for (const log of this.#logs.values()) log.dropHeld();
   }
 
-  /** Starts again from nothing. */
+  /** Starts again as a reloaded page does. */
   reset() {
     this.#logs.clear();
-    this.#starts.clear();
-    this.#save([]);
   }
 
   #find(matches) {

@@ -146,7 +146,7 @@ export class FakeServer {
     this[`_${kind}`](socket, id, request);
   }
 
-  _sign_in(socket, id, { token, after, epoch, groups: positions }) {
+  _sign_in(socket, id, { token, after, epoch, groups: positions = {} }) {
     socket.user = token;
     const log = this.log(token);
     const own = [...this.#groups].filter(([, { joined }]) => joined.has(token));

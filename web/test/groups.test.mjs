@@ -230,7 +230,58 @@ test('a group that the user was removed from keeps nobody waiting, and may be jo
   say('c');
   await settle();
   assert.deepEqual(numbersOf(alice), [3, 5, 6, 7]);
+  assert.deepEqual(received('sync').map(({ after }) => after), [0]);
   assert.equal(alice.connection.state.status, 'online');
+});
+
+test('a group that the user was removed from while away is forgotten', async () => {
+  const groupsMemory = memory();
+  server.openGroup('team', 'alice', 'bob');
+  const alice = await connect('alice', { groupsMemory });
+  say('a');
+  await settle();
+  server.isUp = false;
+  server.closeAll();
+  server.remove('team', 'alice');
+  await settle();
+  server.isUp = true;
+  await pass(250);
+  server.closeAll();
+  await settle();
+  await pass(500);
+  assert.deepEqual(received('sign_in').map(({ groups }) => groups), [{}, { team: 1 }, {}]);
+  assert.deepEqual(groupsMemory.load(), []);
+  assert.deepEqual(numbersOf(alice), [1, 2]);
+});
+
+test('news of a membership that the sign-in told already do not begin it again', async () => {
+  server.openGroup('team', 'alice', 'bob');
+  const alice = await connect();
+  const late = [];
+  server.deliverFrame = (frame, socket) => !frame.push?.messages[0].seq || !late.push(() => socket.deliver(frame));
+  server.join('team', 'alice');
+  say('a');
+  await settle();
+  server.deliverFrame = () => true;
+  for (const deliver of late) deliver();
+  say('b');
+  await settle();
+  assert.deepEqual(numbersOf(alice), [1, 2, 3]);
+  assert.deepEqual(alice.texts.filter(Boolean), ['a', 'b']);
+  assert.equal(received('sync').length, 0);
+});
+
+test('what waits behind a hole when the connection ends is replayed, and not asked for', async () => {
+  server.openGroup('team', 'alice', 'bob');
+  const alice = await connect();
+  server.deliverFrame = (frame) => !frame.push && !frame.sync_page;
+  say('lost');
+  server.deliverFrame = (frame) => !frame.sync_page;
+  say('b');
+  await settle();
+  await reconnect();
+  assert.deepEqual(alice.texts, ['lost', 'b']);
+  assert.equal(received('sync').length, 1);
 });
 
 test('entries of old memberships begin nothing', async () => {
@@ -264,6 +315,9 @@ test('an ack that is refused is not repeated until there is more to ack', async 
   await pass(10_000);
   assert.equal(received('ack').length, 1);
   assert.equal(alice.connection.state.status, 'online');
+  server.refuse = () => undefined;
+  await reconnect();
+  assert.deepEqual(received('ack').map(({ conversation_seq }) => conversation_seq), [1, 1]);
 });
 
 test('after the loss of the store groups are read from where they now begin', async () => {
@@ -279,6 +333,18 @@ test('after the loss of the store groups are read from where they now begin', as
   await pass(500);
   assert.equal(alice.resets, 1);
   assert.deepEqual(textsOf(alice), ['new']);
+});
+
+test('a page that has to start again shows its groups from where it began', async () => {
+  server.openGroup('team', 'alice', 'bob');
+  const alice = await connect();
+  say('a');
+  await settle();
+  server.epoch = 'e2';
+  await reconnect(); // refused with resync_required
+  await pass(500);
+  assert.equal(alice.resets, 1);
+  assert.deepEqual(textsOf(alice), ['a']);
 });
 
 test('a message that is not stored is shown and moves no cursor', async () => {
@@ -311,7 +377,8 @@ test('the list merges logs by time, and keeps the order of each', () => {
   direct('c', 50, 4);
   inTeam(5, 45);
   inTeam(5, 45, 5); // an event of both logs
-  assert.deepEqual(textsOf({ store }), ['a', 'team 1', 'team 2', 'team 3', 'b', 'team 4', 'team 5', 'c']);
+  add('d', 0, { seq: 6, conversation_seq: 1 }, 'user:carol'); // of a clock that is slow
+  assert.deepEqual(textsOf({ store }), ['a', 'team 1', 'team 2', 'team 3', 'b', 'team 4', 'team 5', 'c', 'd']);
 });
 
 for (const seed of upTo(10)) {
