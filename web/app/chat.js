@@ -2,6 +2,7 @@
 
 import { Connection } from './connection.js';
 import { signInAs } from './demo.js';
+import { Groups } from './groups.js';
 import { Log } from './log.js';
 import { Outbox } from './outbox.js';
 import { Store } from './store.js';
@@ -15,14 +16,20 @@ import { recall, remember } from './tabmemory.js';
 export function startChat(me, peer) {
   const store = new Store();
   const outbox = makeOutbox(me, store);
-  const log = new Log((message) => {
+  const show = (message) => {
     store.addMessage(message);
     if (message.sender.user_id === me) outbox.arrived(message.client_msg_id);
+  };
+  const groups = new Groups(show, memoryOf(`gim.groups.${me}`));
+  const log = new Log((message) => {
+    show(message);
+    groups.heed(message);
   });
   const connection = new Connection({
     open: () => new WebSocket(streamURL(), 'gim.v1.json'),
     signIn: () => signInAs(me),
     log,
+    groups,
     outbox,
     onState: (state) => store.setConnection(state),
     onReset: () => store.clearMessages(),
@@ -50,11 +57,14 @@ export function startChat(me, peer) {
 
 /** Unsent messages outlive a reload of the tab. */
 function makeOutbox(me, store) {
-  const key = `gim.outbox.${me}`;
-  const outbox = new Outbox({ load: () => recall(key), save: (items) => remember(key, items) });
+  const outbox = new Outbox(memoryOf(`gim.outbox.${me}`));
   outbox.onChange = () => store.setOutgoing([...outbox.items]);
   outbox.onChange();
   return outbox;
+}
+
+function memoryOf(key) {
+  return { load: () => recall(key), save: (value) => remember(key, value) };
 }
 
 function streamURL() {

@@ -1,4 +1,4 @@
-// The stream that stays: one session after another on the same log and outbox,
+// The stream that stays: one session after another on the same logs and outbox,
 // so that what a lost connection swallowed is neither missing nor doubled.
 
 import { GAVE_UP } from './frames.js';
@@ -38,6 +38,7 @@ export class Connection {
    * @param {() => WebSocket} options.open  Makes a socket to /v1/ws.
    * @param {() => Promise<string>} options.signIn  Gets a user token.
    * @param {import('./log.js').Log} options.log
+   * @param {import('./groups.js').Groups} options.groups
    * @param {import('./outbox.js').Outbox} options.outbox
    * @param {(state: State) => void} options.onState
    * @param {() => void} options.onReset  The log starts again from 0.
@@ -84,11 +85,11 @@ export class Connection {
 
   /** @returns {Promise<import('./frames.js').End>} how it ended */
   async #oneSession() {
-    const { open, log, outbox } = this.#options;
+    const { open, log, groups, outbox } = this.#options;
     if (!(await this.#haveToken()) || !this.#isRunning) return { code: GAVE_UP, reconnectAfterMs: 0 };
 
     const startedAt = Date.now();
-    const session = new Session(open(), { log, outbox, onProgress: () => this.#showProgress(session) });
+    const session = new Session(open(), { log, groups, outbox, onProgress: () => this.#showProgress(session) });
     this.#session = session;
     const epoch = await session.signIn(this.#token, this.#epoch);
     if (epoch !== undefined) {
@@ -98,6 +99,7 @@ export class Connection {
     const end = await session.closed;
     this.#session = undefined;
     log.dropHeld();
+    groups.dropHeld();
     if (Date.now() - startedAt >= STEADY_MS && epoch !== undefined) this.#attempt = 0;
     return end;
   }
@@ -130,9 +132,10 @@ export class Connection {
   }
 
   #startAgain() {
-    const { log, outbox, onReset } = this.#options;
+    const { log, groups, outbox, onReset } = this.#options;
     this.#epoch = '';
     log.reset();
+    groups.reset();
     outbox.sendAgain();
     onReset();
   }

@@ -26,7 +26,7 @@ export function describeEvent({ content, sent_at }, nameOf = (id) => id) {
     }
     case 101:
       if (data.name) return by ? `${by} named the group ${data.name}` : `The group was named ${data.name}`;
-      return by ? `${by} changed the group` : 'The group was changed';
+      return settingsChanged(data.settings, by) ?? (by ? `${by} changed the group` : 'The group was changed');
     case 102:
       return joined(data, by, nameOf);
     case 103:
@@ -41,6 +41,8 @@ export function describeEvent({ content, sent_at }, nameOf = (id) => id) {
     }
     case 107:
       return by ? `${by} dismissed the group` : 'The group was dismissed';
+    case 108:
+      return by ? `${by} made the group a large one` : 'The group became a large one';
     case 109: {
       if (!user || data.label === undefined) return undefined; // extra is for programs
       if (data.by === data.user_id) return `${user} changed their label`;
@@ -48,6 +50,21 @@ export function describeEvent({ content, sent_at }, nameOf = (id) => id) {
     }
   }
   return undefined;
+}
+
+/** Says it of the settings that members notice. */
+function settingsChanged({ history, live_audience } = {}, by) {
+  const changes = [];
+  const earlier = 'what was sent before they joined';
+  if (history === 'all') changes.push(by ? `let members read ${earlier}` : `members may now read ${earlier}`);
+  if (history === 'joined') changes.push(by ? `no longer lets members read ${earlier}` : `members may no longer read ${earlier}`);
+  if (live_audience !== undefined) {
+    const verb = live_audience ? 'opened' : 'closed';
+    changes.push(by ? `${verb} the group to a live audience` : `the group was ${verb} to a live audience`);
+  }
+  if (changes.length === 0) return undefined;
+  const what = changes.join(' and ');
+  return by ? `${by} ${what}` : what[0].toUpperCase() + what.slice(1);
 }
 
 function joined({ by: byID, user_ids }, by, nameOf) {

@@ -1,4 +1,4 @@
-// The list of messages: log entries in their order, then what is on its way
+// The list of messages: those of the logs in their order, then what is on its way
 // out. All text goes in as text, never as HTML.
 
 import { describeEvent, isEvent } from './events.js';
@@ -10,9 +10,8 @@ export class MessageList {
   #parts;
   #options;
   #template = document.getElementById('message-template');
-  /** How many messages of the log are on screen. */
-  #shown = 0;
-  #last;
+  /** What is on screen. @type {Map<object, Element>} */
+  #shown = new Map();
   #isFollowing = true;
   /** Elements of own messages that are not in the log yet, by client_msg_id. */
   #outgoing = new Map();
@@ -35,43 +34,54 @@ export class MessageList {
     this.#keepAtEnd();
   }
 
-  /** @param {object[]} messages  Those of the last call and more, or a new start. */
+  /** @param {object[]} messages  Those of the last call and, anywhere, more; or a new start. */
   render(messages, outgoing) {
-    if (messages.length < this.#shown) this.#clear();
-    const added = messages.slice(this.#shown);
-    for (const message of added) this.#showMessage(message);
-    this.#shown = messages.length;
+    if (messages.length < this.#shown.size) this.#clear();
+    const hasNews = this.#showMessages(messages);
     this.#showOutgoing(outgoing);
-    const hasNews = added.some((message) => !isEvent(message));
     if (hasNews && !this.#isFollowing) this.#parts.toEnd.hidden = false;
     this.#keepAtEnd();
   }
 
-  #showMessage(message) {
-    if (isEvent(message)) return this.#showEvent(message);
+  /** @returns {boolean} whether there is a new one that somebody wrote */
+  #showMessages(messages) {
+    let hasNews = false;
+    let before;
+    let isBehindNew = false;
+    for (const message of messages) {
+      const isNew = !this.#shown.has(message);
+      if (isNew) this.#insert(isEvent(message) ? this.#makeEvent(message) : this.#makeShown(message), message, before);
+      if (isNew || isBehindNew) this.#shown.get(message).classList.toggle('follows', continues(message, before));
+      hasNews ||= isNew && !isEvent(message);
+      isBehindNew = isNew;
+      before = message;
+    }
+    return hasNews;
+  }
+
+  #makeShown(message) {
     const mine = message.sender.user_id === this.#options.me;
     // The element that stood for it on its way out stays, and moves up.
     const waiting = mine && this.#outgoing.get(message.client_msg_id);
     const element = waiting || this.#make(message);
     if (waiting) this.#outgoing.delete(message.client_msg_id);
     element.dataset.seq = message.seq;
-    element.classList.toggle('follows', this.#continues(message));
     setTime(element, message.sent_at);
     setMark(element, mine ? 'sent' : '');
-    this.#insert(element, message);
+    return element;
   }
 
-  #showEvent(message) {
+  #makeEvent(message) {
     const element = document.createElement('li');
     element.className = 'event';
     element.textContent = describeEvent(message, (id) => this.#knownAs(id));
-    this.#insert(element, message);
+    return element;
   }
 
-  #insert(element, message) {
-    const [firstOutgoing] = this.#outgoing.values();
-    this.#parts.messages.insertBefore(element, firstOutgoing ?? null);
-    this.#last = message;
+  #insert(element, message, before) {
+    if (before) this.#shown.get(before).after(element);
+    else this.#parts.messages.prepend(element);
+    this.#shown.set(message, element);
   }
 
   #showOutgoing(items) {
@@ -113,17 +123,9 @@ export class MessageList {
     return Object.hasOwn(names, userID) ? names[userID] : userID;
   }
 
-  /** Whether message stands close under the one before it. */
-  #continues({ sender, sent_at }) {
-    const before = this.#last;
-    if (!before || before.sender.user_id !== sender.user_id || before.sender.type !== sender.type) return false;
-    return new Date(sent_at) - new Date(before.sent_at) < 5 * 60_000;
-  }
-
   #clear() {
     this.#parts.messages.replaceChildren(...this.#outgoing.values());
-    this.#shown = 0;
-    this.#last = undefined;
+    this.#shown.clear();
   }
 
   #noteScroll() {
@@ -137,6 +139,12 @@ export class MessageList {
     this.#parts.scroller.scrollTop = this.#parts.scroller.scrollHeight;
     this.#parts.toEnd.hidden = true;
   }
+}
+
+/** Whether message stands close under the one before it. */
+function continues({ sender, sent_at }, before) {
+  if (!before || before.sender.user_id !== sender.user_id || before.sender.type !== sender.type) return false;
+  return new Date(sent_at) - new Date(before.sent_at) < 5 * 60_000;
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });

@@ -4,7 +4,7 @@
 /**
  * @typedef {object} Item
  * @property {string} client_msg_id
- * @property {{user_id: string}} to
+ * @property {{user_id: string} | {group_id: string}} to
  * @property {string} type
  * @property {object} content
  * @property {string} written_at

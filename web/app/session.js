@@ -1,8 +1,10 @@
-// One connection, from sign-in to its end: it feeds the log, empties the
+// One connection, from sign-in to its end: it feeds the logs, empties the
 // outbox, fills gaps and watches that the other side is alive.
 
 import { FrameSocket, GAVE_UP, Interrupted, Refused } from './frames.js';
+import { isOfGroupLog } from './groups.js';
 
+/** @typedef {import('./groups.js').Groups} Groups */
 /** @typedef {import('./log.js').Log} Log */
 /** @typedef {import('./outbox.js').Outbox} Outbox */
 
@@ -16,27 +18,36 @@ const PROBE_WITHIN_MS = 5000;
 /** After refusing a sign-in the server closes; it need not be trusted to. */
 const CLOSE_WITHIN_MS = 2000;
 const RETRY_SEND_MS = 1000;
+/** A busy group is not acked message by message. */
+const ACK_EVERY_MS = 1000;
 const SYNC_LIMIT = 200;
+/** What a group that the user is no member of any more answers. */
+const LEAVES = ['not_in_group', 'group_not_found'];
+const LEFT = {};
 
 export class Session {
   #socket;
   #log;
+  #groups;
   #outbox;
   #onProgress;
   /** What the server said at sign-in; undefined before. */
   #welcome;
   #isFilling = false;
   #isEmptying = false;
+  #isAcking = false;
 
   /**
    * @param {WebSocket} socket  Freshly made; it belongs to the session from now on.
    * @param {object} options
-   * @param {Log} options.log  It and the outbox outlive the session.
+   * @param {Log} options.log  It, the groups and the outbox outlive the session.
+   * @param {Groups} options.groups
    * @param {Outbox} options.outbox
    * @param {() => void} options.onProgress  Signed in, or took messages in.
    */
-  constructor(socket, { log, outbox, onProgress }) {
+  constructor(socket, { log, groups, outbox, onProgress }) {
     this.#log = log;
+    this.#groups = groups;
     this.#outbox = outbox;
     this.#onProgress = onProgress;
     const onPush = (messages) => this.#take(messages);
@@ -48,13 +59,13 @@ export class Session {
     return this.#socket.closed;
   }
 
-  /** Whether the log holds all that was there at sign-in. */
+  /** Whether the log holds all that was there at sign-in, and no group has to be asked for more. */
   get isCaughtUp() {
-    return this.#welcome !== undefined && this.#log.cursor >= this.#welcome.head_seq;
+    return this.#welcome !== undefined && this.#log.cursor >= this.#welcome.head_seq && !this.#groups.withGap();
   }
 
   /**
-   * Signs in where the log stands; then messages flow both ways. When refused,
+   * Signs in where the logs stand; then messages flow both ways. When refused,
    * the connection ends.
    * @param {string} token
    * @param {string} epoch  Of the log; '' when it is not known yet.
@@ -64,12 +75,13 @@ export class Session {
     try {
       const after = this.#log.cursor;
       this.#welcome = await this.#socket.ask({
-        sign_in: { token, after, client: 'gim-web', ...(epoch && { epoch }) },
+        sign_in: { token, after, groups: this.#groups.positions, client: 'gim-web', ...(epoch && { epoch }) },
       });
     } catch (error) {
       this.#signInFailed(error);
       return undefined;
     }
+    this.#groups.signedIn(this.#welcome);
     this.#log.startAt(this.#welcome.first_seq);
     this.#beatHeart(this.#welcome.heartbeat_ms);
     this.#lookForGap();
@@ -81,6 +93,8 @@ export class Session {
   async probe(withinMs = PROBE_WITHIN_MS) {
     if (!this.#welcome) return;
     await this.#need(this.#socket.ask({ ping: { seq: this.#log.cursor } }, withinMs));
+    this.#groups.expectHeld();
+    this.#lookForGap();
   }
 
   /**
@@ -95,7 +109,7 @@ export class Session {
       try {
         const sent = await this.#socket.ask({ send: { client_msg_id, to, type, content } });
         this.#outbox.acked(item);
-        this.#take([this.#asMessage(item, sent)]);
+        this.#takeSent(this.#asMessage(item, sent));
       } catch (error) {
         if (error instanceof Interrupted) return; // the next session sends it again
         if (!(error instanceof Refused)) throw error;
@@ -127,13 +141,24 @@ export class Session {
 
   /** Takes messages in, and fetches those that are missing before them. */
   #take(messages) {
-    for (const message of messages) this.#log.take(message);
+    for (const message of messages) {
+      if (isOfGroupLog(message)) this.#groups.take(message);
+      else this.#log.take(message);
+    }
+    this.#lookForGap();
+  }
+
+  /** In a large group, the answer to a send may overtake what was sent before. */
+  #takeSent(message) {
+    if (!isOfGroupLog(message)) return this.#take([message]);
+    this.#groups.take(message, true);
     this.#lookForGap();
   }
 
   #lookForGap() {
     if (!this.#welcome) return;
-    if (this.#log.hasGap) this.#fillGap();
+    this.#fillGaps();
+    this.#ackGroups();
     this.#onProgress();
   }
 
@@ -143,21 +168,54 @@ export class Session {
     return { ...sent, sender: { type: 'user', user_id, device_id }, to, type, content, client_msg_id };
   }
 
-  async #fillGap() {
+  async #fillGaps() {
     if (this.#isFilling) return;
     this.#isFilling = true;
-    while (this.#log.hasGap) {
-      const after = this.#log.cursor;
-      const page = await this.#need(this.#socket.ask({ sync: { after, limit: SYNC_LIMIT } }));
+    for (let log; (log = this.#log.hasGap ? this.#log : this.#groups.withGap()); ) {
+      const { cursor: after, group } = log;
+      const page = await this.#need(this.#readPage(after, group));
       if (!page) return;
-      if (page.epoch !== this.#welcome.epoch) return this.#socket.giveUp(RESYNC_REQUIRED);
-      this.#log.startAt(page.first_seq);
-      for (const message of page.items ?? []) this.#log.take(message);
+      if (page === LEFT) {
+        this.#groups.drop(group);
+        continue;
+      }
+      if (!group && page.epoch !== this.#welcome.epoch) return this.#socket.giveUp(RESYNC_REQUIRED);
+      log.startAt(page.first_seq);
+      for (const message of page.items ?? []) log.take(message);
       // To ask the same again would go on for ever; a new connection starts clean.
-      if (this.#log.cursor === after) return this.#socket.giveUp();
+      if (log.cursor === after) return this.#socket.giveUp();
     }
     this.#isFilling = false;
+    this.#ackGroups();
     this.#onProgress();
+  }
+
+  /** @returns {Promise<object>} a page of the user's log or of a group's, or LEFT */
+  async #readPage(after, group) {
+    try {
+      return await this.#socket.ask({ sync: { after, limit: SYNC_LIMIT, ...(group && { group_id: group }) } });
+    } catch (error) {
+      if (group && LEAVES.includes(error.code)) return LEFT;
+      throw error;
+    }
+  }
+
+  /** Tells the server what this device holds of large groups; one it does not take is told with the next message. */
+  async #ackGroups() {
+    if (this.#isAcking) return;
+    this.#isAcking = true;
+    for (let log; (log = this.#groups.toAck()); ) {
+      const { cursor, group } = log;
+      try {
+        await this.#socket.ask({ ack: { group_id: group, conversation_seq: cursor } });
+      } catch (error) {
+        if (error instanceof Interrupted) return;
+        if (!(error instanceof Refused)) throw error;
+      }
+      this.#groups.acked(group, cursor);
+      await sleep(ACK_EVERY_MS);
+    }
+    this.#isAcking = false;
   }
 
   /** Waits for an answer that the session cannot go on without. */

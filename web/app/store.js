@@ -1,7 +1,8 @@
-// What a chat shows: messages in the order of the log, those on their way out,
+// What a chat shows: messages in the order of their logs, those on their way out,
 // and the state of the connection. One change or many, its watcher is told once.
 
 import { describeEvent, isEvent } from './events.js';
+import { isOfGroupLog } from './groups.js';
 
 export class Store {
   /** @type {object[]} */
@@ -11,6 +12,8 @@ export class Store {
   /** @type {import('./connection.js').State} */
   connection = { status: 'connecting' };
 
+  /** What is in two logs is shown once. */
+  #ids = new Set();
   #watcher = () => {};
   #isTold = true;
 
@@ -22,12 +25,18 @@ export class Store {
 
   addMessage(message) {
     if (isEvent(message) && !describeEvent(message)) return;
-    this.messages.push(message);
+    const { message_id: id } = message;
+    if (id && this.#ids.has(id)) return;
+    this.#ids.add(id);
+    let at = this.messages.length;
+    while (at > 0 && belongsBehind(this.messages[at - 1], message)) at--;
+    this.messages.splice(at, 0, message);
     this.#changed();
   }
 
   clearMessages() {
     this.messages = [];
+    this.#ids.clear();
     this.#changed();
   }
 
@@ -49,4 +58,12 @@ export class Store {
       this.#watcher();
     });
   }
+}
+
+/** Whether a message that is there comes later than one that is added: logs are merged by time. */
+function belongsBehind(there, added) {
+  if (!isOfGroupLog(there) && !isOfGroupLog(added)) return false;
+  const haveOneOrder = there.conversation_id === added.conversation_id && there.conversation_seq && added.conversation_seq;
+  if (haveOneOrder) return there.conversation_seq > added.conversation_seq;
+  return Date.parse(there.sent_at) > Date.parse(added.sent_at);
 }

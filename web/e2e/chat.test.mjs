@@ -217,6 +217,33 @@ test('an event of a group is a line of text, and no new message', async () => {
   alice.assertFlawless();
 });
 
+test('a large group is shown beside the chat, over a reload and the death of the server', async () => {
+  const [alice, bob] = await openBoth();
+  await server.openLargeGroup('bob', 'team', ['alice']);
+  const say = (text) => server.postToGroup('bob', 'team', text);
+  await server.post('bob', 'alice', 'chat 1');
+  await alice.textsOf(1);
+  await say('team 1');
+  await alice.textsOf(2);
+  await server.post('bob', 'alice', 'chat 2');
+  const texts = ['chat 1', 'team 1', 'chat 2'];
+  assert.deepEqual(await alice.textsOf(3), texts);
+  await alice.page.reload();
+  assert.deepEqual(await alice.textsOf(3), texts);
+
+  await server.kill();
+  await alice.status('Reconnecting…');
+  await server.start();
+  await alice.status('Connected as Alice');
+  for (const text of numbered('later', 20)) await say(text);
+  for (const tab of [alice, bob]) assert.deepEqual(await tab.textsOf(23), [...texts, ...numbered('later', 20)]);
+  await alice.page.reload();
+  assert.deepEqual(await alice.textsOf(23), [...texts, ...numbered('later', 20)]);
+  assert.equal(await alice.page.locator('.event').count(), 1);
+  alice.assertFlawless();
+  bob.assertFlawless();
+});
+
 test('every control has a name, and the page fits a phone', async () => {
   const phone = await browser.newContext({ viewport: { width: 360, height: 640 }, colorScheme: 'dark' });
   const tab = await Tab.open(phone, `${server.url}/#alice`);

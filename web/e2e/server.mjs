@@ -79,13 +79,25 @@ export class Server {
   }
 
   /** Sends by REST, as the business acting for a user. */
-  async post(from, to, text) {
-    const response = await fetch(`${this.url}/v1/messages`, {
+  post(from, to, text) {
+    return this.#create('messages', from, { to: { user_id: to }, type: 'text', content: { text } });
+  }
+
+  postToGroup(from, group, text) {
+    return this.#create('messages', from, { to: { group_id: group }, type: 'text', content: { text } });
+  }
+
+  openLargeGroup(owner, group, members) {
+    return this.#create('groups', owner, { group_id: group, type: 'large', members });
+  }
+
+  async #create(what, user, body) {
+    const response = await fetch(`${this.url}/v1/${what}`, {
       method: 'POST',
-      headers: { Authorization: `Bearer ${this.appKey}`, 'Gim-User': from, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ to: { user_id: to }, type: 'text', content: { text } }),
+      headers: { Authorization: `Bearer ${this.appKey}`, 'Gim-User': user, 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
     });
-    if (response.status !== 201) throw new Error(`send answered ${response.status}: ${await response.text()}`);
+    if (response.status !== 201) throw new Error(`${what} answered ${response.status}: ${await response.text()}`);
     return response.json();
   }
 }

@@ -2,8 +2,10 @@
 
 import { mock } from 'node:test';
 import { Connection } from '../app/connection.js';
+import { Groups } from '../app/groups.js';
 import { Log } from '../app/log.js';
 import { Outbox } from '../app/outbox.js';
+import { Store } from '../app/store.js';
 
 /** Timers fire only when a test says so. */
 export function stopTheClock() {
@@ -25,12 +27,18 @@ export async function pass(ms) {
 }
 
 export function startClient(server, user, options = {}) {
-  const client = { texts: [], seqs: [], states: [], signIns: 0, resets: 0 };
+  const client = { texts: [], seqs: [], states: [], signIns: 0, resets: 0, store: new Store() };
   client.outbox = new Outbox(options.memory);
-  client.log = new Log((message) => {
+  const take = (message) => {
+    client.store.addMessage(message);
     client.texts.push(message.content.text);
     client.seqs.push(message.seq);
     if (message.sender.user_id === user) client.outbox.arrived(message.client_msg_id);
+  };
+  client.groups = new Groups(take, options.groupsMemory);
+  client.log = new Log((message) => {
+    take(message);
+    client.groups.heed(message);
   });
   client.connection = new Connection({
     open: () => server.open(),
@@ -39,10 +47,12 @@ export function startClient(server, user, options = {}) {
       return options.signIn ? options.signIn() : user;
     },
     log: client.log,
+    groups: client.groups,
     outbox: client.outbox,
     onState: (state) => client.states.push(state.status),
     onReset() {
       client.resets++;
+      client.store.clearMessages();
       client.texts = [];
       client.seqs = [];
     },
@@ -50,6 +60,10 @@ export function startClient(server, user, options = {}) {
   });
   client.send = (to, text) => {
     client.outbox.add({ user_id: to }, text);
+    client.connection.flush();
+  };
+  client.sendToGroup = (group, text) => {
+    client.outbox.add({ group_id: group }, text);
     client.connection.flush();
   };
   client.connection.run();

@@ -16,6 +16,12 @@ test('an event says what happened, and who did it unless it was the business', (
     [101, { name: 'Crew' }, 'The group was named Crew'],
     [101, { by: 'alice', settings: { join: 'open' } }, 'alice changed the group'],
     [101, { introduction: '' }, 'The group was changed'],
+    [101, { by: 'alice', settings: { history: 'all' } }, 'alice let members read what was sent before they joined'],
+    [101, { settings: { history: 'joined', mute_all: true } }, 'Members may no longer read what was sent before they joined'],
+    [101, { by: 'alice', settings: { live_audience: true } }, 'alice opened the group to a live audience'],
+    [101, { settings: { live_audience: false } }, 'The group was closed to a live audience'],
+    [101, { by: 'alice', settings: { history: 'joined', live_audience: false } },
+      'alice no longer lets members read what was sent before they joined and closed the group to a live audience'],
     [102, { by: 'alice', user_ids: ['carol'] }, 'alice added carol'],
     [102, { by: 'carol', user_ids: ['carol'] }, 'carol joined'],
     [102, { user_ids: ['carol'] }, 'carol was added'],
@@ -29,6 +35,8 @@ test('an event says what happened, and who did it unless it was the business', (
     [106, { user_id: 'bob', mute_until: sent_at }, 'bob was unmuted'],
     [107, { by: 'alice' }, 'alice dismissed the group'],
     [107, {}, 'The group was dismissed'],
+    [108, { by: 'alice', type: 'large' }, 'alice made the group a large one'],
+    [108, { type: 'large' }, 'The group became a large one'],
     [109, { by: 'alice', user_id: 'bob', label: 'Boss' }, 'alice changed bob’s label'],
     [109, { by: 'bob', user_id: 'bob', label: '' }, 'bob changed their label'],
     [109, { user_id: 'bob', label: 'Boss' }, 'bob’s label was changed'],
@@ -65,6 +73,6 @@ test('only commands of the system below 1000 are events', () => {
 
 test('an event of an unknown code is not shown; commands of the business are', () => {
   const store = new Store();
-  for (const code of [100, 99, 108, 1000]) store.addMessage(event(code, { by: 'alice', user_id: 'bob' }));
+  for (const code of [100, 99, 199, 1000]) store.addMessage(event(code, { by: 'alice', user_id: 'bob' }));
   assert.deepEqual(store.messages.map(({ content }) => content.code), [100, 1000]);
 });

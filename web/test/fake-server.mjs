@@ -1,5 +1,8 @@
-// A gim in memory, as far as a browser sees it: logs, idempotent sends, replay,
-// pushes, sync. Its network can be cut, and swallow or double single frames.
+// A gim in memory, as far as a browser sees it: logs, large groups, idempotent
+// sends, replay, pushes, sync. Its network can be cut, and swallow or double single frames.
+
+const newID = () => `m${Math.random()}`;
+const now = () => new Date(1_700_000_000_000).toISOString();
 
 const READY = { connecting: 0, open: 1, closed: 3 };
 
@@ -19,6 +22,8 @@ export class FakeServer {
   refuse = () => undefined;
 
   #logs = new Map();
+  /** By id. @type {Map<string, {log: object[], joined: Map<string, number>, acked: Map<string, number>}>} */
+  #groups = new Map();
   #sockets = new Set();
   #sent = new Map();
 
@@ -30,6 +35,7 @@ export class FakeServer {
   /** A new log, as after the loss of the store. */
   startAnew() {
     this.#logs.clear();
+    this.#groups.clear();
     this.#sent.clear();
     this.epoch += "'";
     this.closeAll(4000);
@@ -55,10 +61,10 @@ export class FakeServer {
   }
 
   /** Stores a message, pushes it, and returns what the sender is told. */
-  store({ from, device = 'elsewhere', to, text, client_msg_id = `m${Math.random()}` }, origin) {
+  store({ from, device = 'elsewhere', to, text, client_msg_id = newID() }, origin) {
     const key = `${from}/${client_msg_id}`;
     if (this.#sent.has(key)) return this.#sent.get(key);
-    const sent_at = new Date(1_700_000_000_000).toISOString();
+    const sent_at = now();
     const sender = { type: 'user', user_id: from, device_id: device };
     const common = { message_id: key, sender, to: { user_id: to }, type: 'text', content: { text }, client_msg_id, sent_at };
     const entries = [from, to].map((user) => ({ user, entry: { ...common, seq: this.log(user).length + 1 } }));
@@ -71,15 +77,65 @@ export class FakeServer {
     return answer;
   }
 
-  /** Stores news of a group in the log of one user, and pushes it. */
-  storeEvent(user, code, data) {
-    const seq = this.log(user).length + 1;
-    const entry = {
-      seq, message_id: `${user}/e${seq}`, sender: { type: 'system' }, to: { group_id: 'team' }, type: 'command',
-      content: { code, data }, sent_at: new Date(1_700_000_000_000).toISOString(),
-    };
+  /** A large group; the memberships begin before its first message. */
+  openGroup(group, ...members) {
+    this.#groups.set(group, { log: [], joined: new Map(members.map((user) => [user, 0])), acked: new Map() });
+  }
+
+  /** Stores a message in the log of a large group, and pushes it. */
+  storeInGroup(group, { from, device = 'elsewhere', text, client_msg_id = newID() }, origin) {
+    const sender = { type: 'user', user_id: from, device_id: device };
+    const entry = this.#appendToGroup(group, { sender, type: 'text', content: { text }, client_msg_id });
+    this.#pushOfGroup(group, entry, origin);
+    const { message_id, conversation_id, conversation_seq, sent_at } = entry;
+    return { message_id, conversation_id, conversation_seq, seq: 0, sent_at };
+  }
+
+  /** The event is in the log of the group and in that of who joins. */
+  join(group, user) {
+    const entry = this.#appendEvent(group, 102, { user_ids: [user], type: 'large' });
+    this.#pushOfGroup(group, entry);
+    this.#groups.get(group).joined.set(user, entry.conversation_seq);
+    this.#tell(user, entry);
+  }
+
+  remove(group, user) {
+    const entry = this.#appendEvent(group, 104, { user_id: user });
+    this.#groups.get(group).joined.delete(user);
+    this.#pushOfGroup(group, entry);
+    this.#tell(user, entry);
+  }
+
+  #appendEvent(group, code, data) {
+    return this.#appendToGroup(group, { sender: { type: 'system' }, type: 'command', content: { code, data } });
+  }
+
+  #appendToGroup(group, content) {
+    const { log } = this.#groups.get(group);
+    const conversation_seq = log.length + 1;
+    const target = { conversation_id: `group:${group}`, to: { group_id: group } };
+    log.push({ seq: 0, message_id: `${group}/${conversation_seq}`, conversation_seq, ...target, ...content, sent_at: now() });
+    return log.at(-1);
+  }
+
+  #pushOfGroup(group, entry, origin) {
+    const { joined } = this.#groups.get(group);
+    for (const socket of this.#sockets) {
+      if (joined.has(socket.user) && socket !== origin) socket.deliver({ push: { messages: [entry] } });
+    }
+  }
+
+  #tell(user, message) {
+    const entry = { ...message, seq: this.log(user).length + 1 };
     this.log(user).push(entry);
     for (const socket of this.#sockets) if (socket.user === user) socket.deliver({ push: { messages: [entry] } });
+  }
+
+  /** Stores news of a group in the log of one user, and pushes it. */
+  storeEvent(user, code, data) {
+    const message_id = `${user}/e${this.log(user).length + 1}`;
+    const target = { conversation_id: 'group:team', to: { group_id: 'team' } };
+    this.#tell(user, { message_id, ...target, sender: { type: 'system' }, type: 'command', content: { code, data }, sent_at: now() });
   }
 
   handle(socket, { id, ...body }) {
@@ -90,36 +146,64 @@ export class FakeServer {
     this[`_${kind}`](socket, id, request);
   }
 
-  _sign_in(socket, id, { token, after, epoch }) {
+  _sign_in(socket, id, { token, after, epoch, groups: positions = {} }) {
     socket.user = token;
     const log = this.log(token);
-    if ((epoch && epoch !== this.epoch) || after > log.length) {
+    const own = [...this.#groups].filter(([, { joined }]) => joined.has(token));
+    if ((epoch && epoch !== this.epoch) || after > log.length || own.some(([group, { log }]) => positions[group] > log.length)) {
       socket.deliver({ id, error: { code: 'resync_required', message: 'Start again.' } });
       return socket.endFromServer(4005);
     }
+    const groups = own.map(([group, { log, joined, acked }]) => {
+      const standing = Math.max(joined.get(token), acked.get(token) ?? 0);
+      return { group_id: group, head: log.length, acked: standing, unread: log.length - standing };
+    });
     socket.deliver({
       id,
       signed_in: {
         user_id: token, device_id: `${token}-tab`, session_id: 's', first_seq: this.firstSeq, head_seq: log.length,
-        epoch: this.epoch, heartbeat_ms: this.heartbeatMs, max_frame_bytes: 131072,
+        epoch: this.epoch, heartbeat_ms: this.heartbeatMs, max_frame_bytes: 131072, groups,
       },
     });
-    for (let at = Math.max(after, this.firstSeq - 1); at < log.length; at += this.pageSize) {
+    this.#replay(socket, log, Math.max(after, this.firstSeq - 1));
+    for (const [group, { log, joined }] of own) this.#replay(socket, log, Math.max(positions[group] ?? log.length, joined.get(token)));
+  }
+
+  #replay(socket, log, after) {
+    for (let at = after; at < log.length; at += this.pageSize) {
       socket.deliver({ push: { messages: log.slice(at, at + this.pageSize) } });
     }
   }
 
   _send(socket, id, { to, content, client_msg_id }) {
     const message = { from: socket.user, device: `${socket.user}-tab`, to: to.user_id, text: content.text, client_msg_id };
+    const key = `${socket.user}/${client_msg_id}`;
+    if (to.group_id && !this.#sent.has(key)) this.#sent.set(key, this.storeInGroup(to.group_id, message, socket));
     socket.deliver({ id, sent: this.store(message, socket) });
   }
 
-  _sync(socket, id, { after }) {
+  _sync(socket, id, { after, group_id }) {
+    if (group_id) return this.#syncGroup(socket, id, group_id, after);
     const log = this.log(socket.user);
     const start = Math.max(after, this.firstSeq - 1);
     const items = log.slice(start, start + this.pageSize);
     const has_more = start + items.length < log.length;
     socket.deliver({ id, sync_page: { items, has_more, first_seq: this.firstSeq, head_seq: log.length, epoch: this.epoch } });
+  }
+
+  #syncGroup(socket, id, group_id, after) {
+    const { log, joined } = this.#groups.get(group_id);
+    if (!joined.has(socket.user)) return socket.deliver({ id, error: { code: 'not_in_group', message: 'You are no member.' } });
+    const start = Math.max(after, joined.get(socket.user));
+    const items = log.slice(start, start + this.pageSize);
+    const has_more = start + items.length < log.length;
+    socket.deliver({ id, sync_page: { group_id, items, has_more, first_seq: joined.get(socket.user) + 1, head_seq: log.length } });
+  }
+
+  _ack(socket, id, { group_id, conversation_seq }) {
+    const { acked } = this.#groups.get(group_id);
+    acked.set(socket.user, Math.max(conversation_seq, acked.get(socket.user) ?? 0));
+    socket.deliver({ id, acked: { group_id, conversation_seq: acked.get(socket.user) } });
   }
 
   _ping(socket, id, { seq }) {
