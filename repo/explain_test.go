@@ -172,3 +172,26 @@ func TestSQLite_PairsAreFoundByBothKeys(t *testing.T) {
 		}
 	}
 }
+
+// What a batch writes many rows with does not keep copies of the pages that it
+// changes, and is undone with its transaction (see leaving).
+func TestSQLite_BatchesWriteWithoutCopies(t *testing.T) {
+	t.Parallel()
+	g, users := gatherGroup(t, 3)
+	seen := &statementsSeen{all: map[string]int{}}
+	seen.watch(t, g.Store, g.dir)
+	g.queue(g.out(users[0], domain.Target{Group: "g"}, "x", "key"))
+	g.run()
+	writes := 0
+	for statement := range seen.all {
+		if !strings.Contains(statement, "INSERT ") && !strings.Contains(statement, "UPDATE ") {
+			continue
+		}
+		if writes++; !strings.Contains(statement, " OR FAIL ") {
+			t.Errorf("writes with %s", statement)
+		}
+	}
+	if writes < 5 {
+		t.Errorf("%d statements that write were seen", writes)
+	}
+}

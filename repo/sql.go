@@ -22,6 +22,7 @@ func in(n int) string {
 // head + " VALUES (…), (…)" + tail, in chunks.
 func insert(ctx context.Context, tx *sqlx.Tx, head, tail string, width int, args []any) error {
 	row := in(width)
+	head = leaving(tx, head)
 	for part := range slices.Chunk(args, width*chunk) {
 		rows := strings.TrimSuffix(strings.Repeat(row+", ", len(part)/width), ", ")
 		if _, err := tx.ExecContext(ctx, head+" VALUES "+rows+tail, part...); err != nil {
@@ -29,6 +30,22 @@ func insert(ctx context.Context, tx *sqlx.Tx, head, tail string, width int, args
 		}
 	}
 	return nil
+}
+
+// leaving makes a statement of SQLite that writes many rows leave what it has done
+// when it fails, which ends the transaction anyway. It would else copy each page
+// before the first change to it, so that it can be undone by itself: a send to 500
+// members took a fifth to a third more of the processor.
+func leaving(tx *sqlx.Tx, statement string) string {
+	if tx.DriverName() != sqliteDialect.name {
+		return statement
+	}
+	for _, verb := range []string{"INSERT ", "UPDATE "} {
+		if rest, ok := strings.CutPrefix(statement, verb); ok {
+			return verb + "OR FAIL " + rest
+		}
+	}
+	return statement
 }
 
 // selectIn runs a query that ends in "IN" once for each chunk of keys and calls
@@ -76,7 +93,7 @@ func addTo[K ~int64](ctx context.Context, tx *sqlx.Tx, table, column, key string
 			for _, k := range part {
 				args = append(args, int64(k))
 			}
-			query := fmt.Sprintf("UPDATE %s SET %s = %s + ? WHERE app_id = ? AND %s IN %s", table, column, column, key, in(len(part)))
+			query := leaving(tx, "UPDATE ") + fmt.Sprintf("%s SET %s = %s + ? WHERE app_id = ? AND %s IN %s", table, column, column, key, in(len(part)))
 			if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 				return fmt.Errorf("raise %s: %w", table, err)
 			}
