@@ -21,7 +21,8 @@ const (
 	maxBatchSends    = 512
 	maxBatchBytes    = 4 << 20
 	maxBatchPointers = 4_000 // log entries; the last send may go beyond
-	maxGivingWay     = 1_000 // the same, while conversations that do not wait come in between
+	maxGivingWay     = 100   // the same, while conversations that do not wait come in between
+	maxExpress       = 3     // batches in a row that leave out those who wait
 )
 
 // send is one Append under way.
@@ -47,8 +48,9 @@ func (s *send) size() int {
 // a group in a storm takes its share and not the queue (deficit round robin).
 //
 // A conversation that did not wait, and asks for little, has a lane of its own:
-// while others wait, every other batch is of that lane alone, so that it shares
-// their commits neither in time nor in fate, and neither side starves.
+// while others wait, up to maxExpress batches in a row are of that lane alone, and
+// one that is not is small, so that neither side waits for more than a little of
+// the other.
 type appendQueue struct {
 	wake chan struct{} // capacity 1
 
@@ -56,7 +58,7 @@ type appendQueue struct {
 	flows   map[flowKey]*flow
 	fresh   lane // flows that have not had their first turn, and ask for little
 	waiting lane
-	express bool // the last batch left out those who wait
+	express int // how many batches in a row left out those who wait, up to the last
 	costs   costHints
 	sends   int
 	bytes   int
@@ -111,15 +113,16 @@ func (q *appendQueue) take() []*send {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := load{limit: maxBatchPointers}
-	if q.express { // whoever was in it is likely to be back, and waits for this batch
-		b.limit = maxGivingWay
-	}
-	q.express = !q.express && !q.fresh.empty() && !q.waiting.empty()
-	if !q.express {
+	express := q.express < maxExpress && !q.fresh.empty() && !q.waiting.empty()
+	if !express {
+		if q.express > 0 { // whoever was in the last one is likely to be back, and waits for this one
+			b.limit = maxGivingWay
+		}
 		q.serve(&q.waiting, &b)
 	}
 	q.serve(&q.fresh, &b)
-	if !q.express {
+	if q.express++; !express {
+		q.express = 0
 		q.serve(&q.waiting, &b) // who just had a first turn
 	}
 	if q.sends > 0 {
