@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,10 @@ type follow struct {
 	id  domain.GroupID
 
 	audience atomic.Bool  // of a user who is no member
+	replaced atomic.Bool  // by one that was begun otherwise
 	cursor   atomic.Int64 // next, for others to compare with the log's head
 
+	from   int64 // next, when it began
 	next   int64 // the next conversation_seq that the client is to see
 	ready  bool  // events arrive
 	behind bool  // the store has to be read
@@ -39,20 +42,20 @@ func (f *follow) topic(app domain.AppNum) wire.Topic { return wire.GroupTopic(ap
 
 // acceptFollows takes what the mailbox has about groups.
 func (p *pump) acceptFollows(b *batch) {
+	for _, f := range b.unsubscribed {
+		p.drop(f)
+	}
 	for _, f := range b.follows {
 		if f.ready = true; p.follows == nil {
 			p.follows = make(map[domain.ConversationNum]*follow)
 		}
+		if old := p.follows[f.num]; old != nil && old != f { // a membership and a subscription at once
+			f.takeOver(old)
+		}
 		p.follows[f.num] = f
+		f.from = f.next
 		f.cursor.Store(f.next)
 		p.busyWith(f)
-	}
-	for _, id := range b.unsubscribed {
-		for _, f := range p.follows {
-			if f.id == id && f.audience.Load() {
-				p.unfollow(f)
-			}
-		}
 	}
 	if b.groupsMissed || p.groupsMissed && p.started {
 		p.groupsMissed = false
@@ -256,11 +259,27 @@ func mayNotFollow(err error) bool {
 
 // unfollow ends it for good.
 func (p *pump) unfollow(f *follow) {
+	p.drop(f)
+	p.s.detach(f)
+}
+
+// drop forgets what f was about to do.
+func (p *pump) drop(f *follow) {
 	for _, e := range f.pending {
 		p.done += sizeOf(e)
 	}
-	delete(p.follows, f.num)
-	p.s.detach(f)
+	if f.pending = nil; p.follows[f.num] == f {
+		delete(p.follows, f.num)
+	}
+}
+
+// takeOver makes f follow for a membership that old was to begin with.
+func (f *follow) takeOver(old *follow) {
+	f.next, f.behind = min(f.next, old.next), true
+	f.own = append(f.own, old.own...)
+	if old.replaced.Store(true); !old.audience.Load() {
+		f.audience.Store(false)
+	}
 }
 
 // heed begins to follow a group that an entry of the own log makes the user a member
@@ -279,13 +298,19 @@ func (p *pump) heed(seq int64, b *wire.Body) {
 	case f == nil && e.Begins(user):
 		p.begin(&follow{num: num, id: m.To.Group, next: m.ConversationSeq + 1, behind: true})
 	case f != nil && e.Begins(user):
-		f.audience.Store(false)
+		if f.audience.Store(false); f.next == f.from { // nothing was pushed of what it was subscribed to
+			f.next = min(f.next, m.ConversationSeq+1)
+		}
 		fallthrough
 	case f != nil && e.Ends(user):
 		f.behind = true
 		p.busyWith(f)
 	}
 }
+
+// beginAgain is the time between attempts to follow a group as a member that is just
+// being subscribed to.
+const beginAgain = 100 * time.Millisecond
 
 // begin follows a group once its events arrive, which may take a while.
 func (p *pump) begin(f *follow) {
@@ -302,7 +327,12 @@ func (p *pump) begin(f *follow) {
 	s.pumped.Add(1)
 	go func() { // ends within a second or so, see Bus
 		defer s.pumped.Done()
-		if err := s.attach(s.ctx, s.who.Load(), f); err == nil {
+		err := s.attach(s.ctx, s.who.Load(), f)
+		for errors.Is(err, errFollowing) && !f.replaced.Load() { // by a subscription that is under way
+			time.Sleep(beginAgain)
+			err = s.attach(s.ctx, s.who.Load(), f)
+		}
+		if err == nil {
 			s.box.follow(f, nil)
 		}
 	}()

@@ -1,17 +1,23 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/wire"
 )
 
 // about is what a mailbox holds about large groups, which most sessions have none of.
 type about struct {
-	follows      []*follow        // ready to begin
-	unsubscribed []domain.GroupID // by the client
-	groupNews    []*wire.Event    // gaps and heads
-	groupsMissed bool             // messages were dropped, of whatever group
+	follows      []*follow     // ready to begin
+	unsubscribed []*follow     // by the client
+	groupNews    []*wire.Event // gaps and heads
+	groupsMissed bool          // messages were dropped, of whatever group
 }
+
+// errFollowing says that the session follows the group by something else.
+var errFollowing = errors.New("the group is followed already")
 
 // sizeOf is how much of the queue an event takes.
 func sizeOf(e *wire.Event) int {
@@ -29,25 +35,32 @@ func (m *mailbox) aboutGroups() *about {
 	return m.about
 }
 
-// register notes that events of a group arrive. It reports false when the session
-// is over: what was done for f is to be undone then.
-func (m *mailbox) register(f *follow) (ok bool) {
+// register notes that events of a group arrive. When it fails, because the session is
+// over or follows the group already, what was done for f is to be undone.
+func (m *mailbox) register(f *follow) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.ending != nil {
-		return false
-	}
-	if m.following == nil {
+	switch {
+	case m.ending != nil:
+		return context.Canceled
+	case m.following[f.num] != nil:
+		return errFollowing
+	case m.following == nil:
 		m.following = make(map[domain.ConversationNum]*follow)
 	}
 	m.following[f.num] = f
-	return true
+	return nil
 }
 
-func (m *mailbox) forget(f *follow) {
+// forget reports whether f was registered, and no longer is.
+func (m *mailbox) forget(f *follow) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.following[f.num] != f {
+		return false
+	}
 	delete(m.following, f.num)
+	return true
 }
 
 // forgetAll returns what is registered, and nothing is any more.
@@ -82,13 +95,21 @@ func (m *mailbox) follow(f *follow, answer []byte) {
 	m.wakeUp()
 }
 
-// unsubscribe ends a follow as live audience, if it is one.
-func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) {
+// unsubscribe ends a follow as live audience, and returns it if there is one: its
+// events are to be kept from arriving.
+func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) (ended *follow) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.replyTo(answer)
-	m.aboutGroups().unsubscribed = append(m.aboutGroups().unsubscribed, id)
+	for _, f := range m.following {
+		if f.id == id && f.audience.Load() {
+			ended = f
+			delete(m.following, f.num)
+			m.aboutGroups().unsubscribed = append(m.aboutGroups().unsubscribed, f)
+		}
+	}
 	m.wakeUp()
+	return ended
 }
 
 // replyTo queues an answer. mu is held. It is small, and counts.

@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"slices"
+	"errors"
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/wire"
@@ -50,39 +50,31 @@ func (s *Session) followAll(ctx context.Context, who *identity, in *wire.SignIn)
 	return follows, answer, nil
 }
 
-// attaching is how many subscriptions a sign-in waits for at once.
-const attaching = 16
-
-// attachAll attaches the session to the topics of groups. It is undone when the
-// session ends.
+// attachAll attaches the session to the topics of groups, all at once: the bus may take
+// its time for each. It is undone when the session ends.
 func (s *Session) attachAll(ctx context.Context, who *identity, follows []*follow) error {
-	results := make(chan error, attaching)
-	for part := range slices.Chunk(follows, attaching) {
-		for _, f := range part {
-			go func() { results <- s.attach(ctx, who, f) }() // ends within a second or so, see Bus
-		}
-		var failed error
-		for range part {
-			if err := <-results; err != nil {
-				failed = err
-			}
-		}
-		if failed != nil {
-			return failed
+	results := make(chan error, len(follows))
+	for _, f := range follows {
+		go func() { results <- s.attach(ctx, who, f) }() // ends within a second or so, see Bus
+	}
+	var failed error
+	for range follows {
+		if err := <-results; err != nil {
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *Session) attach(ctx context.Context, who *identity, f *follow) error {
 	if err := s.gw.opts.Hub.attach(ctx, f.topic(who.App.Num), s); err != nil {
 		return err
 	}
-	if !s.box.register(f) {
+	err := s.box.register(f)
+	if err != nil {
 		s.gw.opts.Hub.detach(f.topic(who.App.Num), s)
-		return context.Canceled
 	}
-	return nil
+	return err
 }
 
 // maxSubscriptions is how many groups a connection may follow as live audience.
@@ -121,7 +113,10 @@ func (s *Session) subscribe(ctx context.Context, group domain.GroupID) (*follow,
 	}
 	f := &follow{num: g.Num, id: g.ID, ready: true, behind: true}
 	f.audience.Store(true)
-	if err := s.attach(ctx, who, f); err != nil {
+	switch err := s.attach(ctx, who, f); {
+	case errors.Is(err, errFollowing): // the user has become a member meanwhile
+		return nil, g.Head, nil
+	case err != nil:
 		return nil, 0, err
 	}
 	// Looked at again, because the group may have changed before events arrived.
@@ -134,8 +129,9 @@ func (s *Session) subscribe(ctx context.Context, group domain.GroupID) (*follow,
 }
 
 func (s *Session) detach(f *follow) {
-	s.box.forget(f)
-	s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
+	if s.box.forget(f) {
+		s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
+	}
 }
 
 // handleUnsubscribe ends it. A session that is none of the audience is told the same.
@@ -144,7 +140,9 @@ func (s *Session) handleUnsubscribe(ctx context.Context, id uint64, group domain
 		s.fail(ctx, id, err)
 		return
 	}
-	s.box.unsubscribe(group, s.encode(unsubscribed(id, group)))
+	if f := s.box.unsubscribe(group, s.encode(unsubscribed(id, group))); f != nil {
+		s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
+	}
 }
 
 func unsubscribed(id uint64, group domain.GroupID) *wire.ServerFrame {

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/wire"
 )
 
 func TestFollow_LiveAudience(t *testing.T) {
@@ -101,6 +103,68 @@ func TestFollow_AudienceThatJoinsStays(t *testing.T) {
 			t.Errorf("saw %q after it was removed", got)
 		}
 	})
+}
+
+func TestFollow_SubscribingAnewAtOnceFollows(t *testing.T) {
+	run(t, func(t *testing.T, w *world, n *node) {
+		r := w.openRoom("stage", "bob")
+		r.audience = true
+		c := n.signIn(t, "alice", "")
+		for id := range 5 {
+			c.send(`{"id":%d,"subscribe":{"group_id":"stage"}}`, 2*id+2)
+			c.send(`{"id":%d,"unsubscribe":{"group_id":"stage"}}`, 2*id+3)
+		}
+		c.send(`{"id":20,"subscribe":{"group_id":"stage"}}`)
+		synctest.Wait()
+		w.say(r, "1")
+		c.wantRoom("stage", "1")
+		if got := w.subs[r.topic()]; got != 1 {
+			t.Errorf("%d subscriptions of the group", got)
+		}
+	})
+}
+
+// A user may become a member at the moment at which it subscribes.
+func TestFollow_JoiningWhileSubscribing(t *testing.T) {
+	for name, at := range map[string]int{"before events arrive": 1, "before the group is looked at again": 2} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, w *world, n *node) {
+				r := w.openRoom("stage", "bob")
+				r.audience = true
+				c := n.signIn(t, "alice", "")
+				calls := 0
+				w.onSubscribe = func(topic wire.Topic) {
+					if calls++; topic != r.topic() || calls > 1 {
+						return
+					}
+					w.join(r, "alice") // 1
+					if at == 2 {
+						time.Sleep(time.Millisecond) // the session takes note of it
+					}
+					w.say(r, "2")
+				}
+				c.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
+				time.Sleep(time.Second)
+				w.closeAudience(r) // 3
+				w.say(r, "4")
+				c.wantRoom("stage", "2 3 4")
+				c.wantSeqs("1 0 0 0")
+				w.PublishEvents([]*wire.Event{{Kind: wire.EventMessage, Topic: r.topic(), Body: wire.NewBody(&domain.Message{
+					ID: "unstored", Sender: domain.Sender{Type: domain.SenderUser, User: "bob"}, To: domain.Target{Group: "stage"}, Content: []byte("{}"),
+				})}})
+				c.wantRoom("stage", "2 3 4 x")
+				if got := w.subs[r.topic()]; got != 1 {
+					t.Errorf("%d subscriptions of the group", got)
+				}
+				w.remove(r, "alice")
+				w.say(r, "6")
+				c.wantRoom("stage", "2 3 4 x")
+				if got := w.subs[r.topic()]; got != 0 {
+					t.Errorf("%d subscriptions of the group are left", got)
+				}
+			})
+		})
+	}
 }
 
 func TestFollow_SubscriptionsAreBounded(t *testing.T) {

@@ -21,10 +21,12 @@ func (h *Hub) Watch(app domain.AppNum, user domain.UserNum, groups ...domain.Con
 	for _, g := range groups {
 		topics = append(topics, wire.GroupTopic(app, g))
 	}
+	var attaching sync.WaitGroup
 	for _, t := range topics {
 		// Without a context there is no error; the bus bounds the wait by itself.
-		_ = h.attach(context.Background(), t, w)
+		attaching.Go(func() { _ = h.attach(context.Background(), t, w) })
 	}
+	attaching.Wait()
 	var once sync.Once
 	return w.changed, func() {
 		once.Do(func() {
