@@ -32,8 +32,9 @@ type GroupPage struct {
 
 // GroupLogStore reads the logs of large groups.
 type GroupLogStore interface {
-	// LargeGroups returns by id the large groups of user that are not dismissed, as
-	// its device stands to them; "" for none.
+	// LargeGroups returns by id the large groups of user as its device, "" for none,
+	// stands to them. Those that are dismissed are among them until the device has
+	// confirmed everything.
 	LargeGroups(ctx context.Context, app AppNum, user UserNum, device DeviceID) ([]LargeGroup, error)
 	// LargeGroup returns a large group with its head only, if reader may read it.
 	// ErrGroupNotFound, ErrNotInGroup, ErrNotLarge; ErrNoAudience where it has none.

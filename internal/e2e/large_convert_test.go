@@ -197,8 +197,12 @@ func TestLarge_BadInput(t *testing.T) {
 		}
 		a.back().delete(t, "/v1/groups/news").want(t, 204)
 		bob.post(t, "/v1/messages", groupText("news", "x")).refused(t, 403, "group_dismissed")
+		if got := bob.largeGroups(t)["news"]; got.Head != 2 || got.Unread != 0 {
+			t.Errorf("who has not seen the end of the group stands at %+v", got)
+		}
+		bob.put(t, "/v1/devices/me/ack", ack("news", 2)).want(t, 200)
 		if got := slices.Collect(maps.Keys(bob.largeGroups(t))); len(got) != 0 {
-			t.Errorf("a group that was dismissed is among %v", got)
+			t.Errorf("a group whose end was acknowledged is among %v", got)
 		}
 		if rest, _ := bob.groupLog(t, "news", 1, 50); !slices.Equal(rest, []heard{{0, 2, "107"}}) {
 			t.Errorf("after its end the group's log is %v", rest)
