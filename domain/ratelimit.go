@@ -26,8 +26,7 @@ type LimitKey struct {
 
 // GroupSizer tells how many members groups have.
 type GroupSizer interface {
-	// GroupSize returns the number of members of a group, as it was at most some
-	// seconds ago; 0 when there is no such group.
+	// GroupSize returns the number of members of a group; 0 when there is no such group.
 	GroupSize(ctx context.Context, app AppNum, group GroupID) (int, error)
 }
 

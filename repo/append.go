@@ -111,7 +111,7 @@ func (s *Store) commitEach(ctx context.Context, sends []*send) {
 func (s *Store) settle(b *batch) {
 	var put []*send
 	for _, it := range b.items {
-		if it.conv != nil && it.toUser == 0 {
+		if it.conv != nil && it.toUser == 0 && it.err == nil && it.twin == nil && !it.receipt.Repeated {
 			s.appends.learn(flowOf(it.out), len(it.receivers))
 		}
 		if it.deferred {

@@ -283,11 +283,23 @@ func TestAppend_CostOfAGroupIsLearned(t *testing.T) {
 	g.must(err)
 	g.settle(b)
 	g.queued = 0
+	mute := func(on bool) {
+		_, err := g.write.Exec(`UPDATE chat_groups SET mute_all = ?`, on)
+		g.must(err)
+	}
+	mute(true)
+	refused := g.queue(g.out(ids[1], toGroup, "refused", "")) // which teaches nothing
+	b, err = g.commitBatch(t.Context(), g.appends.take())
+	g.must(err)
+	g.settle(b)
+	g.queued = 0
+	mute(false)
 	for range perBatch + 1 {
 		g.queue(g.out(ids[0], toGroup, "next", ""))
 	}
 	g.run()
 	g.want("batches", g.batches, []int{perBatch, 1})
+	g.want("refused", domain.CodeOf(refused.err), domain.CodeMuted)
 }
 
 func TestAppend_FullQueueRefuses(t *testing.T) {

@@ -118,3 +118,20 @@ func TestCrowd_IsToldAGapForWhatItHasNoRoomFor(t *testing.T) {
 		}
 	})
 }
+
+// Signals take room as messages do.
+func TestCrowd_SignalsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, topic, all, goOn := crowdOf(t, crowdSize)
+		const signals = 2 * maxCrowdBytes / signalOverhead
+		for range signals {
+			h.Handle(&wire.Event{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{Kind: "typing"}})
+		}
+		goOn()
+		synctest.Wait()
+		if got := len(all[0].got); got > signals/2+crowdRound/signalOverhead+2 {
+			t.Errorf("%d of %d signals waited", got, signals)
+		}
+	})
+}

@@ -43,7 +43,9 @@ func (f *follow) topic(app domain.AppNum) wire.Topic { return wire.GroupTopic(ap
 // acceptFollows takes what the mailbox has about groups.
 func (p *pump) acceptFollows(b *batch) {
 	for _, f := range b.unsubscribed {
-		p.drop(f)
+		if p.drop(f); !f.audience.Load() { // the user became a member at that moment
+			p.begin(&follow{num: f.num, id: f.id, next: f.next, behind: true})
+		}
 	}
 	for _, f := range b.follows {
 		if f.ready = true; p.follows == nil {
@@ -51,21 +53,31 @@ func (p *pump) acceptFollows(b *batch) {
 		}
 		if old := p.follows[f.num]; old != nil && old != f { // a membership and a subscription at once
 			f.takeOver(old)
+			p.drop(old)
 		}
 		p.follows[f.num] = f
 		f.from = f.next
 		f.cursor.Store(f.next)
 		p.busyWith(f)
 	}
-	if b.groupsMissed || p.groupsMissed && p.started {
+	p.groupsMissed = p.groupsMissed || b.groupsMissed
+	if p.groupsMissed && p.started {
 		p.groupsMissed = false
 		for _, f := range p.follows {
 			f.behind = true
 			p.busyWith(f)
 		}
 	}
-	for _, e := range b.groupNews { // a gap, or a head that was not reached
-		if f := p.follows[e.Topic.Group]; f != nil {
+}
+
+// acceptGroupNews takes gaps, and heads that were not reached when they were told.
+func (p *pump) acceptGroupNews(news []*wire.Event) {
+	for _, e := range news {
+		f := p.follows[e.Topic.Group]
+		switch {
+		case f == nil:
+			p.groupsMissed = p.groupsMissed || !p.started
+		case e.Kind == wire.EventGap || e.Seq >= f.next && len(f.pending) == 0:
 			f.behind = true
 			p.busyWith(f)
 		}
@@ -135,29 +147,45 @@ func (p *pump) deliverGroup(f *follow) (again bool) {
 	}
 	for i, m := range f.page {
 		body := wire.NewBody(m)
+		if e := body.GroupEvent(); e != nil && f.audience.Load() && e.EndsAudience() {
+			p.sendAway(f) // though there may be an audience again
+			return false
+		}
 		if p.offerGroup(f, body, p.isMine(m)) == held {
 			f.page = f.page[i:]
 			return false
 		}
 	}
 	f.page = nil
+	kept := f.pending[:0]
 	for i, e := range f.pending {
-		if p.offerEvent(f, e) == held {
-			f.pending = f.pending[i:]
+		switch {
+		case f.behind && !isStored(e): // until it is known whether the session still may
+			kept = append(kept, e)
+		case p.offerEvent(f, e) == held:
+			f.pending = append(kept, f.pending[i:]...)
 			return false
 		}
 	}
-	f.pending = nil
+	if f.pending = kept; len(kept) == 0 {
+		f.pending = nil
+	}
 	if f.behind && !f.waiting {
 		return p.readGroup(f)
 	}
 	return false
 }
 
+// isStored tells messages that the log of the group has from what is only passed on.
+func isStored(e *wire.Event) bool {
+	return e.Kind == wire.EventMessage && e.Body.Message().ConversationSeq > 0
+}
+
 // offerEvent offers what the bus told.
 func (p *pump) offerEvent(f *follow, e *wire.Event) verdict {
-	stored := e.Body.Message().ConversationSeq > 0
-	switch {
+	switch stored := isStored(e); {
+	case e.Kind == wire.EventSignal:
+		p.write(p.s.signal(e))
 	case f.behind && stored: // the store has it
 	case stored && p.mayEnd(f, e.Body):
 		f.behind = true // unless it was seen, the store tells whether that was the end
@@ -233,10 +261,9 @@ func (p *pump) readGroupFailed(f *follow, err error) {
 	f.failures++
 	switch {
 	case p.s.box.isOver():
+	case mayNotFollow(err) && f.audience.Load():
+		p.sendAway(f)
 	case mayNotFollow(err):
-		if f.audience.Load() {
-			p.write(p.s.encode(unsubscribed(0, f.id)))
-		}
 		p.unfollow(f)
 	case f.failures >= replayAttempts:
 		p.s.end(ending{code: wire.CloseTryLater})
@@ -255,6 +282,12 @@ func mayNotFollow(err error) bool {
 		return true
 	}
 	return false
+}
+
+// sendAway ends the following of one of the live audience, and says so.
+func (p *pump) sendAway(f *follow) {
+	p.write(p.s.encode(unsubscribed(0, f.id)))
+	p.unfollow(f)
 }
 
 // unfollow ends it for good.

@@ -19,12 +19,18 @@ type about struct {
 // errFollowing says that the session follows the group by something else.
 var errFollowing = errors.New("the group is followed already")
 
+// signalOverhead estimates what a signal takes besides its data.
+const signalOverhead = 256
+
 // sizeOf is how much of the queue an event takes.
 func sizeOf(e *wire.Event) int {
-	if e.Body == nil {
-		return 0
+	switch {
+	case e.Body != nil:
+		return e.Body.Size()
+	case e.Signal != nil:
+		return signalOverhead + len(e.Signal.GetData())
 	}
-	return e.Body.Size()
+	return 0
 }
 
 // aboutGroups is called with mu held.
@@ -84,23 +90,26 @@ func (m *mailbox) follows(num domain.ConversationNum) (following bool, audience 
 	return m.following[num] != nil, audience
 }
 
-// follow begins a follow; f may be nil, and so may the answer that comes first.
-func (m *mailbox) follow(f *follow, answer []byte) {
+// follow begins a follow; f may be nil, and so may the answer that comes first. It
+// reports false as reply does.
+func (m *mailbox) follow(f *follow, answer []byte) (ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.replyTo(answer)
-	if f != nil {
+	if ok = m.replyTo(answer); ok && f != nil {
 		m.aboutGroups().follows = append(m.aboutGroups().follows, f)
 	}
 	m.wakeUp()
+	return ok
 }
 
 // unsubscribe ends a follow as live audience, and returns it if there is one: its
-// events are to be kept from arriving.
-func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) (ended *follow) {
+// events are to be kept from arriving. ok is false as that of reply.
+func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) (ended *follow, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.replyTo(answer)
+	if !m.replyTo(answer) {
+		return nil, false
+	}
 	for _, f := range m.following {
 		if f.id == id && f.audience.Load() {
 			ended = f
@@ -109,15 +118,20 @@ func (m *mailbox) unsubscribe(id domain.GroupID, answer []byte) (ended *follow) 
 		}
 	}
 	m.wakeUp()
-	return ended
+	return ended, true
 }
 
-// replyTo queues an answer. mu is held. It is small, and counts.
-func (m *mailbox) replyTo(answer []byte) {
-	if answer != nil {
-		m.replies = append(m.replies, reply{payload: answer})
-		m.bytes += len(answer)
+// replyTo is reply with mu held; answer may be nil.
+func (m *mailbox) replyTo(answer []byte) (ok bool) {
+	switch {
+	case answer == nil:
+		return true
+	case m.bytes+len(answer) > m.s.gw.opts.QueueBytes:
+		return m.ending != nil
 	}
+	m.replies = append(m.replies, reply{payload: answer})
+	m.bytes += len(answer)
+	return true
 }
 
 // groupBehind makes the pump read the log of a group, or with an event that tells a

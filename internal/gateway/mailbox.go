@@ -159,7 +159,7 @@ func (m *mailbox) offer(events ...*wire.Event) (ok bool) {
 			return false
 		case e.Seq > 0:
 			m.stopLive()
-		case e.Topic.Kind == wire.TopicGroup && e.Body.Message().ConversationSeq > 0:
+		case e.Topic.Kind == wire.TopicGroup && isStored(e):
 			m.aboutGroups().groupsMissed = true
 		default:
 			continue // what is not stored may be lost

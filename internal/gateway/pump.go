@@ -124,6 +124,7 @@ func (p *pump) accept(b batch) {
 			p.pending = append(p.pending, e)
 		}
 	}
+	p.acceptGroupNews(b.groupNews)
 	if !b.live {
 		p.dropEntries()
 		p.replay.again()

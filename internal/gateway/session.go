@@ -237,13 +237,20 @@ func (s *Session) receive(e *wire.Event) {
 			s.replacedBy(e.Session)
 		}
 	case wire.EventSignal:
-		if who := s.who.Load(); who != nil && e.Topic.Kind == wire.TopicGroup && e.Signal.GetSender().GetUserId() == string(who.User.ID) {
-			return
-		}
-		if s.box.isOpen() {
-			s.box.pass(s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}}))
+		switch who := s.who.Load(); {
+		case !s.box.isOpen(), e.Topic.Kind == wire.TopicGroup && e.Signal.GetSender().GetUserId() == string(who.User.ID):
+		case e.Topic.Kind == wire.TopicGroup: // in its place among the messages
+			if !s.box.offer(e) {
+				s.end(ending{code: wire.CloseSlowConsumer})
+			}
+		default:
+			s.box.pass(s.signal(e))
 		}
 	}
+}
+
+func (s *Session) signal(e *wire.Event) []byte {
+	return s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}})
 }
 
 // isEcho tells a message of this session that is not stored: its answer is all that

@@ -87,9 +87,12 @@ func (s *Session) handleSubscribe(ctx context.Context, id uint64, group domain.G
 		s.fail(ctx, id, err)
 		return
 	}
-	s.box.follow(f, s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Subscribed{Subscribed: &wire.Subscribed{
+	answer := s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_Subscribed{Subscribed: &wire.Subscribed{
 		GroupId: string(group), Head: head,
-	}}}))
+	}}})
+	if !s.box.follow(f, answer) {
+		s.end(ending{code: wire.CloseSlowConsumer})
+	}
 }
 
 // subscribe returns the follow that is to begin, or nil when the session follows
@@ -140,7 +143,11 @@ func (s *Session) handleUnsubscribe(ctx context.Context, id uint64, group domain
 		s.fail(ctx, id, err)
 		return
 	}
-	if f := s.box.unsubscribe(group, s.encode(unsubscribed(id, group))); f != nil {
+	f, ok := s.box.unsubscribe(group, s.encode(unsubscribed(id, group)))
+	if !ok {
+		s.end(ending{code: wire.CloseSlowConsumer})
+	}
+	if f != nil {
 		s.gw.opts.Hub.detach(f.topic(s.who.Load().App.Num), s)
 	}
 }
