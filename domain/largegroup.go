@@ -24,7 +24,7 @@ type GroupReader struct {
 // GroupPage is a part of the log of a large group, ascending and contiguous.
 type GroupPage struct {
 	Num      ConversationNum
-	First    int64 // lowest conversation_seq that the reader may read
+	First    int64 // lowest conversation_seq of it that the reader may read
 	Head     int64
 	Messages []*Message
 	HasMore  bool // exact at the moment of reading
@@ -33,8 +33,8 @@ type GroupPage struct {
 // GroupLogStore reads the logs of large groups.
 type GroupLogStore interface {
 	// LargeGroups returns by id the large groups of user as its device, "" for none,
-	// stands to them. Those that are dismissed are among them until the device has
-	// confirmed everything.
+	// stands to them. Those that are dismissed are among them until the device, if
+	// there is one, has confirmed everything.
 	LargeGroups(ctx context.Context, app AppNum, user UserNum, device DeviceID) ([]LargeGroup, error)
 	// LargeGroup returns a large group with its head only, if reader may read it.
 	// ErrGroupNotFound, ErrNotInGroup, ErrNotLarge; ErrNoAudience where it has none.

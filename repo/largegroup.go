@@ -89,7 +89,11 @@ func (l *groupLog) begin() int64 { return max(l.joined.Int64, l.largeSince) }
 
 // largeGroups is the query for the large groups of a user as a device stands to them.
 // Its last column is how many events come behind what is acknowledged.
-func (d dialect) largeGroups() string {
+func (d dialect) largeGroups(withEnds bool) string {
+	which := `l.dismissed_at = 0`
+	if withEnds { // only a device can confirm that it has seen one
+		which += ` OR l.acked < l.head`
+	}
 	const begin = `CASE WHEN m.joined_seq > g.large_since THEN m.joined_seq ELSE g.large_since END`
 	eventsUpTo := func(seq string) string {
 		return `COALESCE((SELECT x.total FROM uncounted x WHERE x.app_id = l.app_id AND x.conversation_id = l.id AND x.seq <= ` + seq + `
@@ -99,7 +103,7 @@ func (d dialect) largeGroups() string {
 		SELECT g.app_id, g.id, g.group_id, g.dismissed_at, c.last_seq AS head, CASE WHEN a.acked_seq > ` + begin + ` THEN a.acked_seq ELSE ` + begin + ` END AS acked
 		FROM ` + d.groupsOfUser() + ` CROSS JOIN conversations c ON c.app_id = g.app_id AND c.id = g.id
 		LEFT JOIN group_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id AND a.device_id = ? AND a.conversation_id = g.id
-		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ` + strconv.Itoa(kindLarge) + `) l WHERE l.dismissed_at = 0 OR l.acked < l.head`
+		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ` + strconv.Itoa(kindLarge) + `) l WHERE ` + which
 }
 
 // LargeGroups implements [domain.GroupLogStore].
@@ -112,7 +116,7 @@ func (s *Store) LargeGroups(ctx context.Context, app domain.AppNum, user domain.
 		g.Unread = g.Head - g.Acked - events
 		all = append(all, g)
 		return err
-	}, s.dialect.largeGroups(), string(device), app, user)
+	}, s.dialect.largeGroups(device != ""), string(device), app, user)
 	if err != nil {
 		return nil, s.readError("read large groups", err)
 	}

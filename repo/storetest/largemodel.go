@@ -325,7 +325,7 @@ func (m *largeModel) checkFollower(rt *rapid.T, f *follower) {
 	must(rt, err)
 	head := int64(len(m.log))
 	var wanted []domain.LargeGroup
-	if f.isMember && m.isLarge && (!m.isOver || max(f.acked, m.begin(f)) < head) {
+	if f.isMember && m.isLarge && (!m.isOver || f.device() != "" && max(f.acked, m.begin(f)) < head) {
 		g := domain.LargeGroup{Num: m.num, ID: modelGroup, Head: head, Acked: max(f.acked, m.begin(f))}
 		for _, brief := range m.log[g.Acked:] {
 			if brief[0] == 'm' {
