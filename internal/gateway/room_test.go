@@ -175,6 +175,9 @@ func (r *room) allows(w *world, reader domain.GroupReader) (from int64, err erro
 }
 
 func (w *world) LargeGroup(_ context.Context, _ domain.AppNum, id domain.GroupID, reader domain.GroupReader) (domain.LargeGroup, error) {
+	if w.onLook != nil {
+		w.onLook()
+	}
 	r := w.room(id)
 	if r == nil {
 		return domain.LargeGroup{}, domain.ErrGroupNotFound

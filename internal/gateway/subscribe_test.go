@@ -126,22 +126,29 @@ func TestFollow_SubscribingAnewAtOnceFollows(t *testing.T) {
 
 // A user may become a member at the moment at which it subscribes.
 func TestFollow_JoiningWhileSubscribing(t *testing.T) {
-	for name, at := range map[string]int{"before events arrive": 1, "before the group is looked at again": 2} {
+	for name, at := range map[string]int{"before events arrive": 1, "before the group is looked at again": 2, "while it is looked at again": 3} {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, w *world, n *node) {
 				r := w.openRoom("stage", "bob")
 				r.audience = true
 				c := n.signIn(t, "alice", "")
-				calls := 0
-				w.onSubscribe = func(topic wire.Topic) {
-					if calls++; topic != r.topic() || calls > 1 {
-						return
-					}
+				calls, looks := 0, 0
+				join := func() {
 					w.join(r, "alice") // 1
-					if at == 2 {
+					if at > 1 {
 						time.Sleep(time.Millisecond) // the session takes note of it
 					}
 					w.say(r, "2")
+				}
+				w.onSubscribe = func(topic wire.Topic) {
+					if calls++; at < 3 && topic == r.topic() && calls == 1 {
+						join()
+					}
+				}
+				w.onLook = func() {
+					if looks++; at == 3 && looks == 2 {
+						join()
+					}
 				}
 				c.send(`{"id":2,"subscribe":{"group_id":"stage"}}`)
 				time.Sleep(time.Second)

@@ -41,6 +41,7 @@ type world struct {
 	onRoomRead  func()
 	onHeads     func() // after the heads of groups were read
 	onSubscribe func(wire.Topic)
+	onLook      func() // before a group is looked at
 	roomReadErr error
 }
 
