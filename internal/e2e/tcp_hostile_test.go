@@ -207,7 +207,6 @@ func TestTCP_AFrameMayComeByteByByte_AndManyAtOnce(t *testing.T) {
 func TestTCP_WhatIsNoClientFrame(t *testing.T) {
 	t.Parallel()
 	g, app := onTCP(t, nil)
-	token, _ := app.Token(t, "bob")
 	deep := []byte{0x5b} // field 11, the beginning of a group, over and over
 	deep = bytes.Repeat(deep, 10_000)
 	for name, tt := range map[string]struct {
@@ -222,6 +221,7 @@ func TestTCP_WhatIsNoClientFrame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			token, _ := app.Token(t, "bob") // a device of its own: a second connection would replace the first
 			l := dialLine(t, g.TCPAddr)
 			l.signIn(token)
 			l.write(tt.frame)
