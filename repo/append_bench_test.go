@@ -12,27 +12,38 @@ import (
 	"github.com/gim-im/gim/repo"
 )
 
-// BenchmarkAppend sends single messages between 200 users with so many under
-// way at once; with one it is the time of a commit. MariaDB is the server of
-// GIM_TEST_MYSQL_DSN, or a private one.
+// BenchmarkAppend sends single messages between 200 users with so many under way
+// at once, and messages to a group of 500; with one under way it is the time of a
+// commit. MariaDB is the server of GIM_TEST_MYSQL_DSN, or a private one.
 func BenchmarkAppend(b *testing.B) {
-	for _, inFlight := range []int{1, 10, 50, 200} {
-		b.Run(fmt.Sprintf("SQLite/%d", inFlight), func(b *testing.B) {
-			benchAppend(b, repo.Options{DataDir: b.TempDir()}, inFlight)
-		})
-	}
-	for _, inFlight := range []int{1, 10, 50, 200} {
-		b.Run(fmt.Sprintf("MariaDB/%d", inFlight), func(b *testing.B) {
-			benchAppend(b, repo.Options{MySQLDSN: testserver.MariaDB(b)}, inFlight)
-		})
+	for _, store := range []string{"SQLite", "MariaDB"} {
+		for _, inFlight := range []int{1, 10, 50, 200} {
+			b.Run(fmt.Sprintf("%s/single/%d", store, inFlight), func(b *testing.B) {
+				benchAppend(b, store, inFlight, 200, func(users []domain.UserRef, n int) domain.Target {
+					return domain.Target{User: users[(n*7+1)%len(users)].ID}
+				})
+			})
+		}
+		for _, inFlight := range []int{1, 10} {
+			b.Run(fmt.Sprintf("%s/group/%d", store, inFlight), func(b *testing.B) {
+				benchAppend(b, store, inFlight, 500, func([]domain.UserRef, int) domain.Target {
+					return domain.Target{Group: "all"}
+				})
+			})
+		}
 	}
 }
 
-func benchAppend(b *testing.B, o repo.Options, inFlight int) {
+func benchAppend(b *testing.B, store string, inFlight, people int, to func([]domain.UserRef, int) domain.Target) {
 	b.Helper()
-	o.Publisher = nobody{}
+	o := repo.Options{Publisher: nobody{}}
+	if store == "MariaDB" {
+		o.MySQLDSN = testserver.MariaDB(b)
+	} else {
+		o.DataDir = b.TempDir()
+	}
 	s := open(b, o)
-	app, users := benchPeople(b, s, 200)
+	app, users := benchPeople(b, s, people)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running, senders sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) }) // ends with the benchmark
@@ -48,8 +59,8 @@ func benchAppend(b *testing.B, o repo.Options, inFlight int) {
 		senders.Go(func() { // ends with the last send
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
 				out := crashSend(app, users, int(n), int(n)|1)
-				out.User, out.Message.Sender.User = users[n%200].Num, users[n%200].ID
-				out.Message.To = domain.Target{User: users[(n*7+1)%200].ID}
+				from := users[int(n)%len(users)]
+				out.User, out.Message.Sender.User, out.Message.To = from.Num, from.ID, to(users, int(n))
 				out.Message.ClientMsgID, out.Digest = fmt.Sprint(n), fmt.Append(nil, n)
 				if _, err := s.Append(ctx, out); err != nil {
 					b.Error(err)
@@ -63,6 +74,7 @@ func benchAppend(b *testing.B, o repo.Options, inFlight int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
+// benchPeople makes users and a group of all of them.
 func benchPeople(b *testing.B, s *repo.Store, n int) (domain.AppNum, []domain.UserRef) {
 	b.Helper()
 	app, _, err := crashPeople(b.Context(), s)
@@ -78,8 +90,13 @@ func benchPeople(b *testing.B, s *repo.Store, n int) (domain.AppNum, []domain.Us
 		b.Fatal(err)
 	}
 	users := make([]domain.UserRef, n)
+	ids := make([]domain.UserID, n)
 	for i, u := range made {
-		users[i] = u.Ref()
+		users[i], ids[i] = u.Ref(), u.ID
+	}
+	g := domain.Group{ID: "all", Type: domain.GroupNormal, Owner: ids[0], Extra: []byte("{}")}
+	if _, err := s.CreateGroup(b.Context(), app, g, ids); err != nil {
+		b.Fatal(err)
 	}
 	return app, users
 }

@@ -2,9 +2,14 @@ package repo
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
 	"net/url"
 	"time"
+
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
 )
 
 // sqliteReaders bounds the connections that read beside the one that writes.
@@ -23,6 +28,19 @@ func sqliteDSN(file, extra string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath()}
 	u.RawQuery = "_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)&" + extra
 	return u.String()
+}
+
+// openFile connects to the embedded database in file.
+func openFile(ctx context.Context, file, extra string) (*sqlx.DB, error) {
+	connector, err := sqlite.NewConnector(sqliteDSN(file, extra))
+	if err != nil {
+		return nil, err
+	}
+	db := sqlx.NewDb(sql.OpenDB(&statementCache{connector}), sqliteDialect.name)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Shrink gives back the memory in which the embedded database keeps pages that the

@@ -95,11 +95,11 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 		return err
 	}
 	file := filepath.Join(dir, "gim.db")
-	if s.write, err = sqlx.ConnectContext(ctx, "sqlite", sqliteDSN(file, "_txlock=immediate")); err != nil {
+	if s.write, err = openFile(ctx, file, "_txlock=immediate"); err != nil {
 		return fmt.Errorf("open %s: %w", file, err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sqlx.ConnectContext(ctx, "sqlite", sqliteDSN(file, "_pragma=query_only(1)")); err != nil {
+	if s.read, err = openFile(ctx, file, "_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("open %s for reading: %w", file, err)
 	}
 	s.read.SetMaxOpenConns(sqliteReaders)
