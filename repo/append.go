@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -32,23 +33,41 @@ func (s *Store) Append(ctx context.Context, out domain.Outgoing) (domain.Receipt
 }
 
 // Run commits what Append queues until ctx ends, then commits what is waiting,
-// refuses the rest and returns nil. It is the only goroutine that writes messages.
+// refuses the rest and returns nil. Its goroutines are the only ones that write
+// messages.
 func (s *Store) Run(ctx context.Context) error {
+	var committers sync.WaitGroup
+	for range s.appends.committers {
+		committers.Go(func() { s.commitAll(ctx) }) // end with ctx
+	}
+	committers.Wait()
+	for _, p := range s.appends.close() {
+		p.done <- outcome{err: domain.ErrUnavailable}
+	}
+	return nil
+}
+
+// commitAll commits batches until ctx has ended and nothing is left to take.
+func (s *Store) commitAll(ctx context.Context) {
 	work := context.WithoutCancel(ctx) // a batch that has begun is finished
+	end := ctx.Done()
 	for {
+		b, wait := s.appends.take(time.Now())
+		if b != nil {
+			s.commit(work, b)
+			continue
+		}
+		var later <-chan time.Time
+		if wait > 0 {
+			later = time.After(wait)
+		} else if end == nil {
+			return
+		}
 		select {
 		case <-s.appends.wake:
-			s.commitNext(work)
-		case <-ctx.Done():
-			for {
-				if n := s.commitNext(work); n == 0 {
-					break
-				}
-			}
-			for _, p := range s.appends.close() {
-				p.done <- outcome{err: domain.ErrUnavailable}
-			}
-			return nil
+		case <-later:
+		case <-end:
+			end = nil
 		}
 	}
 }
@@ -56,74 +75,95 @@ func (s *Store) Run(ctx context.Context) error {
 // batchTimeout bounds one run of a batch against a database that hangs.
 const batchTimeout = 30 * time.Second
 
-// commitNext commits the next batch and returns how many sends it took.
-func (s *Store) commitNext(ctx context.Context) int {
-	sends := s.appends.take()
-	if len(sends) == 0 {
-		return 0
-	}
+// commit commits a batch that was taken, and answers its sends.
+func (s *Store) commit(ctx context.Context, l *load) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	start := time.Now()
-	b, err := s.commitBatch(ctx, sends)
-	if s.metrics.Batch != nil {
-		s.metrics.Batch(len(sends), time.Since(start))
+	loads, batches, err := s.commitLoad(ctx, l)
+	took := time.Since(start)
+	var sends []*send
+	for _, l := range loads {
+		sends = append(sends, l.taken...)
 	}
+	if s.metrics.Batch != nil {
+		s.metrics.Batch(len(sends), took)
+	}
+	var putBack []*send
 	switch {
 	case err == nil:
-		s.settle(b)
+		for _, b := range batches {
+			putBack = append(putBack, s.settle(b)...)
+		}
 	case len(sends) > 1 && !errors.Is(err, domain.ErrUnavailable) && ctx.Err() == nil:
-		s.commitEach(ctx, sends)
+		putBack = s.commitEach(ctx, sends)
 	default:
 		s.fail(ctx, sends, err)
 	}
-	return len(sends)
+	s.appends.done(loads, putBack, time.Now(), took)
 }
 
-// commitBatch runs one transaction for all sends.
-func (s *Store) commitBatch(ctx context.Context, sends []*send) (b *batch, err error) {
-	defer func() { // a defect in one batch must not end the process
-		if r := recover(); r != nil {
-			err = domain.Trace(fmt.Errorf("append: panic: %v", r))
+// commitLoad runs one transaction for l and, where a batch of those who wait keeps
+// others from committing, for those who come meanwhile: they need not wait for a
+// commit of their own behind it.
+func (s *Store) commitLoad(ctx context.Context, l *load) (loads []*load, batches []*batch, err error) {
+	loads = []*load{l}
+	err = s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+		defer func() { // a defect in one batch must not end the process
+			if r := recover(); r != nil {
+				err = domain.Trace(fmt.Errorf("append: panic: %v", r))
+			}
+		}()
+		batches = nil
+		for i := 0; i < len(loads); i++ {
+			b := newBatch(s, loads[i].taken)
+			batches = append(batches, b)
+			if err := b.run(ctx, tx); err != nil {
+				return err
+			}
+			if i == 0 && len(loads) == 1 && l.slow && s.appends.committers == 1 {
+				if late := s.appends.board(); len(late.taken) > 0 {
+					loads = append(loads, late)
+				}
+			}
 		}
-	}()
-	err = s.inTx(ctx, func(tx *sqlx.Tx) error {
-		b = newBatch(s, sends)
-		return b.run(ctx, tx)
+		return nil
 	})
-	return b, err
+	return loads, batches, err
 }
 
 // commitEach is the way out when a batch failed for a reason of its own, such
-// as a value that the database refuses: the send at fault fails alone.
-func (s *Store) commitEach(ctx context.Context, sends []*send) {
+// as a value that the database refuses: the send at fault fails alone. It returns
+// those to put back.
+func (s *Store) commitEach(ctx context.Context, sends []*send) (putBack []*send) {
 	for _, p := range sends {
-		one := []*send{p}
-		if b, err := s.commitBatch(ctx, one); err != nil {
-			s.fail(ctx, one, err)
+		one := &load{taken: []*send{p}}
+		if _, b, err := s.commitLoad(ctx, one); err != nil {
+			s.fail(ctx, one.taken, err)
 		} else {
-			s.settle(b)
+			putBack = append(putBack, s.settle(b[0])...)
 		}
 	}
+	return putBack
 }
 
-// settle answers the sends of a committed batch and publishes its messages.
-func (s *Store) settle(b *batch) {
-	var put []*send
+// settle answers the sends of a committed batch and publishes its messages. It
+// returns those to put back.
+func (s *Store) settle(b *batch) (putBack []*send) {
 	for _, it := range b.items {
 		if it.conv != nil && it.toUser == 0 && it.err == nil && it.twin == nil && !it.receipt.Repeated {
 			s.appends.learn(flowOf(it.out), len(it.receivers))
 		}
 		if it.deferred {
-			put = append(put, it.send)
+			putBack = append(putBack, it.send)
 			continue
 		}
 		it.send.done <- outcome{receipt: it.receipt, err: it.err}
 	}
-	s.appends.putBack(put)
 	if deliveries := b.deliveries(); len(deliveries) > 0 {
 		s.publisher.Publish(deliveries)
 	}
+	return putBack
 }
 
 // fail answers sends whose transaction failed. What happened is logged here,

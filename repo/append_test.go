@@ -278,21 +278,19 @@ func TestAppend_CostOfAGroupIsLearned(t *testing.T) {
 	g, ids := gatherGroup(t, members)
 	toGroup := domain.Target{Group: "g"}
 	g.queue(g.out(ids[0], toGroup, "first", ""))
-	s := g.appends.take()
-	b, err := g.commitBatch(t.Context(), s)
-	g.must(err)
-	g.settle(b)
-	g.queued = 0
+	commit := func() {
+		b, _ := g.appends.take(noon)
+		g.commit(t.Context(), b)
+		g.queued, g.batches = 0, nil
+	}
+	commit()
 	mute := func(on bool) {
 		_, err := g.write.Exec(`UPDATE chat_groups SET mute_all = ?`, on)
 		g.must(err)
 	}
 	mute(true)
 	refused := g.queue(g.out(ids[1], toGroup, "refused", "")) // which teaches nothing
-	b, err = g.commitBatch(t.Context(), g.appends.take())
-	g.must(err)
-	g.settle(b)
-	g.queued = 0
+	commit()
 	mute(false)
 	for range perBatch + 1 {
 		g.queue(g.out(ids[0], toGroup, "next", ""))
@@ -300,6 +298,26 @@ func TestAppend_CostOfAGroupIsLearned(t *testing.T) {
 	g.run()
 	g.want("batches", g.batches, []int{perBatch, 1})
 	g.want("refused", domain.CodeOf(refused.err), domain.CodeMuted)
+}
+
+// Who comes while a batch of a storm is written is in its transaction.
+func TestAppend_WhoComesDuringAStormCommitsWithIt(t *testing.T) {
+	t.Parallel()
+	g, ids := gatherGroup(t, 500)
+	g.appends.learn(flowKey{app: g.app, group: "g"}, 500)
+	group := g.queue(g.out(ids[0], domain.Target{Group: "g"}, "group", ""))
+	storm, _ := g.appends.take(noon)
+	g.queued = 0
+	single := g.queue(g.out(ids[1], domain.Target{User: ids[2]}, "single", ""))
+	g.commit(t.Context(), storm)
+	g.wg.Wait()
+	g.want("batches", g.batches, []int{2})
+	g.want("the group's receipt", fmt.Sprint(group.receipt.Seq, group.err), "1 <nil>")
+	g.want("the chat's receipt", fmt.Sprint(single.receipt.Seq, single.err), "2 <nil>")
+	g.want("a log", g.log(ids[2]), []string{"group", "single"})
+	if b, wait := g.appends.take(noon); b != nil || wait != 0 || g.appends.flows != nil {
+		t.Errorf("left are %v, %v, %v", b, wait, g.appends.flows)
+	}
 }
 
 func TestAppend_FullQueueRefuses(t *testing.T) {

@@ -27,7 +27,9 @@ type flow struct {
 	key    flowKey
 	sends  chain[*send] // in order of arrival
 	bytes  int
-	credit int // log entries that are left of its turn; below 0 it owes
+	credit int  // log entries that are left of its turn; below 0 it owes
+	busy   bool // some of its sends are being committed
+	left   bool // while busy: others have waited since before
 }
 
 // lane is flows that take turns.
@@ -100,3 +102,14 @@ func (c *chain[T]) pushFront(v T) {
 }
 
 func (c *chain[T]) popFront() { c.first = c.first.next }
+
+// drop removes the values of which gone is true.
+func (c *chain[T]) drop(gone func(T) bool) {
+	kept := chain[T]{}
+	for l := c.first; l != nil; l = l.next {
+		if !gone(l.value) {
+			kept.pushBack(l.value)
+		}
+	}
+	*c = kept
+}

@@ -12,6 +12,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
+// mysqlCommitters is how many batches of messages are committed at once.
+const mysqlCommitters = 2
+
 // mysqlConns bounds the connections of this process to MySQL.
 const mysqlConns = 32
 

@@ -3,6 +3,7 @@ package repo
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -22,7 +23,7 @@ const (
 	maxBatchBytes    = 4 << 20
 	maxBatchPointers = 4_000 // log entries; the last send may go beyond
 	maxGivingWay     = 100   // the same, while conversations that do not wait come in between
-	maxExpress       = 3     // batches in a row that leave out those who wait
+	maxGiveWay       = 20 * time.Millisecond
 )
 
 // send is one Append under way.
@@ -47,25 +48,37 @@ func (s *send) size() int {
 // that wait take turns in which they may make a quantum of log entries, so that
 // a group in a storm takes its share and not the queue (deficit round robin).
 //
-// A conversation that did not wait, and asks for little, has a lane of its own:
-// while others wait, up to maxExpress batches in a row are of that lane alone, and
-// one that is not is small, so that neither side waits for more than a little of
-// the other.
+// A conversation that did not wait, and asks for little, has a lane of its own. A
+// batch of those who wait takes long, and whoever comes meanwhile waits for its end;
+// behind it the store belongs, for as long as it took, to that lane alone, if
+// somebody uses it (as disks that anticipate the next read do). So neither side
+// has less than half of the time.
+//
+// Two committers may take batches: then one of them commits for those who wait and
+// the other for those who do not, at the same time. With more at once, batches would
+// be smaller and cost more. The sends of one conversation are in one batch at a time.
 type appendQueue struct {
-	wake chan struct{} // capacity 1
+	wake       chan struct{} // capacity 1
+	committers int
 
 	mu      sync.Mutex // guards what follows
 	flows   map[flowKey]*flow
 	fresh   lane // flows that have not had their first turn, and ask for little
 	waiting lane
-	express int // how many batches in a row left out those who wait, up to the last
+	lively  bool      // somebody came to fresh since those who wait had a batch
+	giveWay time.Time // until when those who wait leave the store to fresh
+	fast    bool      // a batch of fresh is being committed
+	slow    bool      // and one of those who wait
 	costs   costHints
 	sends   int
 	bytes   int
 	closed  bool // Run has ended
 }
 
-func (q *appendQueue) init() { q.wake = make(chan struct{}, 1) }
+// init makes a queue for so many committers.
+func (q *appendQueue) init(committers int) {
+	q.wake, q.committers = make(chan struct{}, 1), committers
+}
 
 // push adds s, or reports false when the queue is full, for its conversation or
 // for all, or closed.
@@ -79,11 +92,7 @@ func (q *appendQueue) push(s *send) bool {
 	}
 	if f == nil {
 		f = q.open(key)
-		if q.costs.of(key) <= quantum {
-			q.fresh.pushBack(f)
-		} else {
-			q.waiting.pushBack(f)
-		}
+		q.enter(f)
 	}
 	f.sends.pushBack(s)
 	q.count(f, 1, s.size())
@@ -96,9 +105,20 @@ func (q *appendQueue) open(key flowKey) *flow {
 	if q.flows == nil {
 		q.flows = make(map[flowKey]*flow)
 	}
-	f := &flow{key: key, credit: quantum}
+	f := &flow{key: key}
 	q.flows[key] = f
 	return f
+}
+
+// enter puts a flow that did not wait into its lane.
+func (q *appendQueue) enter(f *flow) {
+	f.credit = quantum
+	if q.costs.of(f.key) > quantum {
+		q.waiting.pushBack(f)
+		return
+	}
+	q.fresh.pushBack(f)
+	q.lively = true
 }
 
 // count notes that sends of f came, or went.
@@ -108,36 +128,67 @@ func (q *appendQueue) count(f *flow, sends, bytes int) {
 	q.bytes += bytes
 }
 
-// take removes the next batch.
-func (q *appendQueue) take() []*send {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	b := load{limit: maxBatchPointers}
-	express := q.express < maxExpress && !q.fresh.empty() && !q.waiting.empty()
-	if !express {
-		if q.express > 0 { // whoever was in the last one is likely to be back, and waits for this one
-			b.limit = maxGivingWay
-		}
-		q.serve(&q.waiting, &b)
-	}
-	q.serve(&q.fresh, &b)
-	if q.express++; !express {
-		q.express = 0
-		q.serve(&q.waiting, &b) // who just had a first turn
-	}
-	if q.sends > 0 {
-		q.signal()
-	} else {
-		q.flows = nil // a map keeps the size that it had in a storm
-	}
-	return b.taken
-}
-
-// load is a batch that is being taken.
+// load is a batch. Its flows are in no lane until it is done.
 type load struct {
 	taken          []*send
+	flows          []*flow
 	bytes, entries int
-	limit          int // of entries
+	limit          int  // of entries
+	fast, slow     bool // it has some of fresh, and of those who wait
+}
+
+// take removes the next batch, which has to be given to done. While those who wait
+// give way there may be none, and it returns how long that lasts.
+func (q *appendQueue) take(now time.Time) (*load, time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := &load{limit: maxBatchPointers}
+	var left time.Duration
+	if !q.waiting.empty() && q.lively {
+		left = max(0, q.giveWay.Sub(now))
+		b.limit = maxGivingWay
+	}
+	mayBeSlow := left == 0 && !q.slow
+	if mayBeSlow {
+		b.slow = q.serve(&q.waiting, b)
+	}
+	if !q.fast && (!b.slow || q.committers == 1) {
+		b.fast = q.serve(&q.fresh, b)
+	}
+	if mayBeSlow { // who just had a first turn
+		b.slow = q.serve(&q.waiting, b) || b.slow
+	}
+	if len(b.taken) == 0 {
+		return nil, left
+	}
+	if b.slow {
+		q.lively = !q.fresh.empty()
+	}
+	q.slow, q.fast = q.slow || b.slow, q.fast || b.fast
+	q.removeBusy(b)
+	return b, 0
+}
+
+// board takes, before the end of the only transaction there is, those who came to
+// fresh since it began.
+func (q *appendQueue) board() *load {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := &load{limit: maxBatchPointers}
+	q.serve(&q.fresh, b)
+	q.removeBusy(b)
+	return b
+}
+
+// removeBusy takes the flows of a batch out of the lanes.
+func (q *appendQueue) removeBusy(b *load) {
+	for _, f := range b.flows {
+		f.left = !f.sends.empty()
+	}
+	busy := func(f *flow) bool { return f.busy }
+	q.fresh.drop(busy)
+	q.waiting.drop(busy)
+	q.signalIfAny()
 }
 
 // fits reports whether the batch may also take s. What is larger than a batch
@@ -148,61 +199,86 @@ func (b *load) fits(s *send) bool {
 }
 
 // serve moves sends of the flows in l to b, in turns, until b is full or all
-// flows have had theirs. A flow that still has some waits for its next turn.
-func (q *appendQueue) serve(l *lane, b *load) {
+// flows have had theirs, and reports whether there were any. A flow that still has
+// some waits for its next turn.
+func (q *appendQueue) serve(l *lane, b *load) bool {
+	taken := len(b.taken)
 	for !l.empty() {
 		f := l.front()
-		s := f.sends.front()
 		switch {
+		case f.sends.empty():
+			l.popFront()
 		case f.credit <= 0:
 			l.popFront()
 			f.credit += quantum
 			q.waiting.pushBack(f)
-		case !b.fits(s):
-			return
+		case !b.fits(f.sends.front()):
+			return len(b.taken) > taken
 		default:
-			q.move(f, s, b)
-			if f.sends.empty() {
-				l.popFront()
-				delete(q.flows, f.key)
-			}
+			q.move(f, b)
 		}
 	}
+	return len(b.taken) > taken
 }
 
-// move takes s, the first of f, into b. The last send of a turn may cost more
+// move takes the first send of f into b. The last send of a turn may cost more
 // than is left of it; the flow owes that to its next turns.
-func (q *appendQueue) move(f *flow, s *send, b *load) {
+func (q *appendQueue) move(f *flow, b *load) {
+	s := f.sends.front()
 	f.sends.popFront()
 	s.cost = q.costs.of(f.key)
 	f.credit -= s.cost
 	q.count(f, -1, -s.size())
+	if !f.busy {
+		f.busy = true
+		b.flows = append(b.flows, f)
+	}
 	b.taken = append(b.taken, s)
 	b.bytes += s.size()
 	b.entries += s.cost
 }
 
-// putBack returns sends, in the order in which they were taken, to the front of
-// their flows.
-func (q *appendQueue) putBack(sends []*send) {
-	if len(sends) == 0 {
-		return
-	}
+// done gives the flows of the batches of a transaction free, which took so long. The
+// sends in putBack were left out; they return, in the order in which they were
+// taken, to the front of their flows.
+func (q *appendQueue) done(batches []*load, putBack []*send, now time.Time, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, s := range slices.Backward(sends) {
-		key := flowOf(&s.out)
-		f := q.flows[key]
-		if f == nil {
-			f = q.open(key)
-			q.waiting.pushFront(f)
-		} else {
-			f.credit += s.cost
+	for _, b := range batches {
+		q.fast, q.slow = q.fast && !b.fast, q.slow && !b.slow
+		if b.slow {
+			q.giveWay = now.Add(min(took, maxGiveWay))
 		}
-		f.sends.pushFront(s)
-		q.count(f, 1, s.size())
 	}
-	q.signal()
+	if q.closed {
+		return
+	}
+	waits := make(map[*flow]bool)
+	for _, s := range slices.Backward(putBack) {
+		f := q.flows[flowOf(&s.out)]
+		f.sends.pushFront(s)
+		f.credit += s.cost
+		q.count(f, 1, s.size())
+		waits[f] = true
+	}
+	for _, b := range batches {
+		for _, f := range b.flows {
+			switch f.busy = false; {
+			case f.sends.empty():
+				delete(q.flows, f.key)
+			case waits[f]:
+				q.waiting.pushFront(f)
+			case f.left:
+				q.waiting.pushBack(f)
+			default:
+				q.enter(f)
+			}
+		}
+	}
+	if len(q.flows) == 0 {
+		q.flows = nil // a map keeps the size that it had in a storm
+	}
+	q.signalIfAny()
 }
 
 // learn notes how many log entries the sends of a batch have made.
@@ -225,6 +301,13 @@ func (q *appendQueue) close() []*send {
 	}
 	q.flows, q.fresh, q.waiting, q.sends, q.bytes = nil, lane{}, lane{}, 0, 0
 	return waiting
+}
+
+// signalIfAny wakes a committer if there is something to take, or to wait for.
+func (q *appendQueue) signalIfAny() {
+	if !q.fresh.empty() || !q.waiting.empty() {
+		q.signal()
+	}
 }
 
 func (q *appendQueue) signal() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -14,7 +15,7 @@ import (
 func queueOf(t *testing.T) (*appendQueue, domain.Target) {
 	t.Helper()
 	q := &appendQueue{}
-	q.init()
+	q.init(1)
 	big := domain.Target{Group: "big"}
 	q.learn(flowOf(&queuedSend("u", big, "").out), 500)
 	return q, big
@@ -36,12 +37,29 @@ func push(t *testing.T, q *appendQueue, sends ...*send) {
 	}
 }
 
+// noon is when nobody has to give way yet.
+var noon = time.Unix(43_200, 0)
+
+// takeNext takes a batch whose commit takes no time.
+func takeNext(q *appendQueue) []string {
+	b, _ := q.take(noon)
+	if b == nil {
+		return nil
+	}
+	q.done([]*load{b}, nil, noon, 0)
+	return keysOf(b.taken)
+}
+
 // drain takes everything, batch by batch.
 func drain(q *appendQueue) (batches [][]string) {
-	for b := q.take(); len(b) > 0; b = q.take() {
-		batches = append(batches, keysOf(b))
+	for {
+		b, _ := q.take(noon.Add(time.Hour)) // nobody gives way any more
+		if b == nil {
+			return batches
+		}
+		q.done([]*load{b}, nil, noon, 0)
+		batches = append(batches, keysOf(b.taken))
 	}
-	return batches
 }
 
 func keysOf(sends []*send) []string {
@@ -69,13 +87,13 @@ func TestQueue_SingleSendBehindAStormIsInTheNextBatch(t *testing.T) {
 		for i := range 1000 {
 			push(t, q, queuedSend("u", big, fmt.Sprint(i)))
 		}
-		stormy := len(q.take())
+		stormy, _ := q.take(noon)
 		push(t, q, queuedSend("alice", domain.Target{User: "bob"}, "single"))
-		if next := keysOf(q.take()); !slices.Equal(next, []string{"single"}) {
-			t.Errorf("known %v: the next batch is %v, not the send alone", known, next)
-		}
-		if known && (stormy*500 < maxBatchPointers || (stormy-1)*500 >= maxBatchPointers) {
-			t.Errorf("a batch of the storm has %d sends", stormy)
+		q.learn(flowOf(&stormy.taken[0].out), 500)
+		q.done([]*load{stormy}, nil, noon, time.Millisecond)
+		expect(t, fmt.Sprint("known ", known, ": the next batch"), takeNext(q), []string{"single"})
+		if n := len(stormy.taken); known && (n*500 < maxBatchPointers || (n-1)*500 >= maxBatchPointers) {
+			t.Errorf("a batch of the storm has %d sends", n)
 		}
 	}
 }
@@ -91,42 +109,93 @@ func TestQueue_SingleSendBehindManyStormsIsInTheNextBatch(t *testing.T) {
 			push(t, q, queuedSend("u", to, fmt.Sprint(g, "-", i)))
 		}
 	}
-	q.take()
+	b, _ := q.take(noon)
 	push(t, q, queuedSend("alice", domain.Target{User: "bob"}, "single"))
-	if next := keysOf(q.take()); !slices.Contains(next, "single") {
-		t.Errorf("the next batch lacks it: %v", next)
-	}
+	q.done([]*load{b}, nil, noon, time.Millisecond)
+	expect(t, "the next batch", takeNext(q), []string{"single"})
 }
 
-// Whoever comes and goes has some batches in a row, so that those who wait get on.
-func TestQueue_NewcomersDoNotShutOutWhoWaits(t *testing.T) {
+// For as long as a batch of the storm took, the store is left to single chats, also
+// while none of them waits; then the storm goes on, however many come.
+func TestQueue_StormGivesWayForAsLongAsItTook(t *testing.T) {
 	t.Parallel()
 	q, big := queueOf(t)
-	push(t, q, queuedSend("u", big, "group"))
-	for i := range (maxExpress + 1) * maxBatchSends {
-		push(t, q, queuedSend("alice", domain.Target{User: domain.UserID(fmt.Sprint("u", i))}, fmt.Sprint(i)))
+	single := func() { push(t, q, queuedSend("alice", domain.Target{User: "bob"}, "single")) }
+	for range 100 {
+		push(t, q, queuedSend("u", big, "group"))
 	}
-	for range maxExpress {
-		expect(t, "a batch of newcomers", len(q.take()), maxBatchSends)
+	alone, _ := q.take(noon)
+	expect(t, "alone", len(alone.taken), maxBatchPointers/500)
+	single()
+	const took = 9 * time.Millisecond
+	q.done([]*load{alone}, nil, noon, took)
+	expect(t, "the single chat", takeNext(q), []string{"single"})
+	b, wait := q.take(noon)
+	expect(t, "behind it", fmt.Sprint(b, wait), fmt.Sprint((*load)(nil), took))
+	b, wait = q.take(noon.Add(took - 1))
+	expect(t, "at the end", fmt.Sprint(b, wait), fmt.Sprint((*load)(nil), time.Duration(1)))
+	single()
+	expect(t, "one that came in time", takeNext(q), []string{"single"})
+	single()
+	b, _ = q.take(noon.Add(took))
+	expect(t, "in its turn", keysOf(b.taken), []string{"group"})
+	q.done([]*load{b}, nil, noon.Add(took), time.Hour)
+	expect(t, "behind a long commit", takeNext(q), []string{"single"})
+	b, wait = q.take(noon.Add(took))
+	expect(t, "it gives way", fmt.Sprint(b, wait), fmt.Sprint((*load)(nil), maxGiveWay))
+	b, _ = q.take(noon.Add(took + maxGiveWay))
+	q.done([]*load{b}, nil, noon.Add(took+maxGiveWay), took)
+	b, wait = q.take(noon.Add(took + maxGiveWay))
+	if b == nil || wait != 0 {
+		t.Errorf("with nobody to give way to it waits %v", wait)
 	}
-	if next := keysOf(q.take()); next[0] != "group" {
-		t.Errorf("the batch behind them begins with %s, not with the send that waits", next[0])
-	}
+	expect(t, "alone again", len(b.taken), maxBatchPointers/500)
 }
 
-// A storm that has the store to itself makes large batches, and small ones while
-// single chats wait for them.
-func TestQueue_StormGivesWay(t *testing.T) {
+// What did not fit beside the storm is in the next batch.
+func TestQueue_WhoIsLeftOutOfAFullBatchIsNext(t *testing.T) {
 	t.Parallel()
 	q, big := queueOf(t)
 	for range 100 {
-		push(t, q, queuedSend("u", big, ""))
+		push(t, q, queuedSend("u", big, "group"))
 	}
-	expect(t, "alone", len(q.take()), maxBatchPointers/500)
 	push(t, q, queuedSend("alice", domain.Target{User: "bob"}, "single"))
-	expect(t, "the single chat", len(q.take()), 1)
-	expect(t, "after it", len(q.take()), 1)
-	expect(t, "alone again", len(q.take()), maxBatchPointers/500)
+	b, _ := q.take(noon)
+	expect(t, "the first batch", keysOf(b.taken), []string{"group"})
+	q.done([]*load{b}, nil, noon, time.Millisecond)
+	expect(t, "the next", takeNext(q), []string{"single"})
+}
+
+// Two committers never have sends of one conversation, and storms leave one free.
+func TestQueue_CommittersShareNoConversation(t *testing.T) {
+	t.Parallel()
+	q, big := queueOf(t)
+	q.init(2)
+	other := domain.Target{Group: "other"}
+	q.learn(flowOf(&queuedSend("u", other, "").out), 500)
+	bob := domain.Target{User: "bob"}
+	for range 10 {
+		push(t, q, queuedSend("u", big, "big"), queuedSend("u", other, "other"))
+	}
+	slow, _ := q.take(noon)
+	for range 10 {
+		push(t, q, queuedSend("u", big, "big"))
+	}
+	if b, wait := q.take(noon); b != nil || wait != 0 {
+		t.Errorf("a storm took the second committer: %v, %v", b, wait)
+	}
+	push(t, q, queuedSend("alice", bob, "1"))
+	first, _ := q.take(noon)
+	expect(t, "beside the storm", keysOf(first.taken), []string{"1"})
+	push(t, q, queuedSend("bob", domain.Target{User: "alice"}, "2"), queuedSend("carol", bob, "3"))
+	if b, wait := q.take(noon); b != nil || wait != 0 {
+		t.Errorf("a third batch at once: %v, %v", b, wait)
+	}
+	q.done([]*load{first}, nil, noon, 0)
+	expect(t, "when that is done", takeNext(q), []string{"3", "2"}) // 2 waited for 1
+	q.done([]*load{slow}, nil, noon, 0)
+	rest := slices.Concat(drain(q)...)
+	expect(t, "all", len(rest)+len(slow.taken), 30)
 }
 
 // Two groups that storm share by log entries, not by messages.
@@ -140,7 +209,7 @@ func TestQueue_FlowsThatWaitShareByCost(t *testing.T) {
 	}
 	bigs, smalls := 0, 0
 	for range 10 {
-		for _, key := range keysOf(q.take()) {
+		for _, key := range takeNext(q) {
 			if key == "big" {
 				bigs++
 			} else {
@@ -183,15 +252,19 @@ func TestQueue_PutBackKeepsTheOrderOfTheFlow(t *testing.T) {
 	for i := range 3 {
 		push(t, q, queuedSend("u", big, fmt.Sprint("g", i)), queuedSend("alice", bob, fmt.Sprint("s", i)))
 	}
-	taken := slices.Concat(q.take(), q.take(), q.take())
-	expect(t, "taken", keysOf(taken), []string{"s0", "s1", "s2", "g0", "g1", "g2"})
+	b, _ := q.take(noon)
+	expect(t, "the batch of the group", keysOf(b.taken), []string{"g0"})
 	push(t, q, queuedSend("u", big, "g3"), queuedSend("alice", bob, "s3"))
-	q.putBack(taken[1:]) // all but the first single
+	q.done([]*load{b}, b.taken, noon, time.Millisecond)
+	b, _ = q.take(noon)
+	expect(t, "the batch of the chat", keysOf(b.taken), []string{"s0", "s1", "s2", "s3"})
+	push(t, q, queuedSend("alice", bob, "s4"))
+	q.done([]*load{b}, b.taken[1:], noon, 0)
 	all := slices.Concat(drain(q)...)
 	group := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return k[0] == 's' })
 	single := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return k[0] == 'g' })
 	expect(t, "group", group, []string{"g0", "g1", "g2", "g3"})
-	expect(t, "single", single, []string{"s1", "s2", "s3"})
+	expect(t, "single", single, []string{"s1", "s2", "s3", "s4"})
 }
 
 func TestQueue_OneFlowTakesHalfOfItAtMost(t *testing.T) {
@@ -212,7 +285,7 @@ func TestQueue_OneFlowTakesHalfOfItAtMost(t *testing.T) {
 		t.Error("another conversation was refused")
 	}
 	// It may go on once some of it is committed.
-	for len(q.take()) == 1 { // the other conversation goes first
+	for len(takeNext(q)) == 1 { // the other conversation goes first
 	}
 	if !q.push(large(big)) {
 		t.Error("the group was refused after a commit")

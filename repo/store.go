@@ -68,16 +68,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func connect(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{publisher: o.Publisher, clock: o.Clock, log: o.Logger, metrics: o.Metrics, onRevoked: o.Revoked}
-	s.appends.init()
 	if s.clock == nil {
 		s.clock = domain.SystemClock{}
 	}
 	var err error
 	if o.MySQLDSN != "" {
 		s.dialect = mysqlDialect
+		s.appends.init(mysqlCommitters)
 		err = s.openMySQL(ctx, o.MySQLDSN)
 	} else {
 		s.dialect = sqliteDialect
+		s.appends.init(1) // it has one writer
 		err = s.openSQLite(ctx, o.DataDir)
 	}
 	if err != nil {
