@@ -185,7 +185,7 @@ func isStored(e *wire.Event) bool {
 func (p *pump) offerEvent(f *follow, e *wire.Event) verdict {
 	switch stored := isStored(e); {
 	case e.Kind == wire.EventSignal:
-		p.write(p.s.signal(e))
+		p.write(e.Signal.Frame(p.s.conn.Encoding()))
 	case f.behind && stored: // the store has it
 	case stored && p.mayEnd(f, e.Body):
 		f.behind = true // unless it was seen, the store tells whether that was the end

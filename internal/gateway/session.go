@@ -238,19 +238,15 @@ func (s *Session) receive(e *wire.Event) {
 		}
 	case wire.EventSignal:
 		switch who := s.who.Load(); {
-		case !s.box.isOpen(), e.Topic.Kind == wire.TopicGroup && e.Signal.GetSender().GetUserId() == string(who.User.ID):
+		case !s.box.isOpen(), e.Topic.Kind == wire.TopicGroup && e.Signal.Message().GetSender().GetUserId() == string(who.User.ID):
 		case e.Topic.Kind == wire.TopicGroup: // in its place among the messages
 			if !s.box.offer(e) {
 				s.end(ending{code: wire.CloseSlowConsumer})
 			}
 		default:
-			s.box.pass(s.signal(e))
+			s.box.pass(e.Signal.Frame(s.conn.Encoding()))
 		}
 	}
-}
-
-func (s *Session) signal(e *wire.Event) []byte {
-	return s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}})
 }
 
 // isEcho tells a message of this session that is not stored: its answer is all that
