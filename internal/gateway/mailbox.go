@@ -24,6 +24,7 @@ type mailbox struct {
 	s *Session // whose pump is started when there is something to take and it rests
 
 	mu       sync.Mutex // guards everything below
+	run      func()     // runs the pump; kept, as making it takes an allocation for each start
 	running  bool       // the pump
 	pending  bool       // there is something to take
 	retry    bool       // the time to read the store again has come
@@ -371,6 +372,9 @@ func (m *mailbox) wakeUp() {
 	m.pending = true
 	if !m.running {
 		m.running = true
-		go m.s.runPump() // ends when there is nothing to take
+		if m.run == nil {
+			m.run = m.s.runPump
+		}
+		go m.run() // ends when there is nothing to take
 	}
 }

@@ -117,12 +117,18 @@ func (p *pump) accept(b batch) {
 		}
 		p.claims[st.seq] = claim{payload: st.payload}
 	}
+	own := b.events[:0] // usually all of them
 	for _, e := range b.events {
 		if e.Topic.Kind == wire.TopicGroup {
 			p.acceptGroupEvent(e)
 		} else {
-			p.pending = append(p.pending, e)
+			own = append(own, e)
 		}
+	}
+	if len(p.pending) == 0 {
+		p.pending = own
+	} else {
+		p.pending = append(p.pending, own...)
 	}
 	p.acceptGroupNews(b.groupNews)
 	if !b.live {
