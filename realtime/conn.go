@@ -23,7 +23,10 @@ type conn struct {
 	lastPing atomic.Int64 // nanoseconds since 1970; 0 for none
 }
 
-var _ gateway.Conn = (*conn)(nil)
+var (
+	_ gateway.Conn      = (*conn)(nil)
+	_ gateway.EagerConn = (*conn)(nil)
+)
 
 func (c *conn) open(ws *websocket.Conn, out *socket) {
 	c.ws, c.out = ws, out
@@ -76,11 +79,19 @@ func (c *conn) closeAfter(err error) {
 
 // WriteFrames implements gateway.Conn.
 func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
-	kind := websocket.MessageText
+	return c.out.writeFrames(c.kind(), frames, deadline)
+}
+
+// WriteSome implements gateway.EagerConn.
+func (c *conn) WriteSome(frames [][]byte) (whole bool, err error) {
+	return c.out.writeSome(c.kind(), frames)
+}
+
+func (c *conn) kind() websocket.MessageType {
 	if c.enc == wire.Proto {
-		kind = websocket.MessageBinary
+		return websocket.MessageBinary
 	}
-	return c.out.writeFrames(kind, frames, deadline)
+	return websocket.MessageText
 }
 
 // goodbyeTimeout bounds what is written before a close.

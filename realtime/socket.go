@@ -18,8 +18,9 @@ type socket struct {
 	raw   syscall.RawConn // to write without waiting; nil where there is no such thing
 	early []byte          // to be read first; the reader's
 
-	mu     sync.Mutex // held while writing, so that frames stay whole; guards sealed
+	mu     sync.Mutex // held while writing, so that frames stay whole; guards what follows
 	sealed bool       // a close frame was written: nothing may follow
+	left   *batch     // what is to be written before anything else; nil for nothing
 }
 
 func newSocket(conn net.Conn) *socket {
@@ -57,36 +58,62 @@ func (s *socket) Write(p []byte) (int, error) {
 	if len(p) > 0 && p[0] == closeHeader {
 		s.sealed = true
 	}
+	if s.left != nil { // in the middle of a frame
+		s.left.bytes = append(s.left.bytes, p...)
+		return len(p), nil
+	}
 	return s.Conn.Write(p)
 }
 
 // writeFrames writes messages of one kind, with one system call if the network takes
 // them at once. Only where it does not, is there a deadline to be set.
 func (s *socket) writeFrames(kind websocket.MessageType, frames [][]byte, deadline time.Time) error {
-	b, ok := batches.Get().(*batch)
-	if !ok {
-		b = newBatch()
-	}
-	defer b.giveBack()
-	for _, payload := range frames {
-		b.bytes = append(appendHeader(b.bytes, kind, len(payload)), payload...)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sealed {
-		return net.ErrClosed
+	if whole, err := s.some(kind, frames); whole || err != nil {
+		return err
 	}
-	rest := b.bytes[b.tryWrite(s.raw):]
-	if len(rest) == 0 {
-		return nil
-	}
+	b := s.left
+	s.left = nil
+	defer b.giveBack()
 	if err := s.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := s.Conn.Write(rest); err != nil {
+	if _, err := s.Conn.Write(b.bytes[b.written:]); err != nil {
 		return err
 	}
 	return s.SetWriteDeadline(time.Time{}) // answers to pings have none
+}
+
+// writeSome is writeFrames without waiting, see [gateway.EagerConn].
+func (s *socket) writeSome(kind websocket.MessageType, frames [][]byte) (whole bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.some(kind, frames)
+}
+
+// some is called with mu held.
+func (s *socket) some(kind websocket.MessageType, frames [][]byte) (whole bool, err error) {
+	if s.sealed && len(frames) > 0 {
+		return false, net.ErrClosed
+	}
+	b := s.left
+	if b == nil {
+		b = borrowBatch()
+	}
+	for _, payload := range frames {
+		b.bytes = append(appendHeader(b.bytes, kind, len(payload)), payload...)
+	}
+	if s.left == nil {
+		b.tryWrite(s.raw)
+	}
+	if b.written == len(b.bytes) {
+		s.left = nil
+		b.giveBack()
+		return true, nil
+	}
+	s.left = b
+	return false, nil
 }
 
 // appendHeader appends what stands before a message of n bytes that is one frame.
@@ -103,11 +130,10 @@ func appendHeader(dst []byte, kind websocket.MessageType, n int) []byte {
 
 // batch is memory in which what is written at once is put together.
 type batch struct {
-	bytes []byte
+	bytes   []byte
+	written int // how much of it is
 
-	// Of tryWrite, which would have to allocate them for each call.
-	written int
-	write   func(fd uintptr) (done bool)
+	write func(fd uintptr) (done bool) // of tryWrite, which would have to make it each time
 }
 
 // maxPooled keeps a large page from being held for ever, in bytes.
@@ -116,9 +142,16 @@ const maxPooled = 256 << 10
 // batches are lent to writers. They hold no state.
 var batches sync.Pool
 
+func borrowBatch() *batch {
+	if b, ok := batches.Get().(*batch); ok {
+		return b
+	}
+	return newBatch()
+}
+
 func (b *batch) giveBack() {
 	if cap(b.bytes) <= maxPooled {
-		b.bytes = b.bytes[:0]
+		b.bytes, b.written = b.bytes[:0], 0
 		batches.Put(b)
 	}
 }

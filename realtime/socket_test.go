@@ -81,3 +81,33 @@ func TestSocket_WritesWithoutAllocating(t *testing.T) { // not parallel: it coun
 		t.Errorf("a write of two frames takes %v allocations, want at most %d", got, most)
 	}
 }
+
+func TestSocket_HoldsWhatItCouldNotWrite(t *testing.T) {
+	t.Parallel()
+	s, client := pair(t)
+	frame, pong := bytes.Repeat([]byte("f"), 60_000), []byte{0x8a, 1, 'p'}
+	var want []byte
+	for whole := true; whole; {
+		var err error
+		if whole, err = s.writeSome(websocket.MessageBinary, [][]byte{frame}); err != nil {
+			t.Fatal(err)
+		}
+		want = append(appendHeader(want, websocket.MessageBinary, len(frame)), frame...)
+	}
+	if _, err := s.Write(pong); err != nil { // of the library, which must not cut the frame
+		t.Fatal(err)
+	}
+	if whole, err := s.writeSome(websocket.MessageBinary, [][]byte{[]byte("more")}); whole || err != nil {
+		t.Fatalf("behind what is held: whole %v, error %v; want it to be held too", whole, err)
+	}
+	want = append(appendHeader(append(want, pong...), websocket.MessageBinary, 4), "more"...)
+	written := make(chan error, 1)
+	go func() { written <- s.writeFrames(websocket.MessageBinary, nil, time.Now().Add(time.Minute)) }()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("what was written is not what was to be (error %v)", err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}

@@ -28,6 +28,7 @@ func listening(h *Hub, t wire.Topic, enc wire.Encoding) (*Session, *drain) {
 	d := &drain{enc: enc, written: make(chan struct{}, 1)}
 	s := &Session{gw: &Gateway{opts: Options{QueueBytes: 1 << 20, WriteTimeout: time.Minute}, metrics: metrics.New()}, conn: d, id: "session"}
 	s.box.s, s.pump.s = s, s
+	s.pumped.Add(1)
 	s.box.live, s.box.isOpened = true, true
 	s.pump.started, s.pump.next = true, 1
 	s.who.Store(&identity{})

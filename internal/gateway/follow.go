@@ -238,6 +238,9 @@ func (p *pump) isMine(m *domain.Message) bool {
 // readGroup reads what follows the cursor of a group. It reports whether there is
 // more to do at once.
 func (p *pump) readGroup(f *follow) (again bool) {
+	if p.here {
+		return true
+	}
 	p.flush() // so that the client does not wait for the store
 	who := p.s.who.Load()
 	ctx, done := p.s.work(p.s.ctx, writer)

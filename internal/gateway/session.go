@@ -140,6 +140,22 @@ func (s *Session) runPump() {
 	over = s.pump.run()
 }
 
+// pumpHere runs the pump as far as that takes no waiting, for whoever told the mailbox.
+func (s *Session) pumpHere() {
+	panicked := true
+	defer func() {
+		if panicked {
+			s.conn.Close(0, 0)
+			s.pumped.Done()
+		}
+	}()
+	defer s.recover("pump")
+	if _, eager := s.conn.(EagerConn); !eager || !s.pump.runHere() {
+		s.box.startPump()
+	}
+	panicked = false
+}
+
 // read handles frames until the connection is closed or idle.
 func (s *Session) read() (idle bool) {
 	defer s.recover("reader")
