@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -20,13 +19,16 @@ import (
 type conn struct {
 	enc      wire.Encoding
 	ws       *websocket.Conn
-	out      *corked
+	out      *socket
 	lastPing atomic.Int64 // nanoseconds since 1970; 0 for none
 }
 
-var _ gateway.Conn = (*conn)(nil)
+var (
+	_ gateway.Conn      = (*conn)(nil)
+	_ gateway.EagerConn = (*conn)(nil)
+)
 
-func (c *conn) open(ws *websocket.Conn, out *corked) {
+func (c *conn) open(ws *websocket.Conn, out *socket) {
 	c.ws, c.out = ws, out
 	ws.SetReadLimit(wire.MaxFrameBytes) // beyond it the library closes with 1009
 }
@@ -77,18 +79,19 @@ func (c *conn) closeAfter(err error) {
 
 // WriteFrames implements gateway.Conn.
 func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
-	kind := websocket.MessageText
+	return c.out.writeFrames(c.kind(), frames, deadline)
+}
+
+// WriteSome implements gateway.EagerConn.
+func (c *conn) WriteSome(frames [][]byte) (whole bool, err error) {
+	return c.out.writeSome(c.kind(), frames)
+}
+
+func (c *conn) kind() websocket.MessageType {
 	if c.enc == wire.Proto {
-		kind = websocket.MessageBinary
+		return websocket.MessageBinary
 	}
-	c.out.cork()
-	var failed error
-	for _, payload := range frames {
-		if failed = c.ws.Write(context.Background(), kind, payload); failed != nil { // it does not wait
-			break
-		}
-	}
-	return cmp.Or(failed, c.out.uncork(deadline))
+	return websocket.MessageText
 }
 
 // goodbyeTimeout bounds what is written before a close.

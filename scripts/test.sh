@@ -19,6 +19,9 @@ if [ -n "$skipped" ]; then
 	exit 1
 fi
 
+echo "Allocations, which the race detector adds to"
+go test -count=1 -run 'Alloc|EncodedOnce' ./internal/gateway ./realtime ./wire
+
 echo "Browser tests"
 cd web
 npm ci --no-audit --no-fund --loglevel=error

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,17 +15,15 @@ import (
 
 // Body is a message together with its encodings. Receivers differ only in
 // their seq and in their name of the conversation, so everything else is encoded
-// at most once in each form and shared. It is safe for concurrent use.
+// once in each form and shared. Whoever finds an encoding missing makes it, and
+// nobody waits for another who does: of two made at one moment one is kept. It is
+// safe for concurrent use.
 type Body struct {
 	message    *domain.Message
 	toSender   string // the conversation as its sender names it
 	toReceiver string
 
-	protoOnce sync.Once
-	proto     []byte
-
-	jsonOnce sync.Once
-	json     []byte
+	proto, json atomic.Pointer[[]byte]
 
 	eventOnce sync.Once
 	event     *domain.GroupEvent
@@ -76,8 +75,16 @@ func (b *Body) Size() int {
 // CommonProto returns the message as bytes of gim.v1.Message without seq and
 // conversation_id. The bytes are shared: do not change them.
 func (b *Body) CommonProto() []byte {
-	b.protoOnce.Do(func() { b.proto = marshalCommon(b.message) })
-	return b.proto
+	if made := b.proto.Load(); made != nil {
+		return *made
+	}
+	return keepFirst(&b.proto, marshalCommon(b.message))
+}
+
+// keepFirst keeps an encoding unless there is one, and returns the one that is kept.
+func keepFirst(kept *atomic.Pointer[[]byte], made []byte) []byte {
+	kept.CompareAndSwap(nil, &made)
+	return *kept.Load()
 }
 
 func marshalCommon(m *domain.Message) []byte {
@@ -115,7 +122,7 @@ func ParseBody(common []byte) (*Body, error) {
 		return nil, errors.New("content is not JSON")
 	}
 	b := NewBody(p.message())
-	b.protoOnce.Do(func() { b.proto = common })
+	b.proto.Store(&common)
 	return b, nil
 }
 

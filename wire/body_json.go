@@ -18,8 +18,10 @@ func (b *Body) AppendJSON(dst []byte, seq int64, conversationID string) []byte {
 
 // commonJSON is the rest of the object, from the comma to the closing brace.
 func (b *Body) commonJSON() []byte {
-	b.jsonOnce.Do(func() { b.json = b.appendCommonJSON(make([]byte, 0, b.Size())) })
-	return b.json
+	if made := b.json.Load(); made != nil {
+		return *made
+	}
+	return keepFirst(&b.json, b.appendCommonJSON(make([]byte, 0, b.Size())))
 }
 
 func (b *Body) appendCommonJSON(dst []byte) []byte {

@@ -170,3 +170,18 @@ func TestBody_SizeIsNotBelowTheEncodings(t *testing.T) {
 }
 
 func jsonValid(b []byte) bool { return json.Valid(b) }
+
+func TestSignal_IsEncodedOnceForAllReceivers(t *testing.T) {
+	t.Parallel()
+	pushed := &PushedSignal{ConversationId: "user:bob", Sender: &Sender{Type: "user", UserId: "bob"}, Kind: "typing", Data: []byte(`{}`)}
+	s := NewSignal(pushed)
+	for _, enc := range []Encoding{JSON, Proto} {
+		first, again := s.Frame(enc), s.Frame(enc)
+		if want := AppendFrame(nil, enc, &ServerFrame{Body: &ServerFrame_Signal{Signal: pushed}}); string(first) != string(want) {
+			t.Errorf("%s: the frame is %q, want %q", enc, first, want)
+		}
+		if &first[0] != &again[0] {
+			t.Errorf("%s: it was encoded again", enc)
+		}
+	}
+}

@@ -75,5 +75,5 @@ type Event struct {
 	Session int64
 
 	// Of EventSignal, as its receiver sees it.
-	Signal *PushedSignal
+	Signal *SignalBody
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -48,6 +49,8 @@ type benchFlags struct {
 	Receive string        `name:"receive" enum:",ws,tcp" default:"" placeholder:"ws|tcp" help:"How the others are connected: ws or tcp. As --via unless given, ws for rest."`
 	TCPAddr string        `name:"tcp-addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for tcp; tls://HOST:PORT for TLS."`
 	PIDs    []int         `name:"pids" placeholder:"PID" help:"Processes of the server, whose CPU time and memory are read (Linux)."`
+
+	CPUProfile string `name:"cpuprofile" type:"path" placeholder:"FILE" help:"Write a CPU profile of the load generator itself to this file."`
 }
 
 // benchWarmUp is how long a round runs before it counts.
@@ -73,7 +76,12 @@ func (f *benchFlags) run(ctx context.Context, io streams, workload func(context.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	profiled, err := profileCPU(f.CPUProfile)
+	if err != nil {
+		return err
+	}
 	results, err := workload(ctx)
+	err = errors.Join(err, profiled())
 	if ctx.Err() != nil && len(results) > 0 {
 		fmt.Fprintln(io.err, "gim: interrupted; the figures are those of the time until then")
 	}
@@ -88,6 +96,25 @@ func (f *benchFlags) run(ctx context.Context, io streams, workload func(context.
 		}
 	}
 	return err
+}
+
+// profileCPU profiles this process into a file until finish is called; a name of ""
+// profiles nothing.
+func profileCPU(name string) (finish func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("--cpuprofile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("--cpuprofile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 // between holds the values of a list to bounds.

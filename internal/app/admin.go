@@ -17,8 +17,10 @@ func adminHandler(h *health, metrics http.Handler) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	for _, name := range []string{"allocs", "block", "goroutine", "heap", "mutex", "threadcreate"} {
+	for _, name := range []string{"allocs", "goroutine", "heap", "threadcreate"} {
 		mux.Handle("GET /debug/pprof/"+name, pprof.Handler(name))
 	}
+	mux.Handle("GET /debug/pprof/block", blockProfile())
+	mux.Handle("GET /debug/pprof/mutex", mutexProfile())
 	return mux
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,6 +39,7 @@ func (r *run) play(ctx context.Context, what string, p *play) (*Result, error) {
 	playing, over := context.WithCancel(ctx)
 	defer over()
 	meter := newCPUMeter(playing, r.o.PIDs, p.begin)
+	own := newCPUMeter(playing, []int{os.Getpid()}, p.begin)
 	shown := r.progress.watch(what, "deliveries")
 	group, groupCtx := errgroup.WithContext(playing)
 	for part := p; part != nil; part = part.beside {
@@ -47,7 +49,7 @@ func (r *run) play(ctx context.Context, what string, p *play) (*Result, error) {
 	}
 	err := group.Wait()
 	over()
-	used, ended := meter.used(), time.Now()
+	used, ownUsed, ended := meter.used(), own.used(), time.Now()
 	shown()
 	if err == nil {
 		err = f.lastPing(ctx)
@@ -57,6 +59,9 @@ func (r *run) play(ctx context.Context, what string, p *play) (*Result, error) {
 	}
 	f.close()
 	result := p.judge(used, ended, err == nil && ctx.Err() == nil)
+	if result.Messages > 0 {
+		result.OwnCPUPer1000 = ownUsed.Seconds() * 1000 / float64(result.Messages)
+	}
 	result.Interrupted = ctx.Err() != nil
 	if result.Interrupted && result.Messages == 0 && result.clean() {
 		return nil, nil

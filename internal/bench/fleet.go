@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gim-im/gim/client"
 	"github.com/gim-im/gim/wire"
@@ -36,10 +38,12 @@ type fleet struct {
 // member is a user with a connection.
 type member struct {
 	witness
-	conn    *client.Conn
-	loops   []*loop                // those whose messages arrive here; loops[0] is of sender first
-	replies chan *wire.ServerFrame // of a member that sends, capacity 1; nil for others
-	fleet   *fleet
+	conn  *line
+	loops []*loop // those whose messages arrive here; loops[0] is of sender first
+	sends *loop   // the one that sends over the connection; nil for others
+	fleet *fleet
+
+	closing *wire.Closing // what the server said last, if it was that
 }
 
 // parallelConnects bounds how many connections are opened or closed at a time.
@@ -74,7 +78,7 @@ func (f *fleet) connect(ctx context.Context, members []*member, transport func(*
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			conn, in, err := f.run.dial(ctx, m.user, transport(m), nil)
+			conn, in, err := f.run.connectLine(ctx, m.user, transport(m))
 			if err != nil {
 				return err
 			}
@@ -120,9 +124,9 @@ func (f *fleet) close() {
 	for _, m := range members {
 		closes.Go(func() error {
 			if time.Now().Before(impatient) {
-				_ = m.conn.Close() // the round is over
+				m.conn.close()
 			} else {
-				_ = m.conn.Drop()
+				m.conn.drop()
 			}
 			return nil
 		})
@@ -132,30 +136,39 @@ func (f *fleet) close() {
 	f.fail(errors.New("the round is over"))
 }
 
-// read takes what m is told until its connection ends. The context is one that
-// never ends, because many of them with one that can would wait for one another.
+// read takes what m is told until its connection ends.
 func (f *fleet) read(m *member) {
+	defer close(m.conn.over)
 	for {
-		frame, err := m.conn.Read(context.Background())
+		payload, err := m.conn.reader.next()
+		if err == nil {
+			err = m.take(payload)
+		}
 		if err != nil {
 			if !f.ending.Load() {
-				f.fail(fmt.Errorf("the connection of %s ended: %w", m.user, err))
+				f.fail(fmt.Errorf("the connection of %s ended: %w", m.user, m.closed(err)))
 			}
 			return
 		}
-		m.take(frame)
 	}
 }
 
-const (
-	pingEvery   = 20 * time.Millisecond // so few wake-ups serve thousands
-	pingTimeout = 5 * time.Second
-)
+// closed says why the connection is over where the transport has no code of its own:
+// then the last frame has it.
+func (m *member) closed(err error) error {
+	if _, told := errors.AsType[*client.ClosedError](err); !told && m.closing != nil {
+		return &client.ClosedError{Code: int(m.closing.GetCode()), Reason: m.closing.GetReason()}
+	}
+	return err
+}
+
+const pingEvery = 20 * time.Millisecond // so few wake-ups serve thousands
 
 // keepAlive pings each connection once per heartbeat, spread over it.
 func (f *fleet) keepAlive(ctx context.Context) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
+	ping := pingFrame(pingID)
 	last, due, next := time.Now(), 0.0, 0
 	for {
 		select {
@@ -173,17 +186,11 @@ func (f *fleet) keepAlive(ctx context.Context) {
 			last = now
 			for ; due >= 1; due-- {
 				// When it fails the connection is over, which its reader reports.
-				_ = f.ping(ctx, members[next%len(members)], pingID)
+				_ = members[next%len(members)].conn.write(ping)
 				next++
 			}
 		}
 	}
-}
-
-func (f *fleet) ping(ctx context.Context, m *member, id uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	return m.conn.Write(ctx, &wire.ClientFrame{Id: id, Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}})
 }
 
 // lastPing waits until every connection has answered once more. What the server
@@ -193,7 +200,10 @@ func (f *fleet) lastPing(ctx context.Context) error {
 	pings, pingCtx := errgroup.WithContext(ctx)
 	pings.SetLimit(parallelConnects)
 	for _, m := range f.members {
-		pings.Go(func() error { return f.ping(pingCtx, m, lastPingID) })
+		pings.Go(func() error {
+			defer context.AfterFunc(pingCtx, m.conn.drop)() // so that no write hangs
+			return m.conn.write(pingFrame(lastPingID))
+		})
 	}
 	if err := pings.Wait(); err != nil {
 		return fmt.Errorf("ping at the end: %w", err)
@@ -213,48 +223,91 @@ func (f *fleet) lastPing(ctx context.Context) error {
 }
 
 // take judges a frame.
-func (m *member) take(f *wire.ServerFrame) {
-	switch body := f.GetBody().(type) {
-	case *wire.ServerFrame_Push:
-		now := time.Now()
-		for _, msg := range body.Push.GetMessages() {
-			m.receive(msg, now)
+func (m *member) take(payload []byte) error {
+	id, body, err := cutFrame(payload)
+	if err != nil {
+		return err
+	}
+	switch body.num {
+	case fieldPush:
+		return m.pushed(body.bytes)
+	case fieldSent:
+		seq, conv, err := cutSent(body.bytes)
+		if err != nil {
+			return err
 		}
-		m.fleet.run.progress.done.Add(int64(len(body.Push.GetMessages())))
-	case *wire.ServerFrame_Sent:
 		if m.stored { // it stands in the place of the push of this message
-			m.answered(body.Sent.GetSeq(), body.Sent.GetConversationSeq())
+			m.answered(seq, conv)
 		}
-		m.reply(f)
-	case *wire.ServerFrame_Error:
-		m.reply(f)
-	case *wire.ServerFrame_Pong:
-		if f.GetId() == lastPingID && m.fleet.silent.Add(-1) == 0 {
+		if m.sends == nil || !m.sends.acknowledged(int64(id)-firstSendID, conv) { //nolint:gosec // what is too large is nobody's
+			m.stray(id)
+		}
+		return nil
+	case fieldPong:
+		if id == lastPingID && m.fleet.silent.Add(-1) == 0 {
 			m.fleet.answered <- struct{}{}
 		}
+		return nil
 	}
+	return m.takeRare(payload)
 }
 
-// reply gives a reply to the loop that waits for it.
-func (m *member) reply(f *wire.ServerFrame) {
-	select {
-	case m.replies <- f:
-	default:
-		m.Disorder++
-		m.note("%s got a reply that nobody waits for: %v", m.user, f)
+// takeRare judges a frame that is not among the many.
+func (m *member) takeRare(payload []byte) error {
+	f := new(wire.ServerFrame)
+	if err := proto.Unmarshal(payload, f); err != nil {
+		return fmt.Errorf("decode frame: %w", err)
 	}
+	m.closing = f.GetClosing()
+	switch {
+	case f.GetError() == nil:
+	case m.sends == nil:
+		m.stray(f.GetId())
+	default:
+		m.sends.refuse(f.GetError())
+	}
+	return nil
+}
+
+// stray notes an answer to nothing.
+func (m *member) stray(id uint64) {
+	m.Disorder++
+	m.note("%s got a reply to frame %d that nobody waits for", m.user, id)
+}
+
+// pushed judges the messages of a push.
+func (m *member) pushed(push []byte) error {
+	now, count := time.Now(), int64(0)
+	for len(push) > 0 {
+		f, rest, err := cutField(push)
+		if err != nil {
+			return err
+		}
+		push = rest
+		if f.num != fieldMessages || f.kind != protowire.BytesType {
+			continue
+		}
+		msg, err := cutMessage(f.bytes)
+		if err != nil {
+			return err
+		}
+		m.receive(msg, now)
+		count++
+	}
+	m.fleet.run.progress.done.Add(count)
+	return nil
 }
 
 // receive judges a message.
-func (m *member) receive(msg *wire.Message, at time.Time) {
-	seq, conv := msg.GetSeq(), msg.GetConversationSeq()
-	s, ok := parseStamp(msg.GetContent())
+func (m *member) receive(msg told, at time.Time) {
+	seq, conv := msg.seq, msg.conv
+	s, ok := parseStamp(msg.content)
 	if !ok || !m.knows(s) || s.number > m.loops[s.sender-m.first].begun.Load() {
-		if isEvent(msg.GetType(), msg.GetSender().GetType()) {
+		if isEvent(string(msg.kind), msg.senderType()) {
 			m.logged(seq, conv)
 			return
 		}
-		m.foreign(fmt.Sprintf("%.60q", msg.GetContent()), seq, conv)
+		m.foreign(fmt.Sprintf("%.60q", msg.content), seq, conv)
 		return
 	}
 	l := m.loops[s.sender-m.first]

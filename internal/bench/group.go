@@ -99,7 +99,7 @@ func (r *run) cast(c crowd, group string, users []string) ([]*loop, []*member) {
 		l := r.newLoop(i, users[i], c.online)
 		l.toGroup, l.passing = group, c.passing
 		if r.o.Via != REST {
-			members[i].replies = newReplies()
+			members[i].sends = l
 			l.conn, l.receivers = members[i], l.receivers-1
 		}
 		loops[i] = l

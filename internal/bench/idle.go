@@ -182,6 +182,7 @@ func (s *standing) reachAll(ctx context.Context, n int, result *Result) error {
 		return err
 	}
 	l.settled = s.rounds
+	l.acknowledged(s.rounds-1, 0) // each of them was
 	patience := time.NewTimer(s.run.o.Patience)
 	defer patience.Stop()
 	select {

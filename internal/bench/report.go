@@ -32,6 +32,9 @@ type Result struct {
 	CPUPer1000     float64 `json:"cpu_seconds_per_1000_messages,omitempty"` // of the processes that were named
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"`           // microseconds
 
+	// OwnCPUPer1000 is that of the load generator, which shares the machine.
+	OwnCPUPer1000 float64 `json:"own_cpu_seconds_per_1000_messages,omitempty"`
+
 	Idle  *IdleResult  `json:"idle,omitempty"`
 	Crowd *CrowdResult `json:"crowd,omitempty"`
 	Storm *StormResult `json:"storm,omitempty"`

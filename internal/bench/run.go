@@ -89,6 +89,26 @@ func (r *run) dial(ctx context.Context, user, transport string, after *int64) (*
 	return conn, in, nil
 }
 
+// connectLine connects a user by what costs the least. Only what is new is pushed.
+func (r *run) connectLine(ctx context.Context, user, transport string) (*line, *wire.SignedIn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	token, err := r.tokens.mint(user)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := dialLine(ctx, r.o.address(transport))
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := l.signIn(ctx, token)
+	if err != nil {
+		l.drop()
+		return nil, nil, fmt.Errorf("sign in %s: %w", user, err)
+	}
+	return l, in, nil
+}
+
 // rounds runs one round for each size. What was measured is returned whatever
 // happened; an interruption is no error when something was.
 func rounds[T any](ctx context.Context, o Options, sizes []T, round func(*run, context.Context, T) ([]Result, error)) (results []Result, err error) {

@@ -44,7 +44,7 @@ func (r *run) pairs(ctx context.Context, pairs int) (loops []*loop, members []*m
 		members = append(members, &member{witness: witness{user: to, stored: true, first: i, tracks: make([]track, 1)}, loops: loops[i : i+1]})
 		if r.o.Via != REST {
 			l.conn = &member{
-				witness: witness{user: from, stored: true, first: i, tracks: make([]track, 1)}, loops: loops[i : i+1], replies: newReplies(),
+				witness: witness{user: from, stored: true, first: i, tracks: make([]track, 1)}, loops: loops[i : i+1], sends: l,
 			}
 			members = append(members, l.conn)
 		}

@@ -47,15 +47,20 @@ const contentBegin, contentEnd = `{"text":"`, `"}`
 
 var padding = strings.Repeat("x", textBytes)
 
+// contentBytes is how long the body of a message is.
+const contentBytes = len(contentBegin) + textBytes + len(contentEnd)
+
 // content is the body of a message, with its stamp in front.
-func (s stamp) content() []byte {
-	b := make([]byte, 0, len(contentBegin)+textBytes+len(contentEnd))
-	b = append(b, contentBegin...)
+func (s stamp) content() []byte { return s.append(make([]byte, 0, contentBytes)) }
+
+func (s stamp) append(dst []byte) []byte {
+	from := len(dst)
+	b := append(dst, contentBegin...)
 	b = strconv.AppendInt(b, int64(s.sender), 10)
 	b = append(b, '-')
 	b = strconv.AppendInt(b, s.number, 10)
 	b = append(b, ' ')
-	b = append(b, padding[:max(0, len(contentBegin)+textBytes-len(b))]...)
+	b = append(b, padding[:max(0, len(contentBegin)+textBytes-(len(b)-from))]...)
 	return append(b, contentEnd...)
 }
 
@@ -65,9 +70,12 @@ func parseStamp(content []byte) (s stamp, ok bool) {
 	if !ok {
 		return s, false
 	}
-	words, _, ok := bytes.Cut(rest, []byte(" "))
+	words, rest, ok := bytes.Cut(rest, []byte(" "))
 	sender, number, dash := bytes.Cut(words, []byte("-"))
 	if !ok || !dash || len(words) > 40 {
+		return s, false
+	}
+	if text, whole := bytes.CutSuffix(rest, []byte(contentEnd)); !whole || len(text) > len(padding) || string(text) != padding[:len(text)] {
 		return s, false
 	}
 	var err1, err2 error

@@ -39,6 +39,9 @@ func (w *witness) inGroup(seq, conv int64) (inOrder bool) {
 		w.note("%s got place %d of the group, entry %d of its own log, after place %d", w.user, conv, seq, w.conv)
 	}
 	w.convGap, w.conv = follow(w.convGap, w.conv, conv)
+	if len(w.large.ahead) == 0 { // as with all who only listen
+		return inOrder
+	}
 	for place := range w.large.ahead {
 		if place <= w.conv {
 			delete(w.large.ahead, place)

@@ -98,9 +98,7 @@ func TestWitness_TakesTheNewsOfALargeGroupAsPlaces(t *testing.T) {
 			history = []entry{said(0, 0, 0), joined, said(0, 0, 1)}
 		}
 		for _, e := range history {
-			m.receive(&wire.Message{
-				Seq: e.seq, ConversationSeq: e.conv, Type: e.kind, Sender: &wire.Sender{Type: e.sender}, Content: []byte(e.content),
-			}, time.Time{})
+			m.receive(e.told(), time.Time{})
 		}
 		m.settle(func(int) int64 { return 2 })
 		if !m.clean() {

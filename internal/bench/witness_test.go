@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/gim-im/gim/wire"
 )
 
@@ -112,6 +114,12 @@ type entry struct {
 	content      string
 }
 
+// told is the entry as a push has it.
+func (e entry) told() told {
+	sender, _ := proto.Marshal(&wire.Sender{Type: e.sender}) // it is UTF-8
+	return told{seq: e.seq, conv: e.conv, kind: []byte(e.kind), sender: sender, content: []byte(e.content)}
+}
+
 func event(seq, conv int64, content string) entry {
 	return entry{seq, conv, "command", "system", content}
 }
@@ -128,9 +136,7 @@ func byPush(stored bool, head int64, sent int64, entries []entry) Verdict {
 	l.begin(sent - 1)
 	m := &member{witness: witness{user: "bob", stored: stored, tracks: make([]track, 1), seq: head}, loops: []*loop{l}}
 	for _, e := range entries {
-		m.receive(&wire.Message{
-			Seq: e.seq, ConversationSeq: e.conv, Type: e.kind, Sender: &wire.Sender{Type: e.sender}, Content: []byte(e.content),
-		}, time.Time{})
+		m.receive(e.told(), time.Time{})
 	}
 	m.settle(func(int) int64 { return sent })
 	return m.Verdict
@@ -204,6 +210,9 @@ func TestLoop_NoticesThatOthersSawAnotherPlace(t *testing.T) {
 	l.begin(0)
 	if !l.arrived(0, 5, time.Now()) || l.arrived(0, 6, time.Now()) || !l.arrived(0, 5, time.Now()) {
 		t.Error("place 6 for one and place 5 for the others was not noticed")
+	}
+	if l.acknowledged(1, 5) || !l.acknowledged(0, 5) || l.acknowledged(0, 5) {
+		t.Error("a message is acknowledged once, and no other than the one under way")
 	}
 	select {
 	case <-l.all:

@@ -37,11 +37,11 @@ func (m *Memory) PublishSignal(s *domain.Signal) { m.PublishEvents(signalEvents(
 
 // signalEvents is what the receivers of a signal are told; all are told the same.
 func signalEvents(s *domain.Signal) []*wire.Event {
-	pushed := &wire.PushedSignal{
+	pushed := wire.NewSignal(&wire.PushedSignal{
 		ConversationId: s.ConversationID(),
 		Sender:         &wire.Sender{Type: string(s.Sender.Type), UserId: string(s.Sender.User), DeviceId: string(s.Sender.Device)},
 		Kind:           s.Kind, Data: s.Data, SentAt: s.SentAt.UnixMilli(),
-	}
+	})
 	if s.Group != 0 {
 		return []*wire.Event{{Kind: wire.EventSignal, Topic: wire.GroupTopic(s.App, s.Group), Signal: pushed}}
 	}

@@ -71,7 +71,7 @@ func appendPayload(buf []byte, node nodeID, e *wire.Event) []byte {
 		buf = binary.AppendUvarint(buf, uint64(e.Session)) //nolint:gosec // never negative
 		buf = appendString(buf, string(e.Device))
 	case wire.EventSignal:
-		buf = wire.AppendSignal(buf, e.Signal)
+		buf = wire.AppendSignal(buf, e.Signal.Message())
 	case wire.EventGap, wire.EventPresence, wire.EventHead:
 	}
 	return buf
@@ -121,8 +121,8 @@ func (d *decoder) decode(payload string, t wire.Topic) (*wire.Event, error) {
 		e.Session = r.number()
 		e.Device = domain.DeviceID(r.string())
 	case wire.EventSignal:
-		var err error
-		e.Signal, err = wire.ParseSignal([]byte(r.rest))
+		pushed, err := wire.ParseSignal([]byte(r.rest))
+		e.Signal = wire.NewSignal(pushed)
 		return e, err
 	case wire.EventGap, wire.EventPresence:
 	default:

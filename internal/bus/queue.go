@@ -29,7 +29,7 @@ func (o *outgoing) bytes() int {
 	body := o.body
 	if o.event != nil {
 		body = o.event.Body
-		n += len(o.event.Signal.GetData())
+		n += len(o.event.Signal.Message().GetData())
 	}
 	if body != nil {
 		n += 2 * body.Size()

@@ -11,7 +11,7 @@ func benchEvent() *wire.Event {
 	return &wire.Event{
 		Kind: wire.EventMessage, Topic: wire.Topic{App: 1, User: 1}, Seq: 1,
 		Body: wire.NewBody(&domain.Message{
-			ID: "0000000000000000000000000000000a", Sender: domain.Sender{Type: domain.SenderUser, User: "alice", Device: "phone"},
+			ID: "0000000000000000000000000000000a", ConversationSeq: 1, Sender: domain.Sender{Type: domain.SenderUser, User: "alice", Device: "phone"},
 			To: domain.Target{User: "bob"}, Type: domain.ContentText, Content: []byte(`{"text":"hello there"}`), Status: domain.StatusNormal,
 		}),
 	}
@@ -27,6 +27,18 @@ func BenchmarkHub_Deliver(b *testing.B) {
 	for b.Loop() {
 		h.Handle(e)
 		s.box.take(e.Body.Size(), false, func() {})
+	}
+}
+
+// BenchmarkHub_PushToOneMoreSession is all of it, up to the connection.
+func BenchmarkHub_PushToOneMoreSession(b *testing.B) {
+	h, e := NewHub(nil), benchEvent()
+	e.Seq = 0 // pushed wherever the cursor is
+	_, d := listening(h, e.Topic, wire.Proto)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Handle(e)
+		<-d.written
 	}
 }
 

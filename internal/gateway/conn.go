@@ -47,6 +47,14 @@ type QuickConn interface {
 	TryWrite(frame []byte) (written bool)
 }
 
+// EagerConn is what a Conn may be besides, so that one goroutine can write to many.
+type EagerConn interface {
+	// WriteSome writes as much of frames as takes no waiting. whole is false when
+	// something is left: it is held, and the next WriteSome or WriteFrames, also one
+	// without frames, writes that first. Errors are those of WriteFrames.
+	WriteSome(frames [][]byte) (whole bool, err error)
+}
+
 // ErrBadFrame is returned by Conn.ReadFrame for a frame of a wrong kind, such as
 // text where protobuf is spoken. It is answered like any malformed frame.
 var ErrBadFrame = errors.New("frame of a wrong kind")

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/gim-im/gim/wire"
 )
@@ -60,14 +62,24 @@ func (sh *shard) tellReceivers(t wire.Topic, c *crowd) {
 		if events == nil {
 			return
 		}
-		for _, r := range receivers {
-			if s, ok := r.(*Session); ok {
-				s.receiveAll(events)
-				continue
-			}
-			for _, e := range events {
-				r.receive(e)
-			}
+		var workers sync.WaitGroup
+		for part := range slices.Chunk(receivers, max(crowdSize, 1+len(receivers)/runtime.GOMAXPROCS(0))) {
+			workers.Go(func() { tell(part, events) }) // waits for nobody
+		}
+		workers.Wait()
+	}
+}
+
+// tell tells receivers, one after the other. It writes to those who have nothing else
+// to do right away: to wake a goroutine for each would take longer than that.
+func tell(receivers []receiver, events []*wire.Event) {
+	for _, r := range receivers {
+		if s, ok := r.(*Session); ok {
+			s.receiveAll(events)
+			continue
+		}
+		for _, e := range events {
+			r.receive(e)
 		}
 	}
 }
@@ -106,8 +118,14 @@ func (s *Session) receiveAll(events []*wire.Event) {
 			break
 		}
 	}
-	if messages > 0 && !s.box.offer(events[:messages]...) {
-		s.end(ending{code: wire.CloseSlowConsumer})
+	if messages > 0 {
+		ok, here := s.box.offerHere(events[:messages])
+		if !ok {
+			s.end(ending{code: wire.CloseSlowConsumer})
+		}
+		if here {
+			s.pumpHere()
+		}
 	}
 	for _, e := range events[messages:] {
 		s.receive(e)

@@ -126,7 +126,7 @@ func TestCrowd_SignalsAreBounded(t *testing.T) {
 		h, topic, all, goOn := crowdOf(t, crowdSize)
 		const signals = 2 * maxCrowdBytes / signalOverhead
 		for range signals {
-			h.Handle(&wire.Event{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{Kind: "typing"}})
+			h.Handle(&wire.Event{Kind: wire.EventSignal, Topic: topic, Signal: wire.NewSignal(&wire.PushedSignal{Kind: "typing"})})
 		}
 		goOn()
 		synctest.Wait()

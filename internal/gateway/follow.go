@@ -185,7 +185,7 @@ func isStored(e *wire.Event) bool {
 func (p *pump) offerEvent(f *follow, e *wire.Event) verdict {
 	switch stored := isStored(e); {
 	case e.Kind == wire.EventSignal:
-		p.write(p.s.signal(e))
+		p.write(e.Signal.Frame(p.s.conn.Encoding()))
 	case f.behind && stored: // the store has it
 	case stored && p.mayEnd(f, e.Body):
 		f.behind = true // unless it was seen, the store tells whether that was the end
@@ -238,6 +238,9 @@ func (p *pump) isMine(m *domain.Message) bool {
 // readGroup reads what follows the cursor of a group. It reports whether there is
 // more to do at once.
 func (p *pump) readGroup(f *follow) (again bool) {
+	if p.here {
+		return true
+	}
 	p.flush() // so that the client does not wait for the store
 	who := p.s.who.Load()
 	ctx, done := p.s.work(p.s.ctx, writer)

@@ -16,9 +16,9 @@ func (w *world) whisper(r *room) {
 }
 
 func (w *world) types(r *room) {
-	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: r.topic(), Signal: &wire.PushedSignal{
+	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: r.topic(), Signal: wire.NewSignal(&wire.PushedSignal{
 		ConversationId: "group:" + string(r.id), Sender: &wire.Sender{Type: "user", UserId: "bob"}, Kind: "typing", Data: []byte("{}"),
-	}}})
+	})}})
 }
 
 // What is not stored has no number that would show what lies before it.

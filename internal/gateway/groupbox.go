@@ -28,7 +28,7 @@ func sizeOf(e *wire.Event) int {
 	case e.Body != nil:
 		return e.Body.Size()
 	case e.Signal != nil:
-		return signalOverhead + len(e.Signal.GetData())
+		return signalOverhead + len(e.Signal.Message().GetData())
 	}
 	return 0
 }

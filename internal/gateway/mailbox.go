@@ -24,6 +24,7 @@ type mailbox struct {
 	s *Session // whose pump is started when there is something to take and it rests
 
 	mu       sync.Mutex // guards everything below
+	run      func()     // runs the pump; kept, as making it takes an allocation for each start
 	running  bool       // the pump
 	pending  bool       // there is something to take
 	retry    bool       // the time to read the store again has come
@@ -120,6 +121,11 @@ type batch struct {
 func (m *mailbox) take(done int, again bool, rest func()) (b batch, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.takeAll(done, again, rest)
+}
+
+// takeAll is take with mu held.
+func (m *mailbox) takeAll(done int, again bool, rest func()) (b batch, ok bool) {
 	m.bytes -= done
 	if !m.pending && !again {
 		rest() // before another one can be started
@@ -137,36 +143,6 @@ func (m *mailbox) take(done int, again bool, rest func()) (b batch, ok bool) {
 	m.opening, m.replies, m.settled, m.events = nil, nil, nil, nil
 	m.pending, m.retry = false, false
 	return b, true
-}
-
-// offer takes messages. It reports false when they ran the queue over because the
-// client does not read; the session is to be closed then.
-func (m *mailbox) offer(events ...*wire.Event) (ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, e := range events {
-		m.seen = max(m.seen, e.Seq)
-		switch {
-		case m.ending != nil:
-			return true
-		case e.Seq > 0 && !m.live:
-			m.missed++
-			continue // whoever made it so has woken the pump
-		case m.bytes+sizeOf(e) <= m.s.gw.opts.QueueBytes:
-			m.events = append(m.events, e)
-			m.bytes += sizeOf(e)
-		case !m.writing.IsZero() && time.Since(m.writing) >= slowAfter:
-			return false
-		case e.Seq > 0:
-			m.stopLive()
-		case e.Topic.Kind == wire.TopicGroup && isStored(e):
-			m.aboutGroups().groupsMissed = true
-		default:
-			continue // what is not stored may be lost
-		}
-		m.wakeUp()
-	}
-	return true
 }
 
 // reply queues an answer. It reports false when the client does not take its
@@ -371,6 +347,14 @@ func (m *mailbox) wakeUp() {
 	m.pending = true
 	if !m.running {
 		m.running = true
-		go m.s.runPump() // ends when there is nothing to take
+		m.startPump()
 	}
+}
+
+// startPump is for whoever has set running.
+func (m *mailbox) startPump() {
+	if m.run == nil {
+		m.run = m.s.runPump
+	}
+	go m.run() // ends when there is nothing to take
 }

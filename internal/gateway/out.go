@@ -93,10 +93,18 @@ func (p *pump) writeOut() {
 }
 
 func (p *pump) writeFrames(frames [][]byte) {
-	now := time.Now() // the deadline is one of the operating system's
-	p.s.box.setWriting(now)
-	err := p.s.conn.WriteFrames(frames, now.Add(p.s.gw.opts.WriteTimeout))
-	p.s.box.setWriting(time.Time{})
+	var err error
+	if p.here {
+		eager, _ := p.s.conn.(EagerConn) // see pumpHere
+		var whole bool
+		whole, err = eager.WriteSome(frames)
+		p.stuck = !whole
+	} else {
+		now := time.Now() // the deadline is one of the operating system's
+		p.s.box.setWriting(now)
+		err = p.s.conn.WriteFrames(frames, now.Add(p.s.gw.opts.WriteTimeout))
+		p.s.box.setWriting(time.Time{})
+	}
 	if err == nil {
 		return
 	}

@@ -12,6 +12,9 @@ type pump struct {
 
 	started bool  // signed in: entries are delivered
 	broken  bool  // a write failed
+	here    bool  // it must not wait, see runHere
+	stuck   bool  // the connection holds what it could not write without waiting
+	again   bool  // there is more to do without anything new
 	next    int64 // the cursor: the next entry that the client is to see
 
 	pending []*wire.Event // taken from the mailbox, not yet delivered
@@ -49,11 +52,15 @@ type hold struct {
 // run works until there is nothing to do; over is true when the session has ended
 // and its connection is closed.
 func (p *pump) run() (over bool) {
-	p.out = p.s.gw.outs.get()
-	for again := false; ; {
+	p.borrow()
+	for {
+		if p.stuck {
+			p.stuck = false
+			p.writeFrames(nil)
+		}
 		done := p.done
 		p.done = 0
-		b, ok := p.s.box.take(done, again, p.rest)
+		b, ok := p.s.box.take(done, p.again, p.rest)
 		if !ok {
 			return false // the pump may be another goroutine's by now
 		}
@@ -61,7 +68,35 @@ func (p *pump) run() (over bool) {
 			p.goodbye(b)
 			return true
 		}
-		again = p.round(b)
+		p.again = p.round(b)
+	}
+}
+
+// runHere is run for one who tells many sessions, one after the other, and must not
+// wait for any: neither for its network nor for the store. It reports whether the pump
+// has come to rest; otherwise run has to go on.
+func (p *pump) runHere() (rested bool) {
+	p.borrow()
+	p.here = true
+	defer func() { p.here = false }()
+	for !p.again && !p.stuck {
+		done := p.done
+		p.done = 0
+		b, ok, plain := p.s.box.takePlain(done, p.rest)
+		switch {
+		case !plain:
+			return false
+		case !ok:
+			return true
+		}
+		p.again = p.round(b)
+	}
+	return false
+}
+
+func (p *pump) borrow() {
+	if p.out == nil {
+		p.out = p.s.gw.outs.get()
 	}
 }
 
@@ -117,12 +152,18 @@ func (p *pump) accept(b batch) {
 		}
 		p.claims[st.seq] = claim{payload: st.payload}
 	}
+	own := b.events[:0] // usually all of them
 	for _, e := range b.events {
 		if e.Topic.Kind == wire.TopicGroup {
 			p.acceptGroupEvent(e)
 		} else {
-			p.pending = append(p.pending, e)
+			own = append(own, e)
 		}
+	}
+	if len(p.pending) == 0 {
+		p.pending = own
+	} else {
+		p.pending = append(p.pending, own...)
 	}
 	p.acceptGroupNews(b.groupNews)
 	if !b.live {
@@ -153,7 +194,7 @@ func (p *pump) deliver() (again bool) {
 	}
 	if p.replay.on {
 		p.pushUnnumbered()
-		return p.catchUp()
+		return p.here || p.catchUp()
 	}
 	for i, e := range p.pending {
 		switch p.offer(e.Seq, wire.Item{Seq: e.Seq, IsSender: e.IsSender, Body: e.Body}, p.isOwnEvent(e)) {

@@ -140,6 +140,22 @@ func (s *Session) runPump() {
 	over = s.pump.run()
 }
 
+// pumpHere runs the pump as far as that takes no waiting, for whoever told the mailbox.
+func (s *Session) pumpHere() {
+	panicked := true
+	defer func() {
+		if panicked {
+			s.conn.Close(0, 0)
+			s.pumped.Done()
+		}
+	}()
+	defer s.recover("pump")
+	if _, eager := s.conn.(EagerConn); !eager || !s.pump.runHere() {
+		s.box.startPump()
+	}
+	panicked = false
+}
+
 // read handles frames until the connection is closed or idle.
 func (s *Session) read() (idle bool) {
 	defer s.recover("reader")
@@ -238,19 +254,15 @@ func (s *Session) receive(e *wire.Event) {
 		}
 	case wire.EventSignal:
 		switch who := s.who.Load(); {
-		case !s.box.isOpen(), e.Topic.Kind == wire.TopicGroup && e.Signal.GetSender().GetUserId() == string(who.User.ID):
+		case !s.box.isOpen(), e.Topic.Kind == wire.TopicGroup && e.Signal.Message().GetSender().GetUserId() == string(who.User.ID):
 		case e.Topic.Kind == wire.TopicGroup: // in its place among the messages
 			if !s.box.offer(e) {
 				s.end(ending{code: wire.CloseSlowConsumer})
 			}
 		default:
-			s.box.pass(s.signal(e))
+			s.box.pass(e.Signal.Frame(s.conn.Encoding()))
 		}
 	}
-}
-
-func (s *Session) signal(e *wire.Event) []byte {
-	return s.encode(&wire.ServerFrame{Body: &wire.ServerFrame_Signal{Signal: e.Signal}})
 }
 
 // isEcho tells a message of this session that is not stored: its answer is all that

@@ -33,9 +33,9 @@ func TestSignal_WaitsForNobody(t *testing.T) {
 	run(t, func(t *testing.T, w *world, n *node) {
 		large := fmt.Appendf(nil, `{"x":%q}`, strings.Repeat("x", 4000))
 		signal := func() {
-			w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: w.topic("alice"), Signal: &wire.PushedSignal{
+			w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: w.topic("alice"), Signal: wire.NewSignal(&wire.PushedSignal{
 				ConversationId: "user:bob", Kind: "typing", Data: large,
-			}}})
+			})}})
 		}
 		w.setOnRead(signal) // attached, and not yet signed in
 		c := n.signIn(t, "alice", "")

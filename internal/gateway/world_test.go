@@ -263,10 +263,10 @@ func (w *world) Signal(_ context.Context, by domain.Principal, p domain.SignalPa
 	} else {
 		topic = w.topic(p.To.User)
 	}
-	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{
+	w.PublishEvents([]*wire.Event{{Kind: wire.EventSignal, Topic: topic, Signal: wire.NewSignal(&wire.PushedSignal{
 		ConversationId: "user:" + string(by.User.ID), Sender: &wire.Sender{Type: "user", UserId: string(by.User.ID)},
 		Kind: p.Kind, Data: []byte("{}"),
-	}}})
+	})}})
 	return nil
 }
 

@@ -63,14 +63,15 @@ func others(t *testing.T, p *pair) {
 	p.subscribe(p.b, topic)
 	want := []*wire.Event{
 		{Kind: wire.EventSession, Topic: topic, Device: "phone-1", Session: 1<<62 + 7},
-		{Kind: wire.EventSignal, Topic: topic, Signal: &wire.PushedSignal{
+		{Kind: wire.EventSignal, Topic: topic, Signal: wire.NewSignal(&wire.PushedSignal{
 			ConversationId: "group:team", Sender: &wire.Sender{Type: "user", UserId: "alice", DeviceId: "phone-1"},
 			Kind: "x.cursor", Data: []byte(`{"line":7,"text":"😀"}`), SentAt: 1795435200070,
-		}},
+		})},
 		{Kind: wire.EventPresence, Topic: topic},
 	}
 	p.a.PublishEvents(want)
-	if diff := cmp.Diff(want, p.hearB.Wait(t, topic, len(want)), protocmp.Transform()); diff != "" {
+	signals := cmp.Transformer("signal", (*wire.SignalBody).Message)
+	if diff := cmp.Diff(want, p.hearB.Wait(t, topic, len(want)), signals, protocmp.Transform()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -89,7 +90,7 @@ func signals(t *testing.T, p *pair) {
 		Kind: "typing", Data: []byte("{}"), SentAt: 1795435200070,
 	}
 	for _, topic := range []wire.Topic{alice, bob} {
-		if diff := cmp.Diff(want, p.hearB.Wait(t, topic, 1)[0].Signal, protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(want, p.hearB.Wait(t, topic, 1)[0].Signal.Message(), protocmp.Transform()); diff != "" {
 			t.Errorf("signal (-want +got):\n%s", diff)
 		}
 	}
@@ -113,7 +114,7 @@ func groups(t *testing.T, p *pair) {
 			t.Errorf("event %d of the group is %+v", i, e)
 		}
 	}
-	if got[0].Origin != "s" || got[2].Signal.GetConversationId() != "group:team" {
+	if got[0].Origin != "s" || got[2].Signal.Message().GetConversationId() != "group:team" {
 		t.Errorf("events of the group: %+v", got)
 	}
 	if e := p.hearB.Wait(t, ann, 1)[0]; e.Seq != 5 {
