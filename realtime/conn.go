@@ -1,11 +1,11 @@
 package realtime
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -20,14 +20,17 @@ import (
 type conn struct {
 	enc      wire.Encoding
 	ws       *websocket.Conn
-	out      *corked
+	socket   *socket
 	lastPing atomic.Int64 // nanoseconds since 1970; 0 for none
 }
 
-var _ gateway.Conn = (*conn)(nil)
+var (
+	_ gateway.Conn      = (*conn)(nil)
+	_ gateway.QuickConn = (*conn)(nil)
+)
 
-func (c *conn) open(ws *websocket.Conn, out *corked) {
-	c.ws, c.out = ws, out
+func (c *conn) open(ws *websocket.Conn, below *socket) {
+	c.ws, c.socket = ws, below
 	ws.SetReadLimit(wire.MaxFrameBytes) // beyond it the library closes with 1009
 }
 
@@ -35,6 +38,18 @@ func (c *conn) open(ws *websocket.Conn, out *corked) {
 func (c *conn) notePing(context.Context, []byte) bool {
 	c.lastPing.Store(time.Now().UnixNano())
 	return true
+}
+
+// answerPing is notePing for a ping that the library does not see.
+func (c *conn) answerPing(ping frame) (answered bool) {
+	held := borrowHeld()
+	defer giveBack(held)
+	*held = appendFrame(*held, opPong, ping.payload)
+	ping.unmask((*held)[len(*held)-len(ping.payload):])
+	if !c.socket.tryWrite(*held) {
+		return false
+	}
+	return c.notePing(context.Background(), nil)
 }
 
 // Encoding implements gateway.Conn.
@@ -50,12 +65,19 @@ func (c *conn) LastPing() time.Time {
 
 // ReadFrame implements gateway.Conn.
 func (c *conn) ReadFrame() ([]byte, error) {
-	kind, payload, err := c.ws.Read(context.Background()) // Close ends it
+	kind, payload, err := c.socket.readWhole(c.answerPing)
+	if err != nil {
+		return nil, err
+	}
+	if kind == 0 {
+		kind, payload, err = c.ws.Read(context.Background()) // Close ends it
+	}
 	switch {
 	case err != nil:
 		c.closeAfter(err)
 		return nil, err
 	case kind == websocket.MessageText && !utf8.Valid(payload):
+		c.socket.leave()
 		_ = c.ws.Close(websocket.StatusInvalidFramePayloadData, "text is not valid UTF-8") // gone either way
 		return nil, errors.New("text is not valid UTF-8")
 	case (kind == websocket.MessageText) != (c.enc == wire.JSON):
@@ -72,23 +94,55 @@ func (c *conn) closeAfter(err error) {
 	if network || goodbye || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return
 	}
+	c.socket.leave()
 	_ = c.ws.Close(websocket.StatusProtocolError, "protocol error") // gone either way
 }
 
-// WriteFrames implements gateway.Conn.
+// WriteFrames implements gateway.Conn. It is one system call, as long as the socket
+// takes it all.
 func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
-	kind := websocket.MessageText
-	if c.enc == wire.Proto {
-		kind = websocket.MessageBinary
-	}
-	c.out.cork()
-	var failed error
+	held := borrowHeld()
+	defer giveBack(held)
 	for _, payload := range frames {
-		if failed = c.ws.Write(context.Background(), kind, payload); failed != nil { // it does not wait
-			break
-		}
+		*held = appendFrame(*held, c.op(), payload)
 	}
-	return cmp.Or(failed, c.out.uncork(deadline))
+	return c.socket.writeAll(*held, deadline)
+}
+
+// TryWrite implements gateway.QuickConn.
+func (c *conn) TryWrite(payload []byte) (written bool) {
+	held := borrowHeld()
+	defer giveBack(held)
+	*held = appendFrame(*held, c.op(), payload)
+	return c.socket.tryWrite(*held)
+}
+
+func (c *conn) op() byte {
+	if c.enc == wire.Proto {
+		return opBinary
+	}
+	return opText
+}
+
+// maxHeld keeps a large page from being held for ever, in bytes.
+const maxHeld = 256 << 10
+
+// heldBuffers are lent to put together in them what is written at once. They hold
+// no state.
+var heldBuffers sync.Pool
+
+func borrowHeld() *[]byte {
+	if held, ok := heldBuffers.Get().(*[]byte); ok {
+		return held
+	}
+	return new([]byte)
+}
+
+func giveBack(held *[]byte) {
+	if cap(*held) <= maxHeld {
+		*held = (*held)[:0]
+		heldBuffers.Put(held)
+	}
 }
 
 // goodbyeTimeout bounds what is written before a close.
@@ -105,5 +159,6 @@ func (c *conn) Close(code wire.CloseCode, reconnectAfter time.Duration) {
 		closing := wire.AppendClosing(nil, c.enc, code, reconnectAfter)
 		_ = c.WriteFrames([][]byte{closing}, time.Now().Add(goodbyeTimeout)) // the peer may be gone already
 	}
+	c.socket.leave()
 	_ = c.ws.Close(websocket.StatusCode(code), code.String()) // the same
 }

@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"handlers/api":        {},
 	"internal/config":     {},
 	"internal/metrics":    {},
+	"internal/nowait":     {},
 	"internal/redisconn":  {},
 	"internal/strictjson": {},
 
@@ -35,8 +36,8 @@ var mayImport = map[string][]string{
 
 	// The long connection: what all transports share, then the transports.
 	"internal/gateway": {"domain", "wire", "internal/metrics"},
-	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics"},
-	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics"},
+	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
+	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
 
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
