@@ -65,17 +65,36 @@ func (c *conn) LastPing() time.Time {
 
 // ReadFrame implements gateway.Conn.
 func (c *conn) ReadFrame() ([]byte, error) {
-	kind, payload, err := c.socket.readWhole(c.answerPing)
+	for {
+		kind, payload, whose, err := c.socket.next(c.answerPing)
+		if err != nil {
+			return nil, err
+		}
+		switch whose {
+		case ours:
+			return c.check(kind, payload)
+		case library:
+			return c.readByLibrary()
+		case more:
+			if err := c.socket.fill(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+func (c *conn) readByLibrary() ([]byte, error) {
+	kind, payload, err := c.ws.Read(context.Background()) // Close ends it
 	if err != nil {
-		return nil, err
-	}
-	if kind == 0 {
-		kind, payload, err = c.ws.Read(context.Background()) // Close ends it
-	}
-	switch {
-	case err != nil:
 		c.closeAfter(err)
 		return nil, err
+	}
+	return c.check(kind, payload)
+}
+
+// check refuses frames of the wrong kind.
+func (c *conn) check(kind websocket.MessageType, payload []byte) ([]byte, error) {
+	switch {
 	case kind == websocket.MessageText && !utf8.Valid(payload):
 		c.socket.leave()
 		_ = c.ws.Close(websocket.StatusInvalidFramePayloadData, "text is not valid UTF-8") // gone either way

@@ -40,7 +40,7 @@ func (l *lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &socket{Conn: conn}
+	s := &socket{Conn: conn, idleAfter: idleAfter}
 	s.in.Init()
 	for brw.Reader.Buffered() > 0 { // the client did not wait for the answer
 		if err := s.in.Fill(brw.Reader); err != nil {
@@ -69,6 +69,8 @@ type socket struct {
 	bounded bool       // there is a deadline for reads, to become idle
 	since   time.Time  // when it was set
 
+	idleAfter time.Duration
+
 	writing sync.Mutex // held while something is written, so that frames stay whole
 	ended   bool       // nothing may be written after what was
 
@@ -87,30 +89,37 @@ func (s *socket) Read(p []byte) (int, error) {
 	return s.Conn.Read(p)
 }
 
-// readWhole returns the next frame of data, which stays valid until the next call,
-// and waits for it. kind is 0 when it is the library's turn to read.
-func (s *socket) readWhole(onPing func(frame) (answered bool)) (kind websocket.MessageType, payload []byte, err error) {
+// turn says who goes on reading.
+type turn int
+
+const (
+	more    turn = iota // a frame is not there as a whole: fill
+	ours                // here it is
+	library             // what comes is for the library
+)
+
+// next returns the next frame of data if it was read as a whole. It stays valid
+// until the next call. onPing is called for a ping, and answers it if it can.
+func (s *socket) next(onPing func(frame) (answered bool)) (kind websocket.MessageType, payload []byte, whose turn, err error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	for !s.isLeaving() && s.ahead.Buffered() == 0 {
 		f, whole := parseFrame(s.in.Buffered())
 		switch {
 		case !whole:
-			if err := s.fill(); err != nil {
-				return 0, nil, err
-			}
+			return 0, nil, more, nil
 		case f.op == opText || f.op == opBinary:
 			s.in.Skip(f.size)
 			s.active = s.in.Borrows()
 			f.unmask(f.payload)
-			return websocket.MessageType(f.op), f.payload, nil
+			return websocket.MessageType(f.op), f.payload, ours, nil
 		case f.op == opPong, f.op == opPing && onPing(f):
 			s.in.Skip(f.size)
 		default:
-			return 0, nil, s.handOver()
+			return 0, nil, library, s.handOver()
 		}
 	}
-	return 0, nil, s.handOver()
+	return 0, nil, library, s.handOver()
 }
 
 // handOver prepares for the library to read: nothing ends that early, and it takes
@@ -125,13 +134,18 @@ func (s *socket) handOver() error {
 }
 
 // fill reads once. After a frame that took memory the connection becomes idle when
-// nothing more comes.
+// nothing more comes. It waits here, and not in next, for the sake of a small stack.
 func (s *socket) fill() error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.isLeaving() {
+		return nil
+	}
 	if !s.active {
 		s.in.Rest()
-	} else if now := time.Now(); !s.bounded || now.Sub(s.since) >= idleAfter/2 { // not for every frame
+	} else if now := time.Now(); !s.bounded || now.Sub(s.since) >= s.idleAfter/2 { // not for every frame
 		s.bounded, s.since = true, now
-		if err := s.setReadDeadline(now.Add(idleAfter)); err != nil {
+		if err := s.setReadDeadline(now.Add(s.idleAfter)); err != nil {
 			return err
 		}
 	}
