@@ -62,7 +62,7 @@ func newShape(ref *openapi3.SchemaRef) *shape {
 	case openapi3.TypeString:
 		return f.text(s)
 	case openapi3.TypeInteger, openapi3.TypeNumber, openapi3.TypeBoolean:
-		if len(s.Enum) > 0 {
+		if len(s.Enum) > 0 || s.Format != "" && s.Format != "int64" {
 			return nil
 		}
 	default:

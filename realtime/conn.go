@@ -84,6 +84,7 @@ func (c *conn) ReadFrame() ([]byte, error) {
 }
 
 func (c *conn) readByLibrary() ([]byte, error) {
+	c.socket.awaitLeave()
 	kind, payload, err := c.ws.Read(context.Background()) // Close ends it
 	if err != nil {
 		c.closeAfter(err)

@@ -76,6 +76,8 @@ type socket struct {
 
 	mu      sync.Mutex // guards leaving, and the deadline of reads against leave
 	leaving bool       // only the library reads from now on
+
+	parting sync.Mutex // held by leave; before reading and mu
 }
 
 // Read implements net.Conn, for the library. It gives nothing back: the reader may
@@ -191,15 +193,26 @@ func (s *socket) isLeaving() bool {
 // leave makes everybody read through the library from now on. When it returns
 // nobody reads past it any more.
 func (s *socket) leave() {
-	s.mu.Lock()
-	if !s.leaving {
-		s.leaving = true
-		_ = s.SetReadDeadline(time.Unix(1, 0)) // a socket that is gone says so when it is used
+	s.parting.Lock()
+	defer s.parting.Unlock()
+	if s.isLeaving() {
+		return
 	}
+	s.mu.Lock()
+	s.leaving = true
 	s.mu.Unlock()
-	s.reading.Lock()
-	defer s.reading.Unlock()
+	if !s.reading.TryLock() {
+		_ = s.SetReadDeadline(time.Unix(1, 0)) // a socket that is gone says so when it is used
+		s.reading.Lock()
+	}
 	_ = s.SetReadDeadline(time.Time{}) // the same
+	s.reading.Unlock()
+}
+
+// awaitLeave keeps the library from meeting the deadline by which leave ends a read.
+func (s *socket) awaitLeave() {
+	s.parting.Lock()
+	defer s.parting.Unlock()
 }
 
 // Write implements net.Conn, for the library, which writes a control frame at once.

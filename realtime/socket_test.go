@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/gim-im/gim/internal/gateway"
+	"github.com/gim-im/gim/internal/gateway/conntest"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -228,4 +229,41 @@ func readByLibrary(t *testing.T, data []byte) (websocket.MessageType, []byte) {
 		t.Fatal(err)
 	}
 	return kind, payload
+}
+
+// A close says its code also to a client that is in the middle of a message.
+func TestClose_WhileTheLibraryReads(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		c, p := connect(t, wire.JSON)
+		ws := c.(*conn)
+		entered := &watched{Conn: ws.socket.Conn, seen: make(chan string, 100)}
+		ws.socket.Conn = entered
+		w, err := p.(*peer).ws.Writer(t.Context(), websocket.MessageText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(bytes.Repeat([]byte("a"), 5000)); err != nil { // a fragment
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { _, err := c.ReadFrame(); ended <- err }()
+		for stack := ""; !strings.Contains(stack, "coder/websocket"); {
+			stack = <-entered.seen
+		}
+		go c.Close(wire.CloseShutdown, 0)
+		if _, err := p.Receive(); closedWith(err) != wire.CloseShutdown {
+			t.Fatalf("received %v, want code %d", err, wire.CloseShutdown)
+		}
+		if <-ended == nil {
+			t.Error("half a message was read as a frame")
+		}
+	}
+}
+
+func closedWith(err error) wire.CloseCode {
+	if closed, ok := errors.AsType[*conntest.Closed](err); ok {
+		return closed.Code
+	}
+	return 0
 }
