@@ -122,7 +122,10 @@ func (w *watched) Read(p []byte) (int, error) {
 			break
 		}
 	}
-	w.seen <- names.String()
+	select {
+	case w.seen <- names.String():
+	default: // nobody wants to know any more
+	}
 	return w.Conn.Read(p)
 }
 
