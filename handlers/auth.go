@@ -9,22 +9,24 @@ import (
 
 const headerGimUser = "Gim-User"
 
-type (
-	principalKey struct{}
-	againKey     struct{}
-)
+type callerKey struct{}
 
-// withPrincipal notes the caller, and how to look again whether its credentials
+// caller is who makes a request, and how to look again whether its credentials
 // are still good.
-func withPrincipal(ctx context.Context, p domain.Principal, again func(context.Context) error) context.Context {
-	return context.WithValue(context.WithValue(ctx, principalKey{}, p), againKey{}, again)
+type caller struct {
+	domain.Principal
+	again func(context.Context) error
+}
+
+func withCaller(ctx context.Context, c *caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
 }
 
 // stillGood checks the caller's credentials once more, for an answer that was
 // long in coming: they may have been revoked meanwhile.
 func stillGood(ctx context.Context) error {
-	if again, ok := ctx.Value(againKey{}).(func(context.Context) error); ok {
-		return again(ctx)
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.again(ctx)
 	}
 	return domain.ErrUnauthorized
 }
@@ -32,8 +34,10 @@ func stillGood(ctx context.Context) error {
 // principalOf returns the caller, the zero value where the operation needs none.
 // The use cases refuse the zero value.
 func principalOf(ctx context.Context) domain.Principal {
-	p, _ := ctx.Value(principalKey{}).(domain.Principal)
-	return p
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.Principal
+	}
+	return domain.Principal{}
 }
 
 // authenticate returns the caller and the credential that it presented.

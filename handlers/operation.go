@@ -22,6 +22,8 @@ type operation struct {
 	query map[string]*openapi3.Schema
 	// body is the schema of the request body; nil takes none.
 	body *openapi3.Schema
+	// shape is the same for what surely fits; nil where that cannot be told.
+	shape *shape
 	// idempotencyKey is the schema of that header; nil where it has no meaning.
 	idempotencyKey *openapi3.Schema
 }
@@ -66,7 +68,7 @@ func newOperation(spec *openapi3.Operation, shared openapi3.Parameters) (*operat
 		if media == nil || !spec.RequestBody.Value.Required {
 			return nil, errors.New("a request body must be required and of type " + mediaJSON)
 		}
-		op.body = media.Schema.Value
+		op.body, op.shape = media.Schema.Value, newShape(media.Schema)
 	}
 	if spec.Security == nil {
 		return nil, errors.New("security must be given, empty where everyone may call")
@@ -117,7 +119,7 @@ func (s *server) operate(next http.Handler) http.Handler {
 			_, _, err := s.authenticate(r.WithContext(ctx))
 			return err
 		}
-		r = r.WithContext(withPrincipal(r.Context(), c.by, again))
+		r = r.WithContext(withCaller(r.Context(), &caller{c.by, again}))
 		r.Body = io.NopCloser(bytes.NewReader(c.body))
 		if c.idempotencyKey != "" {
 			s.once(w, r, c, next)

@@ -89,7 +89,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ws.Subprotocol() == wire.SubprotocolProto {
 		c.enc = wire.Proto
 	}
-	c.open(ws, answer.conn)
+	c.open(ws, answer.socket)
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // unknown where the listener is none of TCP
 	ctx := domain.WithRequest(context.Background(), domain.RequestOf(r.Context()))
 	// The connection outlives the request, whose memory and stack it does not need.

@@ -31,7 +31,7 @@ func connect(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 			t.Errorf("accept: %v", err)
 			return
 		}
-		c.open(ws, answer.conn)
+		c.open(ws, answer.socket)
 		accepted <- c
 		<-over
 	}))

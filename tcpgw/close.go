@@ -29,7 +29,7 @@ func (c *conn) Close(code wire.CloseCode, reconnectAfter time.Duration) {
 		return // there is no way to say anything
 	}
 	closing := wire.AppendClosing(nil, wire.Proto, code, reconnectAfter)
-	if c.writeLast(func() error { return c.writeAll([][]byte{closing}) }) {
+	if c.writeLast(func() error { return c.writeLastFrame(closing) }) {
 		c.hangUp(deadline)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gim-im/gim/internal/nowait"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -25,6 +26,7 @@ const (
 // batch is memory in which what is written at once is put together.
 type batch struct {
 	copied []byte      // lengths, and frames that are not large
+	sent   int         // how much of copied was written
 	pieces net.Buffers // the same in order, with large frames in between
 	rest   net.Buffers // of pieces, while they are written
 }
@@ -37,19 +39,28 @@ func (b *batch) giveBack() {
 		return
 	}
 	clear(b.pieces[:cap(b.pieces)]) // of other people's frames
-	b.copied, b.pieces, b.rest = b.copied[:0], b.pieces[:0], nil
+	b.copied, b.sent, b.pieces, b.rest = b.copied[:0], 0, b.pieces[:0], nil
 	batches.Put(b)
 }
 
 // WriteFrames implements gateway.Conn. Without TLS it is one system call, as
-// long as the socket takes it all.
+// long as the socket takes it all, and needs no deadline then: setting one and
+// taking it back costs as much.
 func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there
+	defer b.giveBack()
+	if c.tls == nil {
+		b.gather(frames)
+		if all, err := c.writeAtOnce(b); all || err != nil {
+			return err
+		}
+	}
 	if err := c.setWriteDeadline(deadline); err != nil {
 		return err
 	}
-	if err := c.writeAll(frames); err != nil {
+	if err := c.writeOut(b, frames); err != nil {
 		return err
 	}
 	return c.setWriteDeadline(time.Time{}) // one that stays wakes the process for nothing
@@ -64,14 +75,42 @@ func (c *conn) setWriteDeadline(t time.Time) error {
 	return c.socket.SetWriteDeadline(t)
 }
 
-// writeAll is called with writing held.
-func (c *conn) writeAll(frames [][]byte) (err error) {
+// writeAtOnce writes what of b the socket takes without waiting. It leaves large
+// frames alone. writing is held.
+func (c *conn) writeAtOnce(b *batch) (all bool, err error) {
+	switch {
+	case c.isClosing():
+		return false, net.ErrClosed
+	case len(b.pieces) > 0:
+		return false, nil
+	}
+	if b.sent, err = nowait.Write(c.socket, b.copied); err != nil {
+		c.torn = true
+	}
+	return b.sent == len(b.copied), err
+}
+
+// writeLastFrame writes one frame by the deadline that there is. writing is held.
+func (c *conn) writeLastFrame(frame []byte) error {
 	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there
 	defer b.giveBack()
-	if c.tls != nil {
+	frames := [][]byte{frame}
+	b.gather(frames)
+	return c.writeOut(b, frames)
+}
+
+// writeOut writes what was not written yet: without TLS what was gathered, by one
+// write, or one writev. writing is held.
+func (c *conn) writeOut(b *batch, frames [][]byte) (err error) {
+	switch {
+	case c.tls != nil:
+		b.copied = b.copied[:0]
 		err = b.writeRecords(c.tls, frames)
-	} else {
-		err = b.writeOnce(c.socket, frames)
+	case len(b.pieces) == 0:
+		_, err = c.socket.Write(b.copied[b.sent:])
+	default:
+		b.rest = b.pieces // which WriteTo consumes
+		_, err = b.rest.WriteTo(c.socket)
 	}
 	if err != nil {
 		c.torn = true
@@ -79,8 +118,8 @@ func (c *conn) writeAll(frames [][]byte) (err error) {
 	return err
 }
 
-// writeOnce writes all frames by one write, or one writev.
-func (b *batch) writeOnce(socket net.Conn, frames [][]byte) error {
+// gather puts all frames together.
+func (b *batch) gather(frames [][]byte) {
 	small := 0
 	for _, f := range frames {
 		small += maxLengthBytes
@@ -101,16 +140,9 @@ func (b *batch) writeOnce(socket net.Conn, frames [][]byte) error {
 		b.pieces = append(b.pieces, b.copied[from:], f)
 		from = len(b.copied)
 	}
-	if len(b.pieces) == 0 {
-		_, err := socket.Write(b.copied)
-		return err
-	}
-	if from < len(b.copied) {
+	if len(b.pieces) > 0 && from < len(b.copied) {
 		b.pieces = append(b.pieces, b.copied[from:])
 	}
-	b.rest = b.pieces // which WriteTo consumes
-	_, err := b.rest.WriteTo(socket)
-	return err
 }
 
 // writeRecords writes all frames in as few records of TLS as they fit into.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -69,7 +70,9 @@ func decodeClientJSON(payload []byte) (*ClientFrame, error) {
 	if err := checkJSON("", payload); err != nil {
 		return f, err
 	}
-	d := jsontext.NewDecoder(bytes.NewReader(payload))
+	lent := borrowDecoder(payload)
+	defer lent.giveBack()
+	d := &lent.Decoder
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return f, domain.Failure(domain.CodeBadRequest, "A frame is a JSON object.")
 	}
@@ -104,6 +107,32 @@ func decodeClientJSON(payload []byte) (*ClientFrame, error) {
 		return f, domain.Failure(domain.CodeBadRequest, "A frame has exactly one body; this one has %d.", bodies)
 	}
 	return f, nil
+}
+
+// jsonDecoder reads JSON that was checked. It is lent, because a new one allocates
+// more than all the rest.
+type jsonDecoder struct {
+	jsontext.Decoder
+	in bytes.Buffer
+}
+
+// jsonDecoders hold no state.
+var jsonDecoders sync.Pool
+
+func borrowDecoder(checked []byte) *jsonDecoder {
+	d, ok := jsonDecoders.Get().(*jsonDecoder)
+	if !ok {
+		d = new(jsonDecoder)
+	}
+	d.in = *bytes.NewBuffer(checked)
+	d.Reset(&d.in, jsontext.AllowDuplicateNames(true)) // there are none
+	return d
+}
+
+func (d *jsonDecoder) giveBack() {
+	d.in = bytes.Buffer{}
+	d.Reset(&d.in) // it has parts of the frame
+	jsonDecoders.Put(d)
 }
 
 // setJSON takes one member of a frame. It reports whether it knows the name.

@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"handlers/api":        {},
 	"internal/config":     {},
 	"internal/metrics":    {},
+	"internal/nowait":     {},
 	"internal/redisconn":  {},
 	"internal/strictjson": {},
 
@@ -35,8 +36,8 @@ var mayImport = map[string][]string{
 
 	// The long connection: what all transports share, then the transports.
 	"internal/gateway": {"domain", "wire", "internal/metrics"},
-	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics"},
-	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics"},
+	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
+	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
 
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
@@ -65,6 +66,7 @@ var mayImport = map[string][]string{
 // testOnly are the packages that exist for tests. Only test files, and packages
 // of this list, may import them; they themselves may import anything.
 var testOnly = map[string]bool{
+	"internal/allocs":                true,
 	"internal/arch":                  true,
 	"internal/bus/bustest":           true,
 	"internal/contracttest":          true,
