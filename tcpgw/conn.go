@@ -31,6 +31,7 @@ type conn struct {
 
 	writing sync.Mutex // held while frames are written, so that they stay whole
 	torn    bool       // a frame was cut off; guarded by writing
+	left    []byte     // to be written before anything else; guarded by writing
 
 	mu      sync.Mutex // guards closing, and the deadlines against Close
 	closing bool

@@ -6,7 +6,10 @@ import (
 	"github.com/gim-im/gim/wire"
 )
 
-var _ gateway.QuickConn = (*conn)(nil)
+var (
+	_ gateway.QuickConn = (*conn)(nil)
+	_ gateway.EagerConn = (*conn)(nil)
+)
 
 // TryWrite implements gateway.QuickConn by one system call. It needs neither a
 // deadline nor much of a stack. With TLS, and behind a proxy that says whose
@@ -16,7 +19,7 @@ func (c *conn) TryWrite(frame []byte) (written bool) {
 		return false
 	}
 	defer c.writing.Unlock()
-	if c.torn || c.isClosing() {
+	if c.torn || c.left != nil || c.isClosing() {
 		return false
 	}
 	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there

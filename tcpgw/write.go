@@ -51,6 +51,17 @@ func (c *conn) WriteFrames(frames [][]byte, deadline time.Time) error {
 	defer c.writing.Unlock()
 	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there
 	defer b.giveBack()
+	if c.left != nil {
+		if err := c.setWriteDeadline(deadline); err != nil {
+			return err
+		}
+		if err := c.writeLeft(); err != nil {
+			return err
+		}
+		if err := c.setWriteDeadline(time.Time{}); err != nil || len(frames) == 0 {
+			return err
+		}
+	}
 	if c.tls == nil {
 		b.gather(frames)
 		if all, err := c.writeAtOnce(b); all || err != nil {
@@ -90,12 +101,55 @@ func (c *conn) writeAtOnce(b *batch) (all bool, err error) {
 	return b.sent == len(b.copied), err
 }
 
+// WriteSome implements gateway.EagerConn. Records of TLS may have to wait: they are
+// left to WriteFrames.
+func (c *conn) WriteSome(frames [][]byte) (whole bool, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.torn || c.isClosing() {
+		return false, net.ErrClosed
+	}
+	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there
+	defer b.giveBack()
+	for _, f := range frames {
+		b.copied = append(wire.AppendLength(b.copied, len(f)), f...)
+	}
+	if c.left == nil && c.tls == nil {
+		if b.sent, err = nowait.Write(c.socket, b.copied); err != nil {
+			c.torn = true
+			return false, err
+		}
+	}
+	if b.sent < len(b.copied) {
+		c.left = append(c.left, b.copied[b.sent:]...)
+	}
+	return c.left == nil, nil
+}
+
+// writeLeft writes what WriteSome left. writing is held.
+func (c *conn) writeLeft() (err error) {
+	if c.left == nil {
+		return nil
+	}
+	if c.tls != nil {
+		_, err = c.tls.Write(c.left)
+	} else {
+		_, err = c.socket.Write(c.left)
+	}
+	c.left = nil
+	c.torn = c.torn || err != nil
+	return err
+}
+
 // writeLastFrame writes one frame by the deadline that there is. writing is held.
 func (c *conn) writeLastFrame(frame []byte) error {
 	b := batches.Get().(*batch) //nolint:forcetypeassert // nothing else is put there
 	defer b.giveBack()
 	frames := [][]byte{frame}
 	b.gather(frames)
+	if err := c.writeLeft(); err != nil {
+		return err
+	}
 	return c.writeOut(b, frames)
 }
 
