@@ -152,6 +152,23 @@ func TestQueue_StormGivesWayForAsLongAsItTook(t *testing.T) {
 	expect(t, "alone again", len(b.taken), maxBatchPointers/500)
 }
 
+// A chat that sends without end has one turn as one that did not wait.
+func TestQueue_WhoIsNotDoneInATurnWaits(t *testing.T) {
+	t.Parallel()
+	q, big := queueOf(t)
+	push(t, q, queuedSend("u", big, "group"))
+	b, _ := q.take(noon)
+	push(t, q, queuedSend("u", big, "group"))
+	for range 100 {
+		push(t, q, queuedSend("alice", domain.Target{User: "bob"}, "chat"))
+	}
+	q.done([]*load{b}, nil, noon, time.Millisecond)
+	expect(t, "its turn", len(takeNext(q)), quantum/2)
+	b, wait := q.take(noon)
+	expect(t, "behind it", fmt.Sprint(b, wait), fmt.Sprint((*load)(nil), time.Millisecond))
+	expect(t, "all", len(slices.Concat(drain(q)...)), 1+100-quantum/2)
+}
+
 // What did not fit beside the storm is in the next batch.
 func TestQueue_WhoIsLeftOutOfAFullBatchIsNext(t *testing.T) {
 	t.Parallel()
@@ -171,10 +188,10 @@ func TestQueue_CommittersShareNoConversation(t *testing.T) {
 	t.Parallel()
 	q, big := queueOf(t)
 	q.init(2)
-	other := domain.Target{Group: "other"}
-	q.learn(flowOf(&queuedSend("u", other, "").out), 500)
 	bob := domain.Target{User: "bob"}
-	for range 10 {
+	for i := range 20 {
+		other := domain.Target{Group: domain.GroupID(fmt.Sprint("other", i))}
+		q.learn(flowOf(&queuedSend("u", other, "").out), 500)
 		push(t, q, queuedSend("u", big, "big"), queuedSend("u", other, "other"))
 	}
 	slow, _ := q.take(noon)
@@ -195,7 +212,7 @@ func TestQueue_CommittersShareNoConversation(t *testing.T) {
 	expect(t, "when that is done", takeNext(q), []string{"3", "2"}) // 2 waited for 1
 	q.done([]*load{slow}, nil, noon, 0)
 	rest := slices.Concat(drain(q)...)
-	expect(t, "all", len(rest)+len(slow.taken), 30)
+	expect(t, "all", len(rest)+len(slow.taken), 50)
 }
 
 // Two groups that storm share by log entries, not by messages.
