@@ -64,7 +64,7 @@ func FuzzShape(f *testing.F) {
 	for _, body := range []string{
 		`{"to":{},"type":"text","content":{},"mentions":[1]}`, `{"ttl_seconds":0}`, `{"ttl_seconds":1.0}`, `{"seq":-0}`, `{"seq":99999999999999999}`,
 		`{"users":[{"user_id":"a","extra":{"x":null}}]}`, `{"members":[]}`, `{"user_ids":["a b"]}`, `{"app_id":"a","settings":{"max_group_members":0}}`,
-		`{"content":null}`, `{"to":{"user_id":"me"},"to":1}`, `[]`, `"a"`, `{"a\u0062":1}`, `{"group_id":"\u0061","members":["a"]}`,
+		`{"content":null}`, `{}`, `{"to":{},"content":{}}`, `{"mentions":[]}`, `{"to":{"user_id":"me"},"to":1}`, `[]`, `"a"`, `{"a\u0062":1}`, `{"group_id":"\u0061","members":["a"]}`,
 	} {
 		for i := range names {
 			f.Add(i, []byte(body))

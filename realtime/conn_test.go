@@ -17,11 +17,11 @@ import (
 
 func TestConn_IsAConn(t *testing.T) {
 	t.Parallel()
-	conntest.Run(t, connect, wire.JSON, wire.Proto)
+	conntest.Run(t, func(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) { return connect(t, enc) }, wire.JSON, wire.Proto)
 }
 
 // connect makes a connection over a real socket, with nobody serving it.
-func connect(t *testing.T, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
+func connect(t testing.TB, enc wire.Encoding) (gateway.Conn, conntest.Peer) {
 	accepted, over := make(chan *conn, 1), make(chan struct{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &conn{enc: enc}

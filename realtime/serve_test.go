@@ -82,7 +82,7 @@ func serveWith(t *testing.T, o Options, change ...func(*gateway.Options)) (url s
 
 // raw is a client that may break every rule.
 type raw struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
 }

@@ -50,7 +50,7 @@ func connect(t *testing.T, server, client *tls.Config) (*conn, *peer) {
 }
 
 // sockets returns both ends of a connection over loopback.
-func sockets(t *testing.T) (near, far net.Conn) {
+func sockets(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
