@@ -293,6 +293,9 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 			(n.occupancy == nil || yield("occupancy", n.occupancy.Run)) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
-			yield("memory", func(ctx context.Context) error { return releaseMemory(ctx, n.store.Shrink) })
+			yield("memory", func(ctx context.Context) error {
+				relaxCollector()
+				return releaseMemory(ctx, n.store.Shrink)
+			})
 	}
 }
