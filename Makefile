@@ -9,7 +9,7 @@ PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-short lint generate check vuln bench fuzz deps release $(PLATFORMS)
+.PHONY: help run test test-short lint generate check vuln bench bench-go fuzz deps release $(PLATFORMS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,10 @@ check: ## fail on stale generated code, vet, staticcheck and gofmt findings
 vuln: ## look for known vulnerabilities, where the database can be reached
 	scripts/vuln.sh
 
-bench: ## run the benchmarks and compare with the recorded figures (RECORD=1 records)
+bench: deps ## measure gim in short and compare with docs/targets.tsv (STORES=sqlite TRANSPORTS=tcp ...)
+	scripts/bench-targets.sh
+
+bench-go: ## run the Go benchmarks and compare with the recorded figures (RECORD=1 records)
 	scripts/bench.sh
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)

@@ -17,5 +17,5 @@ if [ -n "${RECORD:-}" ]; then
 elif [ -f "$recorded" ]; then
 	go tool -modfile=tools.mod benchstat "$recorded" "$today"
 else
-	echo "There are no recorded figures to compare with. Record these: make bench RECORD=1"
+	echo "There are no recorded figures to compare with. Record these: make bench-go RECORD=1"
 fi
