@@ -41,8 +41,13 @@ var mayImport = map[string][]string{
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
 
-	// The load generator, built on it.
-	"internal/bench": {"client", "wire"},
+	// Who is in a store that is filled for a measurement of growth, and what fills it.
+	"internal/population": {},
+	"internal/fill":       {"domain", "repo", "internal/population"},
+
+	// The load generator, built on the SDK, and what draws its figures.
+	"internal/bench": {"client", "wire", "internal/population"},
+	"internal/chart": {},
 
 	// The terminal client, built on it too.
 	"internal/chat":        {"client", "wire"},
@@ -57,7 +62,8 @@ var mayImport = map[string][]string{
 		"internal/webhook",
 	},
 	"cmd/gim": {
-		"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain",
+		"internal/app", "internal/config", "internal/auth", "internal/bench", "internal/chart", "internal/fill", "internal/population",
+		"client", "domain",
 		"internal/chat", "internal/chat/screen", "internal/chat/script",
 	},
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/gim-im/gim/internal/app"
+	"github.com/gim-im/gim/internal/config"
+	"github.com/gim-im/gim/internal/fill"
+	"github.com/gim-im/gim/internal/population"
+)
+
+type benchFillCmd struct {
+	config.Storage `embed:"" group:"Storage:"`
+	config.Logging `embed:"" group:"Logging:"`
+
+	App      string `name:"app" default:"growth" placeholder:"ID" help:"App that gets all of it; it has to exist."`
+	Users    int    `name:"users" default:"100000" placeholder:"N" help:"Users. The large group has all of them, or 100,000."`
+	Groups   int    `name:"groups" default:"12000" placeholder:"N" help:"Groups of 10 members. One user is in all of them, or 2,000."`
+	Messages int64  `name:"messages" default:"10000" placeholder:"N" help:"Messages that are to be stored in the end."`
+	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Help is shown below the flags.
+func (benchFillCmd) Help() string {
+	return `Writes users, groups and messages right into a store, through the code with which a
+server does, for gim bench growth to measure. Where the store has some of it already,
+what is missing is added; users and groups cannot change. Ctrl-C ends it early, and
+the next time it goes on.
+
+No gim may be running on an embedded database meanwhile. Delete the app when done.
+
+Example:
+
+    gim bench fill --data-dir gim-data --messages 1000000`
+}
+
+// Run carries out the command.
+func (c *benchFillCmd) Run(ctx context.Context, io streams) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	got, err := fill.Run(ctx, fill.Options{
+		DataDir: c.DataDir, MySQLDSN: c.MySQLDSN.Reveal(), App: c.App,
+		Plan:     population.Plan{Users: c.Users, Groups: c.Groups, Messages: c.Messages},
+		Progress: io.err, Logger: app.NewLogger(io.err, c.Logging),
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, got)
+	}
+	fmt.Fprintf(io.out, "%d messages of %d users and %d groups are stored; %d of them were added, %.0f/s\n",
+		got.Plan.Messages, got.Plan.Users, got.Plan.Groups, got.Added, float64(got.Added)/got.Seconds)
+	return nil
+}
