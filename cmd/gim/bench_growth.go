@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/gim-im/gim/internal/app"
+	"github.com/gim-im/gim/internal/bench"
 	"github.com/gim-im/gim/internal/config"
 	"github.com/gim-im/gim/internal/fill"
 	"github.com/gim-im/gim/internal/population"
@@ -56,4 +58,34 @@ func (c *benchFillCmd) Run(ctx context.Context, io streams) error {
 	fmt.Fprintf(io.out, "%d messages of %d users and %d groups are stored; %d of them were added, %.0f/s\n",
 		got.Plan.Messages, got.Plan.Users, got.Plan.Groups, got.Added, float64(got.Added)/got.Seconds)
 	return nil
+}
+
+type benchGrowthCmd struct {
+	benchFlags `embed:""`
+	Label      string        `name:"label" placeholder:"TEXT" help:"What the results are called, such as the name of the store."`
+	StoreFiles string        `name:"store-files" placeholder:"DIR" help:"Where the files of the store are, for the bytes of each message."`
+	Operations []string      `name:"operations" sep:";" placeholder:"NAME;..." help:"What is measured; all unless given."`
+	Duration   time.Duration `name:"duration" default:"5s" placeholder:"TIME" help:"Length of each operation's round."`
+}
+
+// Help is shown below the flags.
+func (benchGrowthCmd) Help() string {
+	return `What clients do, one at a time and one kind after the other, on a store that gim bench
+fill has filled: users, conversations and positions are chosen by chance. Do it for
+several sizes, each with a server that was freshly started, and compare.
+
+Example:
+
+    GIM_APP_KEY=gim_... gim bench growth --label SQLite --store-files gim-data --pids $(pgrep -d, -x gim) --json > growth.json`
+}
+
+// Run carries out the command.
+func (c *benchGrowthCmd) Run(ctx context.Context, io streams) error {
+	o, err := c.options(c.Duration, io)
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, io, func(ctx context.Context) ([]bench.Result, error) {
+		return bench.Growth(ctx, o, bench.GrowthOptions{Label: c.Label, StoreFiles: c.StoreFiles, Operations: c.Operations})
+	})
 }

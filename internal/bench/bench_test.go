@@ -293,7 +293,7 @@ func TestPrint_HasARowForEachRoundAndTheFiguresOfTheWorkload(t *testing.T) {
 	} {
 		r := bench.Result{
 			Workload: workload, Via: "ws", Receive: "tcp", Way: "replay", Messages: 1234567, PerSecond: 99, Latency: latency,
-			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.Growth{Before: 40, After: 81.5}},
+			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.MemoryGrowth{Before: 40, After: 81.5}},
 			Storm: &bench.StormResult{Alone: latency, Ratio: 4.2}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
 		}
 		var out strings.Builder

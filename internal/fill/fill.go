@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,11 +41,10 @@ type Result struct {
 }
 
 const (
-	writers   = 2_000            // bursts under way at once, so that commits are as large as they can be
-	markEvery = 200_000          // messages; what is written again at most after a cut-off
-	atOnce    = 1_000            // users in a transaction
-	makers    = 8                // groups that are made at once
-	showEvery = 10 * time.Second // of progress
+	commitEvery = 1_000   // messages
+	markEvery   = 100_000 // messages; what is looked at again at most after a cut-off
+	atOnce      = 1_000   // users in a transaction
+	makers      = 8       // groups that are made at once
 )
 
 // Run fills. What the store holds when it returns an error is right as far as it goes.
@@ -59,13 +57,6 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	running, stop := context.WithCancel(ctx)
-	var work errgroup.Group
-	work.Go(func() error { return store.Run(running) })
-	defer func() {
-		stop()
-		err = errors.Join(err, work.Wait())
-	}()
 	f := &filler{store: store, o: o, plan: o.Plan}
 	start := time.Now()
 	added, err := f.run(ctx)
@@ -206,40 +197,26 @@ func (f *filler) makeGroup(ctx context.Context, id string, t domain.GroupType, m
 func (f *filler) write(ctx context.Context, messages int64) error {
 	from, to := f.plan.Messages, f.plan.Messages+messages
 	start := time.Now()
-	var next, written atomic.Int64
-	next.Store(from / population.Burst)
-	work, writing := errgroup.WithContext(ctx)
-	for range writers {
-		work.Go(func() error {
-			for {
-				first := population.Burst * (next.Add(1) - 1)
-				if first >= to {
-					return nil
-				}
-				for n := max(first, from); n < min(first+population.Burst, to); n++ {
-					if err := f.send(writing, n); err != nil {
-						return err
-					}
-					written.Add(1)
-				}
-			}
-		})
-	}
-	shown := f.watch(from, &written)
-	err := work.Wait()
-	shown()
-	if err != nil {
-		return err
+	batch := make([]domain.Outgoing, 0, commitEvery)
+	for n := from; n < to; n++ {
+		batch = append(batch, f.message(n))
+		if len(batch) < commitEvery && n+1 < to {
+			continue
+		}
+		if err := f.store.AppendAll(ctx, batch); err != nil {
+			return fmt.Errorf("write messages up to %d: %w", n, err)
+		}
+		batch = batch[:0]
 	}
 	f.plan.Messages = to
 	f.say("%d messages are there, the last %d at %.0f/s", to, messages, float64(messages)/time.Since(start).Seconds())
 	return f.mark(ctx)
 }
 
-func (f *filler) send(ctx context.Context, n int64) error {
+func (f *filler) message(n int64) domain.Outgoing {
 	m := f.plan.Message(n)
 	digest := sha256.Sum256(m.Content)
-	_, err := f.store.Append(ctx, domain.Outgoing{
+	return domain.Outgoing{
 		App: f.app, User: f.users[m.FromUser], Digest: digest[:],
 		Message: domain.Message{
 			Sender: domain.Sender{Type: domain.SenderUser, User: domain.UserID(population.User(m.FromUser))},
@@ -247,32 +224,6 @@ func (f *filler) send(ctx context.Context, n int64) error {
 			Type:   domain.ContentText, Content: m.Content, ClientMsgID: m.ID,
 			SentAt: domain.Millis(time.Now()), Status: domain.StatusNormal,
 		},
-	})
-	if err != nil {
-		return fmt.Errorf("message %d: %w", n, err)
-	}
-	return nil
-}
-
-// watch shows how far a part is, until stop is called.
-func (f *filler) watch(from int64, written *atomic.Int64) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var shower errgroup.Group
-	shower.Go(func() error { // ends with stop
-		tick := time.NewTicker(showEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				f.say("%d messages", from+written.Load())
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	})
-	return func() {
-		cancel()
-		_ = shower.Wait() // always nil
 	}
 }
 
