@@ -25,6 +25,7 @@ type benchCmd struct {
 	Idle   benchIdleCmd   `cmd:"" help:"Connections on which nothing happens: memory and CPU of the server."`
 	Sync   benchSyncCmd   `cmd:"" help:"Reading a long log in three ways."`
 	Growth benchGrowthCmd `cmd:"" help:"What clients do, on a store that was filled."`
+	Draw   benchDrawCmd   `cmd:"" help:"A picture, or a table, of what gim bench growth has measured."`
 	Fill   benchFillCmd   `cmd:"" help:"Fill a store for gim bench growth."`
 }
 

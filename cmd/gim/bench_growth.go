@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -88,4 +92,62 @@ func (c *benchGrowthCmd) Run(ctx context.Context, io streams) error {
 	return c.run(ctx, io, func(ctx context.Context) ([]bench.Result, error) {
 		return bench.Growth(ctx, o, bench.GrowthOptions{Label: c.Label, StoreFiles: c.StoreFiles, Operations: c.Operations})
 	})
+}
+
+type benchDrawCmd struct {
+	Files []string `arg:"" name:"file" type:"existingfile" help:"Results of gim bench growth as JSON, a file for each store, with those of several sizes one after the other."`
+	Table bool     `name:"table" help:"Print tables in Markdown rather than a picture."`
+}
+
+// Help is shown below the flags.
+func (benchDrawCmd) Help() string {
+	return `Compares the costs of operations at the sizes in each file. In the table each has its
+p50, p99 and CPU time in milliseconds.
+
+Example:
+
+    gim bench draw sqlite.json mariadb.json > docs/growth.svg`
+}
+
+// Run carries out the command.
+func (c *benchDrawCmd) Run(s streams) error {
+	lists := make([][]bench.Result, len(c.Files))
+	for i, file := range c.Files {
+		var err error
+		if lists[i], err = readResults(file); err != nil {
+			return err
+		}
+		if !c.Table {
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		if err := bench.PrintGrowth(s.out, lists[i]); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if c.Table {
+		return nil
+	}
+	return bench.DrawGrowth(s.out, lists...)
+}
+
+// readResults reads what several runs have printed into one file.
+func readResults(name string) (all []bench.Result, err error) {
+	file, err := os.Open(name) //nolint:gosec // named by who runs this
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	for decoder := json.NewDecoder(file); ; {
+		var some []bench.Result
+		switch err := decoder.Decode(&some); {
+		case errors.Is(err, io.EOF):
+			return all, nil
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		all = append(all, some...)
+	}
 }

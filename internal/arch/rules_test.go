@@ -46,8 +46,8 @@ var mayImport = map[string][]string{
 	"internal/fill":       {"domain", "repo", "internal/population"},
 
 	// The load generator, built on the SDK, and what draws its figures.
-	"internal/bench": {"client", "wire", "internal/population"},
 	"internal/chart": {},
+	"internal/bench": {"client", "wire", "internal/chart", "internal/population"},
 
 	// The terminal client, built on it too.
 	"internal/chat":        {"client", "wire"},
@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 		"internal/webhook",
 	},
 	"cmd/gim": {
-		"internal/app", "internal/config", "internal/auth", "internal/bench", "internal/chart", "internal/fill", "internal/population",
+		"internal/app", "internal/config", "internal/auth", "internal/bench", "internal/fill", "internal/population",
 		"client", "domain",
 		"internal/chat", "internal/chat/screen", "internal/chat/script",
 	},

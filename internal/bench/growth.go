@@ -110,6 +110,9 @@ type doing struct {
 // once does an operation and says what is wrong with its answer, or "".
 type once func(ctx context.Context) (complaint string, err error)
 
+// leastTimes is how often an operation is measured however long that takes.
+const leastTimes = 20
+
 // measure repeats an operation for the time of a round.
 func (d *doing) measure(ctx context.Context, op operation) (*Result, error) {
 	o := d.run.o
@@ -125,7 +128,7 @@ func (d *doing) measure(ctx context.Context, op operation) (*Result, error) {
 	var before time.Duration
 	result := &Result{}
 	counts := false
-	for time.Now().Before(end) || !counts || result.Messages == 0 {
+	for time.Now().Before(end) || result.Messages < leastTimes {
 		if !counts && !time.Now().Before(begin) {
 			counts, before, begin = true, cpuTotal(o.PIDs), time.Now()
 		}

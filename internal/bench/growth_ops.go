@@ -72,7 +72,7 @@ type position struct {
 
 // syncPages are those that users ask for who come back: the last of their logs.
 func syncPages(ctx context.Context, d *doing) (once, error) {
-	places := make([]position, readers)
+	places := make([]position, min(readers, 2*d.chats))
 	for i := range places {
 		user, _ := d.chat()
 		page, err := d.run.api.sync(ctx, user, 0, 1)
