@@ -120,15 +120,25 @@ func TestSQLite_NoStatementReadsAWholeTable(t *testing.T) {
 			continue
 		}
 		explained++
-		for _, step := range planOf(t, db, query, values) {
-			if wholeTable.MatchString(step) {
-				t.Errorf("%s\n\t%s", step, query)
-			}
+		for _, step := range scans(planOf(t, db, query, values)) {
+			t.Errorf("%s\n\t%s", step, query)
 		}
 	}
 	if explained < 40 {
 		t.Errorf("only %d statements were seen", explained)
 	}
+}
+
+// scans are the steps of a plan that read all of a table. Results that the plan
+// itself gathers are none.
+func scans(plan []string) (steps []string) {
+	for _, step := range plan {
+		name := strings.TrimPrefix(step, "SCAN ")
+		if wholeTable.MatchString(step) && !slices.Contains(plan, "CO-ROUTINE "+name) && !slices.Contains(plan, "MATERIALIZE "+name) {
+			steps = append(steps, step)
+		}
+	}
+	return steps
 }
 
 // planOf is how SQLite would run a query with so many values.

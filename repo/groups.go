@@ -146,13 +146,15 @@ func (d dialect) groupsOfUser() string {
 	return `members m` + d.index("members_by_user") + ` CROSS JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id`
 }
 
-// Groups implements [domain.GroupStore].
+// Groups implements [domain.GroupStore]. Those of a user are put in order before
+// anything else is read about them: who is in thousands gets a page at a time.
 func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, p domain.Page) (domain.List[domain.Group], error) {
 	query, args := `SELECT `+groupColumns+` FROM chat_groups g
 		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
 	if member != 0 {
-		query, args = `SELECT `+groupColumns+` FROM `+s.dialect.groupsOfUser()+`
-			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
+		query, args = `SELECT `+groupColumns+` FROM (SELECT g.app_id, g.id FROM `+s.dialect.groupsOfUser()+`
+			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?) page
+			CROSS JOIN chat_groups g ON g.app_id = page.app_id AND g.id = page.id ORDER BY g.group_id`,
 			[]any{member, app, member, p.Cursor, p.Limit + 1}
 	}
 	return list(ctx, s, p, func(g domain.Group) string { return string(g.ID) }, func(rows *sqlx.Rows) (domain.Group, error) {
