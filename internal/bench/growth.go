@@ -174,7 +174,7 @@ func (d *doing) chat() (a, b string) {
 // send sends a message with an id of its own.
 func (d *doing) send(ctx context.Context, from string, m outgoing) (complaint string, err error) {
 	m.content = population.Content(d.sent)
-	m.id = fmt.Sprintf("%s-%d", d.run.prefix, d.random.Uint64())
+	m.id = fmt.Sprintf("%s-%d", d.run.prefix, time.Now().UnixNano()) // there is one at a time
 	d.sent++
 	conv, err := d.run.api.send(ctx, from, m)
 	if err == nil && conv < 1 {
