@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type growing struct {
 	t     *testing.T
 	app   domain.AppNum
 	users []domain.UserRef
+	loner domain.UserRef // writes to nobody, so that its memberships stay as they are
 	sent  int
 }
 
@@ -48,7 +50,12 @@ func newGrowing(t *testing.T, o Options) *growing {
 	g := &growing{Store: s, t: t, app: a.Num}
 	g.more(20)
 	g.group("team", domain.GroupNormal, g.users[:10])
-	g.group("crowd", domain.GroupLarge, g.users)
+	loner, _, err := s.UpsertUsers(t.Context(), g.app, []domain.User{{ID: "loner", Extra: json.RawMessage("{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.loner = loner[0].Ref()
+	g.group("crowd", domain.GroupLarge, append(slices.Clone(g.users), g.loner))
 	g.write(100)
 	return g
 }
@@ -158,6 +165,25 @@ func (g *growing) uses() map[string]func(context.Context) error {
 			p, err := g.Members(ctx, g.app, g.number(ctx, "crowd"), domain.Page{Limit: 5})
 			return page(len(p.Items), err)
 		},
+		"a group": func(ctx context.Context) error {
+			_, err := g.Group(ctx, g.app, "team", alice.Num)
+			return err
+		},
+		"groups of a user": func(ctx context.Context) error {
+			p, err := g.Groups(ctx, g.app, g.loner.Num, domain.Page{Limit: 5})
+			if len(p.Items) != 1 {
+				err = errors.Join(err, fmt.Errorf("%d groups, want 1", len(p.Items)))
+			}
+			return err
+		},
+		"members of a small group": func(ctx context.Context) error {
+			p, err := g.Members(ctx, g.app, g.number(ctx, "team"), domain.Page{Limit: 5})
+			return page(len(p.Items), err)
+		},
+		"who is next to own a group": func(ctx context.Context) error {
+			_, err := g.Heir(ctx, g.app, g.number(ctx, "team"), alice.Num)
+			return err
+		},
 		"sign-in": func(ctx context.Context) error {
 			_, err := g.Subject(ctx, g.app, alice.ID, "", "token")
 			return err
@@ -177,6 +203,11 @@ func (g *growing) number(ctx context.Context, id domain.GroupID) domain.Conversa
 // rowsRead is how many rows the server looks at for each use.
 func (g *growing) rowsRead() map[string]int {
 	g.t.Helper()
+	for _, use := range g.uses() { // what opens a table first reads its statistics
+		if err := use(g.t.Context()); err != nil {
+			g.t.Error(err)
+		}
+	}
 	read := map[string]int{}
 	for name, use := range g.uses() {
 		if _, err := g.Store.write.ExecContext(g.t.Context(), "FLUSH STATUS"); err != nil {
@@ -208,20 +239,28 @@ func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 	before := g.rowsRead()
 	g.more(380)
 	for i := range 40 {
-		g.group(fmt.Sprint("more", i), domain.GroupNormal, g.users[i:i+5])
+		g.group(fmt.Sprint("more", i), domain.GroupNormal, g.users[20+i:25+i])
 	}
-	g.group("elsewhere", domain.GroupLarge, g.users[1:])
+	g.group("elsewhere", domain.GroupLarge, g.users[20:])
 	for range 4 {
 		g.write(500)
 	}
-	for _, tables := range []string{"as they are", "after ANALYZE"} {
-		for name, rows := range g.rowsRead() {
-			if before[name] == 0 || rows > before[name] {
-				t.Errorf("%s looks at %d rows, %s; it was %d in a small store", name, rows, tables, before[name])
+	for _, s := range []struct {
+		tables, first string
+	}{
+		{"as they are", "DO 0"},
+		{"after ANALYZE", "ANALYZE TABLE members, messages, user_log, user_heads, conversations, chat_groups, users"},
+		{"by statistics that are out of date", "UPDATE mysql.innodb_index_stats SET stat_value = 0 WHERE database_name = DATABASE() AND stat_name LIKE 'n_diff%'"},
+	} {
+		for _, statement := range []string{s.first, "FLUSH TABLES"} { // what is open keeps its statistics
+			if _, err := g.Store.write.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
 			}
 		}
-		if _, err := g.Store.write.ExecContext(t.Context(), "ANALYZE TABLE members, messages, user_log, user_heads, conversations, chat_groups, users"); err != nil {
-			t.Fatal(err)
+		for name, rows := range g.rowsRead() {
+			if before[name] == 0 || rows > before[name] {
+				t.Errorf("%s looks at %d rows, %s; it was %d in a small store", name, rows, s.tables, before[name])
+			}
 		}
 	}
 }
