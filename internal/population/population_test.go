@@ -15,7 +15,11 @@ func TestChats_HaveABurstEach(t *testing.T) {
 	for i := range plan.Users {
 		number[population.User(i)] = i
 	}
-	for _, n := range []int64{0, 19, 20, 200, 2_000, 20_013} {
+	sizes := []int64{0, 19, 20_013}
+	for n := int64(20); n <= 4_000; n += 20 {
+		sizes = append(sizes, n)
+	}
+	for _, n := range sizes {
 		count := map[[2]int]int{}
 		for i := range n {
 			m := plan.Message(i)
