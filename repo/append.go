@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,44 @@ func (s *Store) Append(ctx context.Context, out domain.Outgoing) (domain.Receipt
 	}
 }
 
+// AppendAll appends messages that are there already, such as those of an import, in
+// as few transactions as there may be: it passes by the queue, which divides time
+// between callers that wait. It returns when all are committed, or the error of the
+// first that is refused; how many of the others are stored then is not known, and
+// sending them again with their client_msg_ids tells.
+func (s *Store) AppendAll(ctx context.Context, all []domain.Outgoing) error {
+	sends := make([]*send, len(all))
+	for i, out := range all {
+		sends[i] = &send{out: out}
+	}
+	for len(sends) > 0 {
+		_, batches, err := s.commitLoad(ctx, &load{taken: sends})
+		if err != nil {
+			return err
+		}
+		b := batches[0]
+		sends = sends[:0]
+		for _, it := range b.items {
+			switch {
+			case it.err != nil:
+				err = cmp.Or(err, it.err)
+			case it.deferred:
+				sends = append(sends, it.send)
+			}
+		}
+		if deliveries := b.deliveries(); len(deliveries) > 0 {
+			s.publisher.Publish(deliveries)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Run commits what Append queues until ctx ends, then commits what is waiting,
 // refuses the rest and returns nil. Its goroutines are the only ones that write
-// messages.
+// messages of clients.
 func (s *Store) Run(ctx context.Context) error {
 	var committers sync.WaitGroup
 	for range s.appends.committers {

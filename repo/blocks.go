@@ -13,11 +13,12 @@ import (
 
 var _ domain.BlockStore = (*Store)(nil)
 
-// blockList leaves out entries for users who were deleted. SQLite takes the tables
-// of a cross join as they stand; otherwise it would go through all users of the app,
-// which are in the order of a page already.
-const blockList = ` FROM blocks b CROSS JOIN users u ON u.app_id = b.app_id AND u.id = b.blocked_id
+// blockList leaves out entries for users who were deleted. The database would else go
+// through all users of the app, which are in the order of a page already.
+func (d dialect) blockList() string {
+	return ` FROM blocks b` + d.then("users u") + ` ON u.app_id = b.app_id AND u.id = b.blocked_id
 	WHERE b.app_id = ? AND b.user_id = ? AND u.deleted_at = 0 `
+}
 
 func scanBlock(row interface{ Scan(dest ...any) error }) (domain.Block, error) {
 	var b domain.Block
@@ -48,7 +49,7 @@ func (s *Store) PutBlock(ctx context.Context, app domain.AppNum, user domain.Use
 			return err
 		}
 		var n int
-		if err := tx.GetContext(ctx, &n, `SELECT COUNT(*)`+blockList, app, user.Num); err != nil {
+		if err := tx.GetContext(ctx, &n, `SELECT COUNT(*)`+s.dialect.blockList(), app, user.Num); err != nil {
 			return err
 		}
 		if n >= limit {
@@ -86,7 +87,7 @@ func blockByID(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, us
 
 // Blocks implements [domain.BlockStore].
 func (s *Store) Blocks(ctx context.Context, app domain.AppNum, user domain.UserNum, p domain.Page) (domain.List[domain.Block], error) {
-	const query = `SELECT u.user_id, b.created_at` + blockList + `AND u.user_id > ? ORDER BY u.user_id LIMIT ?`
+	query := `SELECT u.user_id, b.created_at` + s.dialect.blockList() + `AND u.user_id > ? ORDER BY u.user_id LIMIT ?`
 	return list(ctx, s, p, func(b domain.Block) string { return string(b.User) },
 		func(rows *sqlx.Rows) (domain.Block, error) { return scanBlock(rows) }, query, app, user, p.Cursor, p.Limit+1)
 }
@@ -140,6 +141,6 @@ func (s *Store) blockedAmong(ctx context.Context, q sqlx.QueryerContext, app dom
 
 // blockedAmong is the query for n pairs, each of a receiver and a sender.
 func (d dialect) blockedAmong(n int) string {
-	return `SELECT b.user_id, b.blocked_id FROM ` + d.pairs(n) + ` p CROSS JOIN blocks b
+	return `SELECT b.user_id, b.blocked_id FROM ` + d.pairs(n) + ` p` + d.then("blocks b") + `
 		ON b.app_id = ? AND b.user_id = p.a AND b.blocked_id = p.b`
 }

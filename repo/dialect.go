@@ -29,6 +29,11 @@ type dialect struct {
 	// may take another one that has fewer of the columns.
 	index func(name string) string
 
+	// then joins a table, with its alias, to what stands before it, which is read first;
+	// rows of the table are found by its primary key. What the database thinks of sizes
+	// may be long out of date, and lead it to read a table as a whole.
+	then func(table string) string
+
 	// isConflict reports an error after which the whole transaction may be run
 	// again: a lost race for a lock or for a unique key.
 	isConflict func(error) bool
@@ -73,6 +78,7 @@ var mysqlDialect = dialect{
 		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"
 	},
 	index: func(name string) string { return " FORCE INDEX (" + name + ")" },
+	then:  func(table string) string { return " STRAIGHT_JOIN " + table + " FORCE INDEX (PRIMARY)" },
 	isConflict: func(err error) bool {
 		switch mysqlNumber(err) {
 		case mysqlDuplicate, mysqlLockWait, mysqlDeadlock, tidbWriteConflict, tidbRetryExhausted, tidbCommitConflict:
@@ -107,6 +113,7 @@ var sqliteDialect = dialect{
 		return "(SELECT column1 AS a, column2 AS b FROM (VALUES (?, ?)" + strings.Repeat(", (?, ?)", n-1) + "))"
 	},
 	index: func(name string) string { return " INDEXED BY " + name },
+	then:  func(table string) string { return " CROSS JOIN " + table },
 	isConflict: func(err error) bool {
 		switch code := sqliteCode(err); {
 		case code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED:

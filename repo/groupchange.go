@@ -131,7 +131,7 @@ func cloneGroupUser(u domain.GroupUser) domain.GroupUser {
 }
 
 func (c *groupChange) read(ctx context.Context, by domain.UserNum, users []domain.UserID) error {
-	const query = `SELECT ` + groupColumns + ` FROM chat_groups g WHERE g.app_id = ? AND g.id = ?`
+	query := `SELECT ` + c.dialect.groupColumns() + ` FROM chat_groups g WHERE g.app_id = ? AND g.id = ?`
 	var err error
 	if c.before.Group, err = scanGroup(c.tx.QueryRowxContext(ctx, query, by, c.app, c.conv.num)); err != nil {
 		return err

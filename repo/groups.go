@@ -103,11 +103,13 @@ func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv dom
 }
 
 // groupColumns are what scanGroup reads; the first argument is the viewer's number.
-const groupColumns = `g.id, g.group_id, g.type, g.name, g.introduction, g.avatar_url, g.extra, g.join_policy, g.invite_by, g.mute_all,
+func (d dialect) groupColumns() string {
+	return `g.id, g.group_id, g.type, g.name, g.introduction, g.avatar_url, g.extra, g.join_policy, g.invite_by, g.mute_all,
 	g.history, g.live_audience, g.created_at, g.updated_at, g.dismissed_at, g.member_count,
-	COALESCE((SELECT u.user_id FROM members o JOIN users u ON u.app_id = o.app_id AND u.id = o.user_id
+	COALESCE((SELECT (SELECT u.user_id FROM users u WHERE u.app_id = o.app_id AND u.id = o.user_id) FROM members o` + d.index("members_by_role") + `
 		WHERE o.app_id = g.app_id AND o.conversation_id = g.id AND o.role = 'owner'), ''),
 	COALESCE((SELECT v.role FROM members v WHERE v.app_id = g.app_id AND v.conversation_id = g.id AND v.user_id = ?), '')`
+}
 
 func scanGroup(row interface{ Scan(dest ...any) error }) (g domain.Group, err error) {
 	var extra []byte
@@ -130,7 +132,7 @@ func momentOf(ms int64) time.Time {
 
 // Group implements [domain.GroupStore].
 func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
-	const query = `SELECT ` + groupColumns + ` FROM chat_groups g WHERE g.app_id = ? AND g.group_id = ?`
+	query := `SELECT ` + s.dialect.groupColumns() + ` FROM chat_groups g WHERE g.app_id = ? AND g.group_id = ?`
 	g, err := scanGroup(s.read.QueryRowxContext(ctx, query, viewer, app, string(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Group{}, domain.ErrGroupNotFound
@@ -141,24 +143,29 @@ func (s *Store) Group(ctx context.Context, app domain.AppNum, id domain.GroupID,
 }
 
 // groupsOfUser are tables m and g: from the memberships of a user to the groups among
-// them. They are taken as they stand (see blockList).
+// them, in this order.
 func (d dialect) groupsOfUser() string {
-	return `members m` + d.index("members_by_user") + ` CROSS JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id`
+	return `members m` + d.index("members_by_user") + d.then("chat_groups g") + ` ON g.app_id = m.app_id AND g.id = m.conversation_id`
 }
 
-// Groups implements [domain.GroupStore].
+// Groups implements [domain.GroupStore]. Those of a user are put in order before
+// anything else is read about them: who is in thousands gets a page at a time.
 func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.UserNum, p domain.Page) (domain.List[domain.Group], error) {
-	query, args := `SELECT `+groupColumns+` FROM chat_groups g
+	query, args := `SELECT `+s.dialect.groupColumns()+` FROM chat_groups g
 		WHERE g.app_id = ? AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`, []any{member, app, p.Cursor, p.Limit + 1}
 	if member != 0 {
-		query, args = `SELECT `+groupColumns+` FROM `+s.dialect.groupsOfUser()+`
-			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?`,
+		query, args = `SELECT `+s.dialect.groupColumns()+` FROM (SELECT g.app_id, g.id FROM `+s.dialect.groupsOfUser()+`
+			WHERE m.app_id = ? AND m.user_id = ? AND m.kind > 0 AND g.dismissed_at = 0 AND g.group_id > ? ORDER BY g.group_id LIMIT ?) page
+			`+s.dialect.then("chat_groups g")+` ON g.app_id = page.app_id AND g.id = page.id ORDER BY g.group_id`,
 			[]any{member, app, member, p.Cursor, p.Limit + 1}
 	}
 	return list(ctx, s, p, func(g domain.Group) string { return string(g.ID) }, func(rows *sqlx.Rows) (domain.Group, error) {
 		return scanGroup(rows)
 	}, query, args...)
 }
+
+// userOfMember is the id of a member's user. It is no join, so that members are read first.
+const userOfMember = `(SELECT u.user_id FROM users u WHERE u.app_id = m.app_id AND u.id = m.user_id)`
 
 // memberColumns are what scanMember reads.
 const memberColumns = `m.role, m.label, m.extra, m.joined_at, m.read_seq,
@@ -174,7 +181,7 @@ func scanMember(row interface{ Scan(dest ...any) error }, first ...any) (m domai
 }
 
 // Members implements [domain.GroupStore], in the order of the key, so that a page
-// costs the same wherever it is. The tables are taken as they stand (see blockList).
+// costs the same wherever it is.
 func (s *Store) Members(ctx context.Context, app domain.AppNum, group domain.ConversationNum, p domain.Page) (domain.List[domain.Member], error) {
 	var last domain.UserNum
 	if p.Cursor != "" {
@@ -184,7 +191,7 @@ func (s *Store) Members(ctx context.Context, app domain.AppNum, group domain.Con
 		}
 		last = domain.UserNum(n)
 	}
-	const query = `SELECT u.id, u.user_id, ` + memberColumns + ` FROM members m CROSS JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+	const query = `SELECT m.user_id, ` + userOfMember + `, ` + memberColumns + ` FROM members m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`
 	position := func(domain.Member) string { return strconv.FormatInt(int64(last), 10) }
 	return list(ctx, s, p, position, func(rows *sqlx.Rows) (domain.Member, error) {

@@ -101,7 +101,7 @@ func (d dialect) largeGroups(withEnds bool) string {
 	}
 	return `SELECT l.id, l.group_id, l.head, l.acked, ` + eventsUpTo(`l.head`) + ` - ` + eventsUpTo(`l.acked`) + ` FROM (
 		SELECT g.app_id, g.id, g.group_id, g.dismissed_at, c.last_seq AS head, CASE WHEN a.acked_seq > ` + begin + ` THEN a.acked_seq ELSE ` + begin + ` END AS acked
-		FROM ` + d.groupsOfUser() + ` CROSS JOIN conversations c ON c.app_id = g.app_id AND c.id = g.id
+		FROM ` + d.groupsOfUser() + d.then("conversations c") + ` ON c.app_id = g.app_id AND c.id = g.id
 		LEFT JOIN group_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id AND a.device_id = ? AND a.conversation_id = g.id
 		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ` + strconv.Itoa(kindLarge) + `) l WHERE ` + which
 }

@@ -34,8 +34,8 @@ func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.User
 	if after >= page.Head {
 		return page, nil
 	}
-	const entries = `SELECT l.seq, ` + messageColumns + ` FROM user_log l
-		JOIN messages m ON m.app_id = l.app_id AND m.conversation_id = l.conversation_id AND m.seq = l.conversation_seq
+	entries := `SELECT l.seq, ` + messageColumns + ` FROM user_log l
+		` + s.dialect.then("messages m") + ` ON m.app_id = l.app_id AND m.conversation_id = l.conversation_id AND m.seq = l.conversation_seq
 		WHERE l.app_id = ? AND l.user_id = ? AND l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?`
 	bytes := 0
 	err = each(ctx, s.read, func(rows *sqlx.Rows) error {

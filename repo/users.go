@@ -267,10 +267,10 @@ func passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.Co
 	return err
 }
 
-// heirOf finds who is next to own a group, 0 when there is nobody: by an index, and
-// so the tables of the join are taken as they stand (see blockList).
+// heirOf finds who is next to own a group, 0 when there is nobody: by an
+// index.
 func heirOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (heir domain.UserNum, id domain.UserID, err error) {
-	const query = `SELECT m.user_id, u.user_id FROM members m CROSS JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+	const query = `SELECT m.user_id, ` + userOfMember + ` FROM members m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.role = ? AND m.user_id <> ? ORDER BY m.joined_at, m.user_id LIMIT 1`
 	for _, role := range []domain.Role{domain.RoleAdmin, domain.RoleMember} {
 		err = q.QueryRowxContext(ctx, query, app, group, string(role), owner).Scan(&heir, &id)

@@ -95,6 +95,6 @@ func (s *Store) readVoices(ctx context.Context, q sqlx.QueryerContext, app domai
 // voicesOf is the query for n pairs, each of a group and a user.
 func (d dialect) voicesOf(n int) string {
 	return `SELECT m.conversation_id, m.user_id, m.role, COALESCE(x.muted_until, 0) FROM ` + d.pairs(n) + ` p
-		CROSS JOIN members m ON m.app_id = ? AND m.conversation_id = p.a AND m.user_id = p.b
+		` + d.then("members m") + ` ON m.app_id = ? AND m.conversation_id = p.a AND m.user_id = p.b
 		LEFT JOIN mutes x ON x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id`
 }

@@ -42,7 +42,7 @@ if setpriv --pdeathsig KILL true 2>/dev/null; then
 	tied=(setpriv --pdeathsig KILL)
 fi
 "${tied[@]}" mariadbd "${flags[@]}" --socket="$dir/s.sock" --pid-file="$dir/pid" --tmpdir="$dir" --skip-networking \
-	--max-connections=1000 --innodb-buffer-pool-size=128M </dev/null >"$dir/log" 2>&1 &
+	--max-connections=1000 --innodb-buffer-pool-size="${INNODB_BUFFER_POOL:-128M}" </dev/null >"$dir/log" 2>&1 &
 server=$!
 
 tries=600 # of 0.1 s

@@ -25,6 +25,9 @@ type benchCmd struct {
 	Storm  benchStormCmd  `cmd:"" help:"Single chats, alone and beside a group in which many send."`
 	Idle   benchIdleCmd   `cmd:"" help:"Connections on which nothing happens: memory and CPU of the server."`
 	Sync   benchSyncCmd   `cmd:"" help:"Reading a long log in three ways."`
+	Growth benchGrowthCmd `cmd:"" help:"What clients do, on a store that was filled."`
+	Draw   benchDrawCmd   `cmd:"" help:"A picture, or a table, of what gim bench growth has measured."`
+	Fill   benchFillCmd   `cmd:"" help:"Fill a store for gim bench growth."`
 }
 
 // Help is shown below the commands.

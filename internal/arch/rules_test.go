@@ -42,8 +42,13 @@ var mayImport = map[string][]string{
 	// The Go SDK. It sees what any client could see.
 	"client": {"wire"},
 
-	// The load generator, built on it.
-	"internal/bench": {"client", "wire"},
+	// Who is in a store that is filled for a measurement of growth, and what fills it.
+	"internal/population": {},
+	"internal/fill":       {"domain", "repo", "internal/population"},
+
+	// The load generator, built on the SDK, and what draws its figures.
+	"internal/chart": {},
+	"internal/bench": {"client", "wire", "internal/chart", "internal/population"},
 
 	// The terminal client, built on it too.
 	"internal/chat":        {"client", "wire"},
@@ -58,7 +63,8 @@ var mayImport = map[string][]string{
 		"internal/webhook",
 	},
 	"cmd/gim": {
-		"internal/app", "internal/config", "internal/auth", "internal/bench", "client", "domain",
+		"internal/app", "internal/config", "internal/auth", "internal/bench", "internal/fill", "internal/population",
+		"client", "domain",
 		"internal/chat", "internal/chat/screen", "internal/chat/script",
 	},
 }

@@ -289,12 +289,14 @@ func TestPrint_HasARowForEachRoundAndTheFiguresOfTheWorkload(t *testing.T) {
 		"crowd":  {"type", "users s", "members s", "40.0→81.5", "ack ratio", "1.50"},
 		"storm":  {"in flight", "members", "senders", "alone p99 ms", "p99.9 ms", "p99 ratio", "4.2", "log entries/s"},
 		"idle":   {"connections", "KiB each", "7.5", "CPU %", "connects/s"},
+		"growth": {"operation", "send", "stored", "1,000", "CPU ms", "bytes/message", "500"},
 		"sync":   {"entries each", "clients", "replay", "page p99 ms"},
 	} {
 		r := bench.Result{
 			Workload: workload, Via: "ws", Receive: "tcp", Way: "replay", Messages: 1234567, PerSecond: 99, Latency: latency,
-			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.Growth{Before: 40, After: 81.5}},
+			Idle: &bench.IdleResult{KiB: 7.5}, Crowd: &bench.CrowdResult{AckRatio: 1.5, MiB: bench.MemoryGrowth{Before: 40, After: 81.5}},
 			Storm: &bench.StormResult{Alone: latency, Ratio: 4.2}, Verdict: bench.Verdict{Lost: 1, Doubled: 2, Disorder: 3456},
+			Growth: &bench.GrowthResult{Operation: "send", Stored: 1000, StoreBytes: 500_000},
 		}
 		var out strings.Builder
 		if err := bench.Print(&out, []bench.Result{r, r}); err != nil {

@@ -18,21 +18,21 @@ type CrowdOptions struct {
 
 // CrowdResult is what a group costs most of whose members are not connected.
 type CrowdResult struct {
-	UsersSeconds   float64 `json:"users_seconds"`           // to create the users
-	MembersSeconds float64 `json:"members_seconds"`         // to create the group and to add the members
-	MiB            Growth  `json:"mib"`                     // of memory of the named processes
-	LiveMiB        Growth  `json:"live_mib"`                // of Go's heap and stacks, after a collection
-	AckRatio       float64 `json:"ack_p50_ratio,omitempty"` // the middle acknowledgement, to that of the first group
+	UsersSeconds   float64      `json:"users_seconds"`           // to create the users
+	MembersSeconds float64      `json:"members_seconds"`         // to create the group and to add the members
+	MiB            MemoryGrowth `json:"mib"`                     // of memory of the named processes
+	LiveMiB        MemoryGrowth `json:"live_mib"`                // of Go's heap and stacks, after a collection
+	AckRatio       float64      `json:"ack_p50_ratio,omitempty"` // the middle acknowledgement, to that of the first group
 }
 
-// Growth is memory before the users were created, and when all were members.
-type Growth struct {
+// MemoryGrowth is memory before the users were created, and when all were members.
+type MemoryGrowth struct {
 	Before float64 `json:"before"`
 	After  float64 `json:"after"`
 }
 
-func grown(before, after int64) Growth {
-	return Growth{Before: float64(before) / (1 << 20), After: float64(after) / (1 << 20)}
+func grown(before, after int64) MemoryGrowth {
+	return MemoryGrowth{Before: float64(before) / (1 << 20), After: float64(after) / (1 << 20)}
 }
 
 // crowdWatchers is how many members are connected besides those who send: they
@@ -159,7 +159,7 @@ func crowdColumns() []column {
 }
 
 // String is a dash where nothing was measured.
-func (g Growth) String() string {
+func (g MemoryGrowth) String() string {
 	if g.After == 0 {
 		return "-"
 	}

@@ -3,7 +3,8 @@
 // any client sees.
 //
 // There is a function for each workload: [Single], [Group], [Crowd], [Storm], [Idle],
-// [Sync]. All of them make users of their own, are bounded in count and time, and end early,
+// [Sync],
+// [Growth]. All but the last make users of their own; they are bounded in count and time, and end early,
 // with what was measured until then, when their context ends. What hangs is
 // given up after Options.Patience and judged as lost.
 package bench

@@ -39,6 +39,8 @@ type Result struct {
 	Crowd *CrowdResult `json:"crowd,omitempty"`
 	Storm *StormResult `json:"storm,omitempty"`
 
+	Growth *GrowthResult `json:"growth,omitempty"` // messages are operations
+
 	Verdict
 }
 
@@ -66,6 +68,8 @@ func (r *Result) title() string {
 		return fmt.Sprintf("storm, %d in flight beside %d senders in a group of %d", r.InFlight, r.Senders, r.Members)
 	case "idle":
 		return fmt.Sprintf("idle, %d connections", r.Connections)
+	case "growth":
+		return fmt.Sprintf("%s with %d messages stored", r.Growth.Operation, r.Growth.Stored)
 	case "sync":
 		return fmt.Sprintf("sync by %s, %d clients", r.Way, r.Clients)
 	}

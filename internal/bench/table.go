@@ -60,6 +60,8 @@ func columnsOf(workload string) []column {
 		}
 	case "crowd":
 		columns = crowdColumns()
+	case "growth":
+		columns = growthColumns()
 	case "sync":
 		columns = append([]column{
 			{"by", func(r *Result) string { return r.Way }},
