@@ -165,7 +165,7 @@ func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.Use
 }
 
 // userOfMember is the id of a member's user. It is no join, so that members are read first.
-const userOfMember = `(SELECT u.user_id FROM users u WHERE u.app_id = m.app_id AND u.id = m.user_id)`
+const userOfMember = `COALESCE((SELECT u.user_id FROM users u WHERE u.app_id = m.app_id AND u.id = m.user_id), '')`
 
 // memberColumns are what scanMember reads.
 const memberColumns = `m.role, m.label, m.extra, m.joined_at, m.read_seq,
