@@ -22,8 +22,12 @@ var errDSN = errors.New("the MySQL DSN is not valid; it is like user:password@tc
 // newMySQLConnector reads dsn, which may name several nodes that have the same data,
 // and adds what gim depends on. Its errors do not repeat it.
 func newMySQLConnector(dsn string) (*nodesConnector, error) {
+	dsns, err := splitNodes(dsn)
+	if err != nil {
+		return nil, err
+	}
 	c := &nodesConnector{}
-	for _, one := range splitNodes(dsn) {
+	for _, one := range dsns {
 		node, err := newNodeConnector(one)
 		if err != nil {
 			return nil, err

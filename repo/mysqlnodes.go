@@ -22,19 +22,23 @@ const (
 )
 
 // splitNodes returns a DSN for each of the addresses in
-// user:password@tcp(a:3306,b:3306)/database.
-func splitNodes(dsn string) []string {
+// user:password@tcp(a:3306,b:3306)/database, or errDSN when one of several is empty.
+func splitNodes(dsn string) ([]string, error) {
 	slash := strings.LastIndexByte(dsn, '/')
 	if slash < 1 || dsn[slash-1] != ')' {
-		return []string{dsn}
+		return []string{dsn}, nil
 	}
 	at := strings.LastIndexByte(dsn[:slash], '@') + 1
 	begin := at + strings.IndexByte(dsn[at:slash], '(') + 1
-	var all []string
-	for address := range strings.SplitSeq(dsn[begin:slash-1], ",") {
-		all = append(all, dsn[:begin]+address+dsn[slash-1:])
+	addresses := strings.Split(dsn[begin:slash-1], ",")
+	all := make([]string, len(addresses))
+	for i, address := range addresses {
+		if address == "" && len(addresses) > 1 {
+			return nil, errDSN
+		}
+		all[i] = dsn[:begin] + address + dsn[slash-1:]
 	}
-	return all
+	return all, nil
 }
 
 // nodesConnector connects to the first of several nodes that works. It may be used

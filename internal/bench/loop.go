@@ -119,7 +119,7 @@ func (l *loop) send(ctx context.Context, fl *fleet, n int64, patience *time.Time
 		id = fmt.Sprintf("%s-%d", l.user, n)
 	}
 	if l.conn == nil {
-		return l.run.api.send(ctx, l.user, outgoing{
+		return l.run.sender().send(ctx, l.user, outgoing{
 			user: l.toUser, group: l.toGroup, content: content, id: id, passing: l.passing,
 		})
 	}
