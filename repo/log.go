@@ -63,7 +63,7 @@ var errPageFull = errors.New("page is full")
 
 // readError says what a failed read was doing, or that the database is away.
 func (s *Store) readError(doing string, err error) error {
-	if s.dialect.isUnavailable(err) {
+	if s.dialect.isUnavailable(err) || s.dialect.isConflict(err) {
 		return fmt.Errorf("%s: %w", doing, domain.ErrUnavailable)
 	}
 	return domain.Trace(fmt.Errorf("%s: %w", doing, err))

@@ -20,11 +20,27 @@ const mysqlConns = 32
 
 // errDSN stands for all that the driver says about a DSN: it may quote any part
 // of one that is malformed, and so the password.
-var errDSN = errors.New("the MySQL DSN is not valid; it is like user:password@tcp(host:3306)/database")
+var errDSN = errors.New("the MySQL DSN is not valid; it is like user:password@tcp(host:3306)/database, with several hosts as tcp(a:3306,b:3306)")
 
-// newMySQLConnector reads dsn and adds what gim depends on. Its errors do not
-// repeat it.
-func newMySQLConnector(dsn string) (driver.Connector, error) {
+// newMySQLConnector reads dsn, which may name several nodes that have the same data,
+// and adds what gim depends on. Its errors do not repeat it.
+func newMySQLConnector(dsn string) (*nodesConnector, error) {
+	dsns, err := splitNodes(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c := &nodesConnector{}
+	for _, one := range dsns {
+		node, err := newNodeConnector(one)
+		if err != nil {
+			return nil, err
+		}
+		c.nodes = append(c.nodes, &nodeConnector{Connector: node})
+	}
+	return c, nil
+}
+
+func newNodeConnector(dsn string) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, errDSN
@@ -51,18 +67,21 @@ func newMySQLConnector(dsn string) (driver.Connector, error) {
 	return &sessionConnector{c}, nil
 }
 
-func openDB(c driver.Connector) *sqlx.DB {
+func openDB(c *nodesConnector) *sqlx.DB {
 	db := sqlx.NewDb(sql.OpenDB(c), "mysql")
 	db.SetMaxOpenConns(mysqlConns)
 	db.SetMaxIdleConns(mysqlConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour) // follows a server that moved
+	if len(c.nodes) > 1 {
+		db.SetConnMaxLifetime(nodesLifetime)
+	}
 	return db
 }
 
 // sessionConnector prepares each new connection: READ COMMITTED, so that what a
 // transaction reads after it got a lock is what the former holder committed,
-// and a strict mode, so that nothing is cut to fit.
+// a strict mode, so that nothing is cut to fit, and what Galera needs.
 type sessionConnector struct{ driver.Connector }
 
 func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -70,15 +89,22 @@ func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	ex := conn.(driver.ExecerContext) //nolint:errcheck,forcetypeassert // the driver's connections are
+	full := conn.(mysqlConn) //nolint:errcheck,forcetypeassert // the driver's connections are
+	if err := prepareSession(ctx, full); err != nil {
+		_ = conn.Close() // the first error tells more
+		return nil, fmt.Errorf("prepare connection: %w", err)
+	}
+	return &leavingConn{mysqlConn: full}, nil
+}
+
+func prepareSession(ctx context.Context, conn mysqlConn) error {
 	for _, q := range []string{
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 	} {
-		if _, err := ex.ExecContext(ctx, q, nil); err != nil {
-			_ = conn.Close() // the first error tells more
-			return nil, fmt.Errorf("prepare connection: %w", err)
+		if _, err := conn.ExecContext(ctx, q, nil); err != nil {
+			return err
 		}
 	}
-	return conn, nil
+	return joinGalera(ctx, conn)
 }

@@ -15,8 +15,9 @@ import (
 
 // Options say where the data is and what the store works with.
 type Options struct {
-	// MySQLDSN is a data source name as go-sql-driver/mysql reads it. When it is
-	// empty the store is SQLite, in the file gim.db of DataDir.
+	// MySQLDSN is a data source name as go-sql-driver/mysql reads it, but that it may
+	// name several nodes with the same data, as tcp(a:3306,b:3306): the first that
+	// works is used. When it is empty the store is SQLite, in the file gim.db of DataDir.
 	MySQLDSN string
 	DataDir  string // made when absent, readable by its owner only
 
@@ -50,6 +51,7 @@ type Store struct {
 	appends   appendQueue
 	onRevoked func()
 	lock      *os.File // of the data directory; nil with MySQL
+	canMove   bool     // another node has the data when one is away
 }
 
 // Open connects, brings the schema up to date and checks durability. It refuses
@@ -115,6 +117,7 @@ func (s *Store) openMySQL(ctx context.Context, dsn string) error {
 		return err
 	}
 	s.write = openDB(connector)
+	s.canMove = len(connector.nodes) > 1
 	s.read = s.write
 	if err := s.write.PingContext(ctx); err != nil {
 		return fmt.Errorf("connect to MySQL: %w", err)
@@ -153,7 +156,7 @@ const maxAttempts = 8
 func (s *Store) inTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.tryTx(ctx, fn)
-		if err == nil || attempt == maxAttempts || !s.dialect.isConflict(err) {
+		if err == nil || attempt == maxAttempts || !s.mayRunAgain(err) {
 			return s.outcome(ctx, err)
 		}
 		if s.metrics.Retry != nil {
@@ -161,6 +164,14 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 		}
 		backOff(ctx, attempt)
 	}
+}
+
+// mayRunAgain reports that a transaction with this error has left nothing behind and
+// may succeed when it is run again: it lost a race, or its node went away before the
+// COMMIT and there is another.
+func (s *Store) mayRunAgain(err error) bool {
+	_, unknown := errors.AsType[*commitError](err)
+	return s.dialect.isConflict(err) || s.canMove && !unknown && s.dialect.isUnavailable(err)
 }
 
 // outcome turns what is left of an error into what the caller is told.

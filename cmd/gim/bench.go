@@ -50,7 +50,7 @@ type benchFlags struct {
 	AppKey  config.Secret `name:"app-key" required:"" placeholder:"KEY" help:"Key of an app for the users of the run; better in the environment (GIM_APP_KEY)."`
 	Via     string        `name:"via" enum:"ws,tcp,rest" default:"ws" help:"How messages are sent: ws, tcp or rest."`
 	Receive string        `name:"receive" enum:",ws,tcp" default:"" placeholder:"ws|tcp" help:"How the others are connected: ws or tcp. As --via unless given, ws for rest."`
-	TCPAddr string        `name:"tcp-addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for tcp; tls://HOST:PORT for TLS."`
+	TCPAddr string        `name:"tcp-addr" default:"127.0.0.1:7272" placeholder:"HOST:PORT" help:"Address for tcp; tls://HOST:PORT for TLS. Several nodes are given with commas, as they are in --url."`
 	PIDs    []int         `name:"pids" placeholder:"PID" help:"Processes of the server, whose CPU time and memory are read (Linux)."`
 
 	CPUProfile string `name:"cpuprofile" type:"path" placeholder:"FILE" help:"Write a CPU profile of the load generator itself to this file."`

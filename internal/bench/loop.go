@@ -194,7 +194,7 @@ func (l *loop) send(ctx context.Context, n int64) error {
 		if !l.passing {
 			id = l.user + "-" + strconv.FormatInt(n, 10)
 		}
-		conv, err := l.run.api.send(ctx, l.user, outgoing{
+		conv, err := l.run.sender().send(ctx, l.user, outgoing{
 			user: l.toUser, group: l.toGroup, content: stamp{l.sender, n}.content(), id: id, passing: l.passing,
 		})
 		if err == nil {

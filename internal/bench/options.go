@@ -18,8 +18,11 @@ const (
 
 // Options are what all workloads share.
 type Options struct {
-	URL     string // of the REST API and the WebSocket
-	TCPAddr string // HOST:PORT, tcp://… or tls://…; only for TCP
+	// URL is that of the REST API and the WebSocket. It may be a list with commas, of
+	// several nodes: connections and sends are spread over them, and all else is asked
+	// of the first.
+	URL     string
+	TCPAddr string // HOST:PORT, tcp://… or tls://…, or a list of them; only for TCP
 	AppKey  string // of an app that may get many users
 
 	Via     string // how messages are sent: REST, WebSocket or TCP
@@ -33,6 +36,8 @@ type Options struct {
 
 	Progress io.Writer // how far it is; nil is silent
 	Terminal bool      // Progress can show a line that is written over
+
+	urls, tcpAddrs *spread // what complete makes of URL and TCPAddr
 }
 
 // defaultPatience is far beyond any answer of a server that is well.
@@ -58,19 +63,24 @@ func (o Options) complete() (Options, error) {
 	if o.Patience == 0 {
 		o.Patience = defaultPatience
 	}
-	o.URL = strings.TrimSuffix(o.URL, "/")
+	urls := strings.Split(o.URL, ",")
+	for i := range urls {
+		urls[i] = strings.TrimSuffix(urls[i], "/")
+	}
+	o.URL, o.urls, o.tcpAddrs = urls[0], newSpread(urls), newSpread(strings.Split(o.TCPAddr, ","))
 	return o, nil
 }
 
-// address is what client.Dial takes for a transport.
+// address is what client.Dial takes for a transport, of another node each time.
 func (o Options) address(transport string) string {
-	switch {
-	case transport != TCP:
-		return o.URL
-	case strings.Contains(o.TCPAddr, "://"):
-		return o.TCPAddr
+	if transport != TCP {
+		return o.urls.next()
 	}
-	return "tcp://" + o.TCPAddr
+	address := o.tcpAddrs.next()
+	if strings.Contains(address, "://") {
+		return address
+	}
+	return "tcp://" + address
 }
 
 // by names the way of a message for people.

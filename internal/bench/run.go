@@ -19,7 +19,9 @@ var ErrInterrupted = errors.New("interrupted before anything was measured")
 // run is one call of a workload: its users, and how they reach the server.
 type run struct {
 	o        Options
-	api      *api
+	api      *api   // of the first node
+	senders  []*api // of each node
+	nextSend atomic.Int64
 	tokens   *tokens
 	prefix   string // of the ids of its users and groups
 	users    atomic.Int64
@@ -33,14 +35,19 @@ func startRun(ctx context.Context, o Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAPI(o.URL, o.AppKey)
-	if err != nil {
-		return nil, err
+	var senders []*api
+	for _, url := range o.urls.nodes {
+		a, err := newAPI(url, o.AppKey)
+		if err != nil {
+			return nil, err
+		}
+		senders = append(senders, a)
 	}
+	a := senders[0]
 	var id [5]byte
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
 	r := &run{
-		o: o, api: a, prefix: "bench-" + hex.EncodeToString(id[:]),
+		o: o, api: a, senders: senders, prefix: "bench-" + hex.EncodeToString(id[:]),
 		progress: &progress{out: o.Progress, terminal: o.Terminal},
 	}
 	first, err := r.newUsers(ctx, 1)
@@ -57,6 +64,11 @@ func (r *run) finish() error {
 	ctx, cancel := context.WithTimeout(context.Background(), max(r.o.Patience, 10*time.Second)) // also after an interruption
 	defer cancel()
 	return r.tokens.forget(ctx)
+}
+
+// sender is the REST side of the node whose turn it is.
+func (r *run) sender() *api {
+	return r.senders[r.nextSend.Add(1)%int64(len(r.senders))]
 }
 
 // newUsers creates users that nobody has written to.

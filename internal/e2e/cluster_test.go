@@ -35,7 +35,13 @@ var (
 
 func newCluster(t *testing.T, dsn, redisURL string, args ...string) *cluster {
 	t.Helper()
-	start := func() *gimtest.Process {
+	return newClusterOn(t, [2]string{dsn, dsn}, redisURL, args...)
+}
+
+// newClusterOn is newCluster with a DSN for each node.
+func newClusterOn(t *testing.T, dsns [2]string, redisURL string, args ...string) *cluster {
+	t.Helper()
+	start := func(dsn string) *gimtest.Process {
 		return gimtest.StartProcess(t, gimtest.ProcessOptions{
 			Args: append([]string{"--rate-limit-sends", "0", "--rest-addr", fixedAddress(t)}, args...),
 			Env: []string{
@@ -44,7 +50,7 @@ func newCluster(t *testing.T, dsn, redisURL string, args ...string) *cluster {
 			},
 		})
 	}
-	c := &cluster{t: t, a: start(), b: start(), rec: history.New()}
+	c := &cluster{t: t, a: start(dsns[0]), b: start(dsns[1]), rec: history.New()}
 	c.app = c.a.NewApp(t, "cluster")
 	c.app.NewUsers(t, clusterUsers...)
 	newTeam(t, c.app, clusterUsers...)

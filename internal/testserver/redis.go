@@ -24,6 +24,7 @@ type RedisServer struct {
 	dir   string
 	port  int
 	flags []string
+	conf  string // what a file of settings holds; Sentinel writes to its own
 	proc  *process
 }
 
@@ -32,7 +33,12 @@ type RedisServer struct {
 // of milliseconds.
 func NewRedis(tb testing.TB, flags ...string) *RedisServer {
 	tb.Helper()
-	s := &RedisServer{tb: tb, bin: require(tb, "redis-server", "redis-server"), flags: flags}
+	return newRedis(tb, "", flags)
+}
+
+func newRedis(tb testing.TB, conf string, flags []string) *RedisServer {
+	tb.Helper()
+	s := &RedisServer{tb: tb, bin: require(tb, "redis-server", "redis-server"), conf: conf, flags: flags}
 	var err error
 	if s.dir, err = tempDir("redis"); err != nil {
 		tb.Fatal(err)
@@ -103,6 +109,15 @@ func (s *RedisServer) start() error {
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--unixsocket", socket,
 		"--dir", s.dir, "--save", "", "--appendonly", "no",
 	}, s.flags...)
+	if s.conf != "" {
+		file := filepath.Join(s.dir, "redis.conf")
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			if err := os.WriteFile(file, []byte(s.conf), 0o600); err != nil {
+				return err
+			}
+		}
+		args = append([]string{file}, args...)
+	}
 	var err error
 	if s.proc, err = startProcess(s.bin, args, filepath.Join(s.dir, "log")); err != nil {
 		return err
@@ -151,9 +166,9 @@ func readReply(r *bufio.Reader) (string, error) {
 		if err != nil || n < 0 {
 			return "", err
 		}
-		body := make([]byte, n)
+		body := make([]byte, n+len("\r\n"))
 		_, err = io.ReadFull(r, body)
-		return string(body), err
+		return string(body[:n]), err
 	default:
 		return "", errors.New(line)
 	}

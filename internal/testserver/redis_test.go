@@ -94,6 +94,34 @@ func TestRedisCluster_ServesAllSlotsAndSurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestRedisCluster_ReplicaTakesThePlaceOfAPrimary(t *testing.T) {
+	t.Parallel()
+	c := NewReplicatedRedisCluster(t, 3)
+	c.Node(1).Kill()
+	c.WaitPrimary(t, 4)
+	served := 0
+	for _, i := range []int{0, 2, 4} {
+		if _, err := redisCommand(c.Node(i).Addr(), "SET k v"); err == nil {
+			served++
+		}
+	}
+	if served != 1 {
+		t.Errorf("%d primaries took the key, want 1", served)
+	}
+}
+
+func TestRedisSentinel_ReplacesAPrimaryThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := NewRedisSentinel(t)
+	old := s.Primary()
+	old.do("SET k v")
+	old.do("WAIT 1 10000") // it may not have reached the replica yet
+	old.Kill()
+	if got := s.WaitOther(old).do("GET k"); got != "v" {
+		t.Errorf("GET k = %q from the new primary, want v", got)
+	}
+}
+
 func TestReadReply(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -10,14 +10,16 @@ import (
 // clusterSlots is the number of hash slots, fixed by the protocol.
 const clusterSlots = 16_384
 
-// RedisCluster is a Redis Cluster of one test: primaries only, without
-// replicas, with the hash slots divided evenly.
+var clusterFlags = []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"}
+
+// RedisCluster is a Redis Cluster of one test, with the hash slots divided evenly
+// over its primaries.
 type RedisCluster struct {
-	nodes []*RedisServer
+	nodes []*RedisServer // first those that began as primaries
 }
 
-// NewRedisCluster starts a cluster of primaries and returns when every node
-// knows all the others and serves. Redis wants at least three.
+// NewRedisCluster starts a cluster of primaries without replicas and returns when
+// every node knows all the others and serves. Redis wants at least three.
 func NewRedisCluster(tb testing.TB, nodes int) *RedisCluster {
 	tb.Helper()
 	if nodes < 3 {
@@ -25,7 +27,7 @@ func NewRedisCluster(tb testing.TB, nodes int) *RedisCluster {
 	}
 	c := &RedisCluster{nodes: make([]*RedisServer, nodes)}
 	for i := range c.nodes {
-		c.nodes[i] = NewRedis(tb, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+		c.nodes[i] = NewRedis(tb, clusterFlags...)
 	}
 	for i, node := range c.nodes {
 		from, to := i*clusterSlots/nodes, (i+1)*clusterSlots/nodes-1
@@ -40,6 +42,49 @@ func NewRedisCluster(tb testing.TB, nodes int) *RedisCluster {
 		tb.Fatal(err)
 	}
 	return c
+}
+
+// NewReplicatedRedisCluster starts a cluster of primaries with a replica each, which
+// takes its place. The replica of node i is node i + primaries.
+func NewReplicatedRedisCluster(tb testing.TB, primaries int) *RedisCluster {
+	tb.Helper()
+	c := NewRedisCluster(tb, primaries)
+	for range primaries {
+		replica := NewRedis(tb, clusterFlags...)
+		replica.do(fmt.Sprintf("CLUSTER MEET 127.0.0.1 %d", c.nodes[0].port))
+		c.nodes = append(c.nodes, replica)
+	}
+	if err := c.WaitHealthy(30 * time.Second); err != nil {
+		tb.Fatal(err)
+	}
+	for i, replica := range c.nodes[primaries:] {
+		replica.do("CLUSTER REPLICATE " + c.nodes[i].do("CLUSTER MYID"))
+	}
+	for i, replica := range c.nodes[primaries:] {
+		c.wait(tb, "is in step with its primary", func() bool {
+			return strings.Contains(replica.do("INFO replication"), "master_link_status:up") &&
+				strings.Contains(c.nodes[i].do("INFO replication"), "connected_slaves:1")
+		})
+	}
+	return c
+}
+
+// WaitPrimary returns when node i has become a primary and serves.
+func (c *RedisCluster) WaitPrimary(tb testing.TB, i int) {
+	tb.Helper()
+	c.wait(tb, "has become a primary", func() bool {
+		return strings.Contains(c.nodes[i].do("INFO replication"), "role:master") &&
+			strings.Contains(c.nodes[i].do("CLUSTER INFO"), "cluster_state:ok")
+	})
+}
+
+func (c *RedisCluster) wait(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(pollInterval) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("no node of the Redis Cluster %s", what)
+		}
+	}
 }
 
 // Node returns the i-th node, counted from 0, for instance to kill it.

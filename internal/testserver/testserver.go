@@ -73,12 +73,29 @@ func require(tb testing.TB, program, debianPackage string) string {
 	if err == nil {
 		return path
 	}
-	message := fmt.Sprintf("needs the program %s: run `make deps`, or install the package %s", program, debianPackage)
+	missing(tb, "the program "+program, debianPackage)
+	return ""
+}
+
+// requireFile is require for a file that is not a program, wherever it may be.
+func requireFile(tb testing.TB, debianPackage string, paths ...string) string {
+	tb.Helper()
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	missing(tb, paths[0], debianPackage)
+	return ""
+}
+
+func missing(tb testing.TB, what, debianPackage string) {
+	tb.Helper()
+	message := fmt.Sprintf("needs %s: run `make deps`, or install the package %s", what, debianPackage)
 	if os.Getenv(EnvAll) != "" {
 		tb.Fatalf("%s (%s is set, so this is not skipped)", message, EnvAll)
 	}
 	tb.Skip(message)
-	return ""
 }
 
 // find looks where PATH points, and where servers are kept out of the PATH of
