@@ -87,7 +87,7 @@ var testOnly = map[string]bool{
 
 // testsMayImport is what the test files of every package may import besides
 // what the table gives their package, and besides testOnly.
-var testsMayImport = []string{"client"}
+var testsMayImport = []string{"client", "internal/fill"}
 
 // fences are the third-party modules that stay in few packages, so that each
 // could be replaced by changing those. Test files and testOnly are free.
