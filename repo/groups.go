@@ -164,6 +164,9 @@ func (s *Store) Groups(ctx context.Context, app domain.AppNum, member domain.Use
 	}, query, args...)
 }
 
+// userOfMember is the id of a member's user. It is no join, so that members are read first.
+const userOfMember = `COALESCE((SELECT u.user_id FROM users u WHERE u.app_id = m.app_id AND u.id = m.user_id), '')`
+
 // memberColumns are what scanMember reads.
 const memberColumns = `m.role, m.label, m.extra, m.joined_at, m.read_seq,
 	COALESCE((SELECT x.muted_until FROM mutes x WHERE x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id), 0)`
@@ -188,7 +191,7 @@ func (s *Store) Members(ctx context.Context, app domain.AppNum, group domain.Con
 		}
 		last = domain.UserNum(n)
 	}
-	query := `SELECT u.id, u.user_id, ` + memberColumns + ` FROM members m` + s.dialect.then("users u") + ` ON u.app_id = m.app_id AND u.id = m.user_id
+	const query = `SELECT m.user_id, ` + userOfMember + `, ` + memberColumns + ` FROM members m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`
 	position := func(domain.Member) string { return strconv.FormatInt(int64(last), 10) }
 	return list(ctx, s, p, position, func(rows *sqlx.Rows) (domain.Member, error) {
@@ -216,7 +219,7 @@ func (s *Store) Member(ctx context.Context, app domain.AppNum, group domain.Conv
 
 // Heir implements [domain.GroupStore].
 func (s *Store) Heir(ctx context.Context, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (domain.UserID, error) {
-	_, id, err := s.dialect.heirOf(ctx, s.read, app, group, owner)
+	_, id, err := heirOf(ctx, s.read, app, group, owner)
 	if err != nil {
 		return "", s.readError("find who is next to own the group", err)
 	}

@@ -238,7 +238,7 @@ func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum,
 		return err
 	}
 	for _, key := range keys {
-		if err := s.dialect.passOn(ctx, tx, app, locked[key].num, user); err != nil {
+		if err := passOn(ctx, tx, app, locked[key].num, user); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, locked[key].num, user); err != nil {
@@ -253,13 +253,13 @@ func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum,
 
 // passOn gives a group that user owns to the admin who has been there longest, or
 // else to such a member.
-func (d dialect) passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.ConversationNum, user domain.UserNum) error {
+func passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, group domain.ConversationNum, user domain.UserNum) error {
 	var role domain.Role
 	err := tx.GetContext(ctx, &role, `SELECT role FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`, app, group, user)
 	if err != nil || role != domain.RoleOwner {
 		return err
 	}
-	heir, _, err := d.heirOf(ctx, tx, app, group, user)
+	heir, _, err := heirOf(ctx, tx, app, group, user)
 	if err != nil || heir == 0 { // nobody is left
 		return err
 	}
@@ -269,8 +269,8 @@ func (d dialect) passOn(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, gro
 
 // heirOf finds who is next to own a group, 0 when there is nobody: by an
 // index.
-func (d dialect) heirOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (heir domain.UserNum, id domain.UserID, err error) {
-	query := `SELECT m.user_id, u.user_id FROM members m` + d.index("members_by_role") + d.then("users u") + ` ON u.app_id = m.app_id AND u.id = m.user_id
+func heirOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, group domain.ConversationNum, owner domain.UserNum) (heir domain.UserNum, id domain.UserID, err error) {
+	const query = `SELECT m.user_id, ` + userOfMember + ` FROM members m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.role = ? AND m.user_id <> ? ORDER BY m.joined_at, m.user_id LIMIT 1`
 	for _, role := range []domain.Role{domain.RoleAdmin, domain.RoleMember} {
 		err = q.QueryRowxContext(ctx, query, app, group, string(role), owner).Scan(&heir, &id)
