@@ -146,8 +146,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return domain.Trace(s.read.GetContext(ctx, &one, `SELECT 1`))
 }
 
-// maxAttempts bounds how often a transaction is run when it loses a race.
-const maxAttempts = 8
+// maxAttempts bounds how often a transaction is run when it loses a race. On Galera
+// several nodes that write to one conversation all lose but one, over and over.
+const maxAttempts = 32
 
 // inTx runs fn in one transaction: commit when fn returns nil, roll back
 // otherwise. fn may run again after a conflict, so it must not have effects
