@@ -144,11 +144,14 @@ func (q *appendQueue) take(now time.Time) (*load, time.Duration) {
 	defer q.mu.Unlock()
 	b := &load{limit: maxBatchPointers}
 	var left time.Duration
-	if !q.waiting.empty() && q.lively {
+	givesWay := !q.waiting.empty() && q.lively
+	if givesWay {
 		left = max(0, q.giveWay.Sub(now))
-		b.limit = maxGivingWay
 	}
 	mayBeSlow := left == 0 && !q.slow
+	if mayBeSlow && givesWay {
+		b.limit = maxGivingWay
+	}
 	if mayBeSlow {
 		b.slow = q.serve(&q.waiting, b)
 	}

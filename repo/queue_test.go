@@ -152,6 +152,23 @@ func TestQueue_StormGivesWayForAsLongAsItTook(t *testing.T) {
 	expect(t, "alone again", len(b.taken), maxBatchPointers/500)
 }
 
+// Only the storm makes small batches for the sake of others.
+func TestQueue_ManyChatsBesideAStormAreOneBatch(t *testing.T) {
+	t.Parallel()
+	for committers := range 2 {
+		q, big := queueOf(t)
+		q.init(committers + 1)
+		push(t, q, queuedSend("u", big, "group"))
+		storm, _ := q.take(noon)
+		push(t, q, queuedSend("u", big, "group"))
+		for i := range 300 {
+			push(t, q, queuedSend("alice", domain.Target{User: domain.UserID(fmt.Sprint("u", i))}, "chat"))
+		}
+		q.done([]*load{storm}, nil, noon, time.Millisecond)
+		expect(t, "the batch", len(takeNext(q)), 300)
+	}
+}
+
 // A chat that sends without end has one turn as one that did not wait.
 func TestQueue_WhoIsNotDoneInATurnWaits(t *testing.T) {
 	t.Parallel()

@@ -15,12 +15,11 @@ func withLength(dst, frame []byte) []byte {
 	return append(wire.AppendLength(dst, len(frame)), frame...)
 }
 
-// What is left stands before everything else, and nothing comes in between.
-func TestWriteSome_HoldsWhatItCouldNotWrite(t *testing.T) {
-	t.Parallel()
-	c, p := connect(t, nil, nil)
+// fillUp writes until c holds what its peer, who does not read, has no room for, and
+// returns what that peer is to read first.
+func fillUp(t *testing.T, c *conn) (want []byte) {
+	t.Helper()
 	frame := bytes.Repeat([]byte("f"), 60_000)
-	var want []byte
 	for whole := true; whole; {
 		var err error
 		if whole, err = c.WriteSome([][]byte{frame}); err != nil {
@@ -28,6 +27,14 @@ func TestWriteSome_HoldsWhatItCouldNotWrite(t *testing.T) {
 		}
 		want = withLength(want, frame)
 	}
+	return want
+}
+
+// What is left stands before everything else, and nothing comes in between.
+func TestWriteSome_HoldsWhatItCouldNotWrite(t *testing.T) {
+	t.Parallel()
+	c, p := connect(t, nil, nil)
+	want := fillUp(t, c)
 	if c.TryWrite([]byte("between")) {
 		t.Error("a frame was written in the middle of another")
 	}
@@ -58,15 +65,7 @@ func TestWriteSome_HoldsWhatItCouldNotWrite(t *testing.T) {
 func TestWriteSome_GoodbyeComesBehindWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	c, p := connect(t, nil, nil)
-	frame := bytes.Repeat([]byte("f"), 60_000)
-	var want []byte
-	for whole := true; whole; {
-		var err error
-		if whole, err = c.WriteSome([][]byte{frame}); err != nil {
-			t.Fatal(err)
-		}
-		want = withLength(want, frame)
-	}
+	want := fillUp(t, c)
 	go c.Close(wire.CloseShutdown, 0)
 	got, err := io.ReadAll(p.conn)
 	if err != nil || !bytes.HasPrefix(got, want) || len(got) <= len(want) {

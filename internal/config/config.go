@@ -27,7 +27,7 @@ type Config struct {
 // Storage says where gim keeps what it must not lose.
 type Storage struct {
 	DataDir  string `name:"data-dir" default:"gim-data" placeholder:"DIR" help:"Directory of the embedded database and of gim's own secret; made at first start. Used by one process at a time."`
-	MySQLDSN Secret `name:"mysql-dsn" placeholder:"DSN" help:"MySQL or MariaDB to use instead of the embedded database, as user:password@tcp(host:3306)/database. Several gims may share it."`
+	MySQLDSN Secret `name:"mysql-dsn" placeholder:"DSN" help:"MySQL or MariaDB to use instead of the embedded database, as user:password@tcp(host:3306)/database. Several gims may share it. Of several nodes with the same data, as tcp(a:3306,b:3306), the first that works is used."`
 }
 
 // Network says what gim listens on and how nodes reach each other.
