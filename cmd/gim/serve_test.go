@@ -133,7 +133,7 @@ func TestServe_FirstStartMakesTheAdminKeyAndShowsItOnce(t *testing.T) {
 	t.Parallel()
 	p := gimtest.StartProcess(t, gimtest.ProcessOptions{NoAdminKey: true})
 	var key string
-	for _, word := range strings.Fields(p.Stderr()) {
+	for _, word := range strings.Fields(p.StderrUntil("GIM_ADMIN_KEY")) {
 		if strings.HasPrefix(word, "gimadmin_") {
 			key = word
 		}
@@ -234,10 +234,11 @@ func TestServe_SecretsAreNotInTheLog(t *testing.T) {
 func TestServe_DemoPrintsACurlLineThatWorks(t *testing.T) {
 	t.Parallel()
 	p := gimtest.StartProcess(t, gimtest.ProcessOptions{Args: []string{"--demo"}})
-	_, rest, ok := strings.Cut(p.Stderr(), "Authorization: Bearer ")
+	printed := p.StderrUntil(`"hello from curl"}}'`)
+	_, rest, ok := strings.Cut(printed, "Authorization: Bearer ")
 	key, _, ended := strings.Cut(rest, "'")
-	if !ok || !ended || !strings.Contains(p.Stderr(), p.URL+"/docs") {
-		t.Fatalf("the demo prints no curl line and no address:\n%s", p.Stderr())
+	if !ok || !ended || !strings.Contains(printed, p.URL+"/docs") {
+		t.Fatalf("the demo prints no curl line and no address:\n%s", printed)
 	}
 	demo := gimtest.App{Caller: p.Caller(), ID: "demo", Key: key}
 	demo.SendText(t, "alice", "bob", "hello from curl", "")

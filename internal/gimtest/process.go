@@ -188,6 +188,20 @@ func (p *Process) Stdout() string { return p.stdout.String() }
 // Stderr returns what the process logged since its last start.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
+// StderrUntil is Stderr once it has the text, which may come behind the line on
+// stdout that says ready.
+func (p *Process) StderrUntil(text string) string {
+	p.tb.Helper()
+	for deadline := time.Now().Add(stopTimeout); ; time.Sleep(time.Millisecond) {
+		switch all := p.stderr.String(); {
+		case strings.Contains(all, text):
+			return all
+		case time.Now().After(deadline):
+			p.tb.Fatalf("gimtest: gim does not write %q", text)
+		}
+	}
+}
+
 func (p *Process) finish() {
 	if p.cmd == nil {
 		return
