@@ -94,10 +94,11 @@ func (s *Store) commitAll(ctx context.Context) {
 			continue
 		}
 		var later <-chan time.Time
-		if wait > 0 {
+		switch {
+		case end == nil && (wait == 0 || s.appends.fanouts.isFailing()):
+			return // the next Open writes what could not be written
+		case wait > 0:
 			later = time.After(wait)
-		} else if end == nil {
-			return
 		}
 		select {
 		case <-s.appends.wake:
@@ -117,12 +118,18 @@ func (s *Store) commit(ctx context.Context, l *load) {
 	defer cancel()
 	start := time.Now()
 	loads, batches, err := s.commitLoad(ctx, l)
+	if err != nil && l.fanout != nil { // not the fault of those who are in the same transaction
+		s.appends.fanouts.failed(time.Now())
+		s.log.ErrorContext(ctx, "log entries that were put off cannot be written", slog.Any("err", err))
+		l.fanout = nil
+		loads, batches, err = s.commitLoad(ctx, loads...)
+	}
 	took := time.Since(start)
 	var sends []*send
 	for _, l := range loads {
 		sends = append(sends, l.taken...)
 	}
-	if s.metrics.Batch != nil {
+	if s.metrics.Batch != nil && len(sends) > 0 {
 		s.metrics.Batch(len(sends), took)
 	}
 	var putBack []*send
@@ -139,32 +146,54 @@ func (s *Store) commit(ctx context.Context, l *load) {
 	s.appends.done(loads, putBack, time.Now(), took)
 }
 
-// commitLoad runs one transaction for l and, where a batch of those who wait keeps
-// others from committing, for those who come meanwhile: they need not wait for a
-// commit of their own behind it.
-func (s *Store) commitLoad(ctx context.Context, l *load) (loads []*load, batches []*batch, err error) {
-	loads = []*load{l}
+// commitLoad runs one transaction for loads and, where a batch of those who wait keeps
+// others from committing, for those who come meanwhile, whose load it adds: it makes
+// way for them, and they need not wait for a commit of their own behind it.
+func (s *Store) commitLoad(ctx context.Context, loads ...*load) (_ []*load, batches []*batch, err error) {
+	l := loads[0]
+	onlyWriter := l.slow && s.appends.committers == 1
+	var left []*fanout // whose entries are to be written later, once that is known
+	written := 0       // entries of l.fanout
 	err = s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
 		defer func() { // a defect in one batch must not end the process
 			if r := recover(); r != nil {
 				err = domain.Trace(fmt.Errorf("append: panic: %v", r))
 			}
 		}()
-		batches = nil
+		s.appends.fanouts.remove(left) // of a run that was rolled back
+		batches, left = nil, nil
+		var putOff []*fanout
+		if l.fanout != nil {
+			if written, err = s.writeFanout(ctx, tx, l.fanout); err != nil {
+				return err
+			}
+		}
 		for i := 0; i < len(loads); i++ {
 			b := newBatch(s, loads[i].taken)
+			if i == 0 && onlyWriter {
+				b.isAwaited = s.appends.isAwaited
+			}
 			batches = append(batches, b)
 			if err := b.run(ctx, tx); err != nil {
 				return err
 			}
-			if i == 0 && len(loads) == 1 && l.slow && s.appends.committers == 1 {
+			putOff = append(putOff, b.left...)
+			if i == 0 && len(loads) == 1 && onlyWriter {
 				if late := s.appends.board(); len(late.taken) > 0 {
 					loads = append(loads, late)
 				}
 			}
 		}
+		left = putOff
+		s.appends.fanouts.add(left) // before anybody sees the heads
 		return nil
 	})
+	switch {
+	case err != nil:
+		s.appends.fanouts.remove(left)
+	case written > 0:
+		s.appends.fanouts.wrote(l.fanout, written)
+	}
 	return loads, batches, err
 }
 

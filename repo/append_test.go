@@ -56,7 +56,7 @@ func gather(t *testing.T, users ...domain.UserID) *gathered {
 	t.Cleanup(func() {
 		cancel()
 		g.wg.Wait()
-		g.must(s.Close())
+		g.must(g.Close())
 	})
 	app, err := s.CreateApp(ctx, domain.App{ID: "app", Settings: domain.DefaultAppSettings()}, domain.AppKey{ID: "k"}, []byte("h"))
 	g.must(err)
@@ -128,7 +128,9 @@ func (g *gathered) run() {
 
 func (g *gathered) log(user domain.UserID) []string {
 	g.t.Helper()
-	page, err := g.ReadLog(context.Background(), g.app, g.users[user], 0, 10_000)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	page, err := g.ReadLog(ctx, g.app, g.users[user], 0, 10_000)
 	g.must(err)
 	texts := []string{}
 	for i, e := range page.Entries {
@@ -314,6 +316,7 @@ func TestAppend_WhoComesDuringAStormCommitsWithIt(t *testing.T) {
 	g.want("batches", g.batches, []int{2})
 	g.want("the group's receipt", fmt.Sprint(group.receipt.Seq, group.err), "1 <nil>")
 	g.want("the chat's receipt", fmt.Sprint(single.receipt.Seq, single.err), "2 <nil>")
+	g.run() // which writes the log entries that made way
 	g.want("a log", g.log(ids[2]), []string{"group", "single"})
 	if b, wait := g.appends.take(noon); b != nil || wait != 0 || g.appends.flows != nil {
 		t.Errorf("left are %v, %v, %v", b, wait, g.appends.flows)

@@ -16,6 +16,10 @@ import (
 type batch struct {
 	store *Store
 	items []*item // in order of arrival
+	// isAwaited, if there is one, reports that the transaction keeps others waiting,
+	// who are to come before the log entries of messages to many: they are in left.
+	isAwaited func() bool
+	left      []*fanout
 }
 
 // item is a send on its way through a batch.
@@ -85,10 +89,11 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 	}
 	slices.Sort(apps) // locks are taken in one order on every node
 	for _, app := range apps {
-		a := &appBatch{store: b.store, tx: tx, app: app, items: byApp[app]}
+		a := &appBatch{store: b.store, tx: tx, app: app, items: byApp[app], isAwaited: b.isAwaited}
 		if err := a.run(ctx); err != nil {
 			return fmt.Errorf("append to app %d: %w", app, err)
 		}
+		b.left = append(b.left, a.left...)
 	}
 	return nil
 }
@@ -112,6 +117,9 @@ type appBatch struct {
 	tx    *sqlx.Tx
 	app   domain.AppNum
 	items []*item
+
+	isAwaited func() bool // as in batch
+	left      []*fanout
 
 	users         map[domain.UserID]domain.UserNum
 	conversations map[string]*conversation

@@ -79,15 +79,39 @@ func (a *appBatch) insertMessages(ctx context.Context) error {
 		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status)`, "", 15, rows)
 }
 
+// insertLogs writes the entries of the logs. Where others may come between, those of
+// messages to many are written last, and left as soon as somebody waits.
 func (a *appBatch) insertLogs(ctx context.Context) error {
 	var rows []any
+	var large []*fanout
 	for _, it := range live(a.items) {
+		if a.isAwaited != nil && len(it.to) > fanoutPiece {
+			large = append(large, &fanout{app: a.app, conv: it.message.Conversation, seq: it.message.ConversationSeq, to: it.to})
+			continue
+		}
 		for _, to := range it.to {
 			rows = append(rows, a.app, to.User, to.Seq, it.message.Conversation, it.message.ConversationSeq)
 		}
 	}
-	return insert(ctx, a.tx, `INSERT INTO user_log (app_id, user_id, seq, conversation_id, conversation_seq)`, "", 5, rows)
+	if err := insert(ctx, a.tx, insertLog, "", 5, rows); err != nil {
+		return err
+	}
+	for _, f := range large {
+		for len(f.to) > 0 && !a.isAwaited() {
+			piece := f.to[:min(fanoutPiece, len(f.to))]
+			if err := insertEntries(ctx, a.tx, f, piece); err != nil {
+				return err
+			}
+			f.to = f.to[len(piece):]
+		}
+		if len(f.to) > 0 {
+			a.left = append(a.left, f)
+		}
+	}
+	return insertFanouts(ctx, a.tx, a.left)
 }
+
+const insertLog = `INSERT INTO user_log (app_id, user_id, seq, conversation_id, conversation_seq)`
 
 func (a *appBatch) insertSends(ctx context.Context) error {
 	var rows []any

@@ -29,7 +29,8 @@ const (
 
 const (
 	crashWriters = 6
-	crashUsers   = 3
+	crashUsers   = 3   // who write
+	crashMembers = 120 // of the group: enough for its log entries to make way for chats
 	crashApp     = domain.AppID("crash")
 )
 
@@ -80,8 +81,8 @@ func crashPeople(ctx context.Context, s *repo.Store) (domain.AppNum, []domain.Us
 	if err != nil {
 		return 0, nil, err
 	}
-	profiles := make([]domain.User, crashUsers)
-	ids := make([]domain.UserID, crashUsers)
+	profiles := make([]domain.User, crashMembers)
+	ids := make([]domain.UserID, crashMembers)
 	for i := range profiles {
 		ids[i] = domain.UserID(fmt.Sprint("u", i))
 		profiles[i] = domain.User{ID: ids[i], Extra: json.RawMessage("{}")}
@@ -90,7 +91,7 @@ func crashPeople(ctx context.Context, s *repo.Store) (domain.AppNum, []domain.Us
 	if err != nil {
 		return 0, nil, err
 	}
-	users := make([]domain.UserRef, crashUsers)
+	users := make([]domain.UserRef, crashMembers)
 	for i, u := range made {
 		users[i] = u.Ref()
 	}

@@ -20,7 +20,8 @@ const messageColumns = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sen
 
 // ReadLog implements [domain.LogStore]. The head is read first and bounds what
 // is read after it: entries up to a committed head are all there, so the two
-// statements see one state.
+// statements see one state. An entry that was put off when the
+// head was read is waited for, which ErrUnavailable ends.
 func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.UserNum, after int64, limit int) (domain.LogPage, error) {
 	page := domain.LogPage{}
 	const head = `SELECT first_seq, head_seq, epoch FROM user_heads WHERE app_id = ? AND user_id = ?`
@@ -33,6 +34,9 @@ func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.User
 	after = max(after, page.First-1)
 	if after >= page.Head {
 		return page, nil
+	}
+	if err := s.appends.fanouts.wait(ctx, logKey{app, user}); err != nil {
+		return page, err
 	}
 	entries := `SELECT l.seq, ` + messageColumns + ` FROM user_log l
 		` + s.dialect.then("messages m") + ` ON m.app_id = l.app_id AND m.conversation_id = l.conversation_id AND m.seq = l.conversation_seq

@@ -18,18 +18,20 @@ import (
 // Add those of a new migration; change one only if it was never released.
 var shipped = map[string]map[string]string{
 	"mysql": {
-		"0001_create_core":      "79008fd49b22dac28fb53b7d6584f215966c93ba321f1b5185ed72ea6ce93f63",
-		"0002_create_last_seen": "6e4b079324133e65765f3f3e59a8533142a8b255f5942710611921bc31aa1a65",
-		"0003_grow_groups":      "6df9761f5ad4273fe4166597daeaac75b5919897e6c5970d2244a542eb50a89c",
-		"0004_create_blocks":    "2c9bffecd3afe6889adf916ba06dc8afff61e4daafc1d1a701fabaf50111f591",
-		"0005_large_groups":     "710a4e0c972f63e5f3153f858e3d6eb91fd9f68f287bae7c5914f1ead3cf6277",
+		"0001_create_core":           "79008fd49b22dac28fb53b7d6584f215966c93ba321f1b5185ed72ea6ce93f63",
+		"0002_create_last_seen":      "6e4b079324133e65765f3f3e59a8533142a8b255f5942710611921bc31aa1a65",
+		"0003_grow_groups":           "6df9761f5ad4273fe4166597daeaac75b5919897e6c5970d2244a542eb50a89c",
+		"0004_create_blocks":         "2c9bffecd3afe6889adf916ba06dc8afff61e4daafc1d1a701fabaf50111f591",
+		"0005_large_groups":          "710a4e0c972f63e5f3153f858e3d6eb91fd9f68f287bae7c5914f1ead3cf6277",
+		"0006_create_pending_fanout": "f235a45a79793e658fa30314e0bd935627f06d7e3101cdaea57a9d06c85564a8",
 	},
 	"sqlite": {
-		"0001_create_core":      "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
-		"0002_create_last_seen": "3124c8395083bf0adf58e6d9a59a3bbd6edc32177beef95f2c1835bbf8805f59",
-		"0003_grow_groups":      "58dd509f43cd429ea310ed6a51323f616aece2d14aa94da3b2dccde74cb90561",
-		"0004_create_blocks":    "0c32a6b9d4944cc316153a3eaede0f692ecb8a9bb3fc1529d592e7e90e52ba23",
-		"0005_large_groups":     "b1e35c05e90a02d5d063a35ddd28620514152d2b22fad72f9b6400652ac74ca3",
+		"0001_create_core":           "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
+		"0002_create_last_seen":      "3124c8395083bf0adf58e6d9a59a3bbd6edc32177beef95f2c1835bbf8805f59",
+		"0003_grow_groups":           "58dd509f43cd429ea310ed6a51323f616aece2d14aa94da3b2dccde74cb90561",
+		"0004_create_blocks":         "0c32a6b9d4944cc316153a3eaede0f692ecb8a9bb3fc1529d592e7e90e52ba23",
+		"0005_large_groups":          "b1e35c05e90a02d5d063a35ddd28620514152d2b22fad72f9b6400652ac74ca3",
+		"0006_create_pending_fanout": "444f0afc89235a71edead7f290c9efa89e0d9fda634fd54c84015d1717670705",
 	},
 }
 

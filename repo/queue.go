@@ -70,6 +70,7 @@ type appendQueue struct {
 	fast    bool      // a batch of fresh is being committed
 	slow    bool      // and one of those who wait
 	costs   costHints
+	fanouts fanouts // log entries that were put off; has a lock of its own
 	sends   int
 	bytes   int
 	closed  bool // Run has ended
@@ -133,8 +134,9 @@ type load struct {
 	taken          []*send
 	flows          []*flow
 	bytes, entries int
-	limit          int  // of entries
-	fast, slow     bool // it has some of fresh, and of those who wait
+	limit          int     // of entries
+	fast, slow     bool    // it has some of fresh, and of those who wait
+	fanout         *fanout // log entries to write that were put off
 }
 
 // take removes the next batch, which has to be given to done. While those who wait
@@ -143,16 +145,20 @@ func (q *appendQueue) take(now time.Time) (*load, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := &load{limit: maxBatchPointers}
-	var left time.Duration
-	givesWay := !q.waiting.empty() && q.lively
+	putOff, left := q.fanouts.first(now)
+	givesWay := (putOff != nil || !q.waiting.empty()) && q.lively
 	if givesWay {
-		left = max(0, q.giveWay.Sub(now))
+		left = max(left, q.giveWay.Sub(now))
 	}
 	mayBeSlow := left == 0 && !q.slow
 	if mayBeSlow && givesWay {
 		b.limit = maxGivingWay
 	}
-	if mayBeSlow {
+	switch {
+	case !mayBeSlow:
+	case putOff != nil: // what has begun is finished before more begins
+		b.fanout, b.slow, mayBeSlow = putOff, true, false
+	default:
 		b.slow = q.serve(&q.waiting, b)
 	}
 	if !q.fast && (!b.slow || q.committers == 1) {
@@ -161,7 +167,7 @@ func (q *appendQueue) take(now time.Time) (*load, time.Duration) {
 	if mayBeSlow { // who just had a first turn
 		b.slow = q.serve(&q.waiting, b) || b.slow
 	}
-	if len(b.taken) == 0 {
+	if len(b.taken) == 0 && b.fanout == nil {
 		return nil, left
 	}
 	if b.slow {
@@ -181,6 +187,13 @@ func (q *appendQueue) board() *load {
 	q.serve(&q.fresh, b)
 	q.removeBusy(b)
 	return b
+}
+
+// isAwaited reports whether somebody waits in fresh.
+func (q *appendQueue) isAwaited() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.fresh.empty()
 }
 
 // removeBusy takes the flows of a batch out of the lanes.
@@ -308,7 +321,7 @@ func (q *appendQueue) close() []*send {
 
 // signalIfAny wakes a committer if there is something to take, or to wait for.
 func (q *appendQueue) signalIfAny() {
-	if !q.fresh.empty() || !q.waiting.empty() {
+	if putOff, _ := q.fanouts.first(time.Time{}); putOff != nil || !q.fresh.empty() || !q.waiting.empty() {
 		q.signal()
 	}
 }

@@ -62,7 +62,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.migrate(ctx); err != nil {
+	_, err = s.migrate(ctx)
+	if err == nil && s.dialect.name == sqliteDialect.name {
+		err = s.recoverFanouts(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

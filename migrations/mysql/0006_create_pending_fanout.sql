@@ -1,0 +1,1 @@
+-- Nothing: several transactions write at the same time, and none has to make way.
