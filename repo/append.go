@@ -154,7 +154,7 @@ func (s *Store) commitLoad(ctx context.Context, loads ...*load) (_ []*load, batc
 	onlyWriter := l.slow && s.appends.committers == 1
 	var left []*fanout // whose entries are to be written later, once that is known
 	written := 0       // entries of l.fanout
-	err = s.inTx(ctx, func(tx *sqlx.Tx) (err error) {
+	err = s.inTxOf(ctx, s.commits, func(tx *sqlx.Tx) (err error) {
 		defer func() { // a defect in one batch must not end the process
 			if r := recover(); r != nil {
 				err = domain.Trace(fmt.Errorf("append: panic: %v", r))

@@ -89,7 +89,10 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 	}
 	slices.Sort(apps) // locks are taken in one order on every node
 	for _, app := range apps {
-		a := &appBatch{store: b.store, tx: tx, app: app, items: byApp[app], isAwaited: b.isAwaited}
+		a := &appBatch{store: b.store, tx: tx, w: tx, app: app, items: byApp[app], isAwaited: b.isAwaited}
+		if a.r = (&reads{Tx: tx, atOnce: b.store.dialect.atOnce}); a.r.atOnce {
+			a.w = &script{tx: tx}
+		}
 		if err := a.run(ctx); err != nil {
 			return fmt.Errorf("append to app %d: %w", app, err)
 		}
@@ -115,6 +118,8 @@ func (b *batch) deliveries() []domain.Delivery {
 type appBatch struct {
 	store *Store
 	tx    *sqlx.Tx
+	r     *reads
+	w     execer // what is written at the end: tx, or a script of it
 	app   domain.AppNum
 	items []*item
 
@@ -122,6 +127,7 @@ type appBatch struct {
 	left      []*fanout
 
 	users         map[domain.UserID]domain.UserNum
+	blocked       map[sendTo]bool
 	conversations map[string]*conversation
 	heads         map[domain.UserNum]int64
 	taken         map[domain.UserNum]int64 // numbers taken from each head
@@ -129,8 +135,10 @@ type appBatch struct {
 
 func (a *appBatch) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		a.findRepeats, a.resolveUsers, a.refuseBlocked, a.lockConversations, a.authorise, a.readMembers, a.putOff,
-		a.lockHeads, a.number, a.raise, a.insertMessages, a.insertLogs, a.insertSends,
+		a.findRepeats, a.readUsers, a.runReads, a.resolveUsers,
+		a.readBlocks, a.readConversations, a.readHeadsOfPairs, a.runReads, a.refuseBlocked, a.begin,
+		a.authorise, a.readMembers, a.putOff, a.lockHeads,
+		a.number, a.raise, a.insertMessages, a.insertLogs, a.insertSends, a.runWrites,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -141,6 +149,15 @@ func (a *appBatch) run(ctx context.Context) error {
 		if it.twin != nil {
 			it.settleAs(it.twin)
 		}
+	}
+	return nil
+}
+
+func (a *appBatch) runReads(ctx context.Context) error { return a.r.run(ctx) }
+
+func (a *appBatch) runWrites(ctx context.Context) error {
+	if all, ok := a.w.(*script); ok {
+		return all.run(ctx)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (a *appBatch) findRepeats(ctx context.Context) error {
 		}
 	}
 	const query = `SELECT send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at FROM sends WHERE app_id = ? AND send_key IN`
-	return selectIn(ctx, a.tx, query, "", []any{a.app}, keys, func(rows *sqlx.Rows) error {
+	return selectIn(ctx, a.r, query, "", []any{a.app}, keys, func(rows *sqlx.Rows) error {
 		var key, digest []byte
 		var conv domain.ConversationNum
 		var seq, senderSeq, sentAt int64
@@ -56,9 +56,8 @@ func (a *appBatch) findRepeats(ctx context.Context) error {
 	})
 }
 
-// resolveUsers finds the numbers of receivers and makes sure that the senders
-// are still there.
-func (a *appBatch) resolveUsers(ctx context.Context) error {
+// readUsers finds the numbers of receivers and senders.
+func (a *appBatch) readUsers(ctx context.Context) (err error) {
 	want := make(map[domain.UserID]bool)
 	for _, it := range live(a.items) {
 		if id := it.out.Message.To.User; id != "" {
@@ -68,10 +67,13 @@ func (a *appBatch) resolveUsers(ctx context.Context) error {
 			want[id] = true
 		}
 	}
-	var err error
-	if a.users, err = userNums(ctx, a.tx, a.app, slices.Sorted(maps.Keys(want)), ""); err != nil {
-		return err
-	}
+	a.users, err = userNums(ctx, a.r, a.app, slices.Sorted(maps.Keys(want)), "")
+	return err
+}
+
+// resolveUsers gives receivers their numbers and makes sure that the senders are
+// still there.
+func (a *appBatch) resolveUsers(context.Context) error {
 	for _, it := range live(a.items) {
 		it.resolve(a.users)
 	}
@@ -90,21 +92,22 @@ func (it *item) resolve(users map[domain.UserID]domain.UserNum) {
 	}
 }
 
-// refuseBlocked refuses users whom their receiver has blocked, before anything is
-// made or locked for them.
-func (a *appBatch) refuseBlocked(ctx context.Context) error {
+// readBlocks finds users whom their receiver has blocked.
+func (a *appBatch) readBlocks(ctx context.Context) (err error) {
 	pairs := make(map[sendTo]bool)
 	for _, it := range live(a.items) {
 		if p, ok := it.pair(); ok {
 			pairs[p] = true
 		}
 	}
-	blocked, err := a.store.blockedAmong(ctx, a.tx, a.app, slices.Collect(maps.Keys(pairs)))
-	if err != nil {
-		return err
-	}
+	a.blocked, err = a.store.blockedAmong(ctx, a.r, a.app, slices.Collect(maps.Keys(pairs)))
+	return err
+}
+
+// refuseBlocked refuses them, before anything is made for them.
+func (a *appBatch) refuseBlocked(context.Context) error {
 	for _, it := range live(a.items) {
-		if p, ok := it.pair(); ok && blocked[p] {
+		if p, ok := it.pair(); ok && a.blocked[p] {
 			it.err = domain.ErrBlocked
 		}
 	}
@@ -160,19 +163,19 @@ func (it *item) convKey() string {
 	return singleKey(it.out.User, it.toUser)
 }
 
-// lockConversations locks the conversations of the batch in the order of their
-// keys and makes those that do not exist yet.
-func (a *appBatch) lockConversations(ctx context.Context) error {
+// readConversations locks the conversations of the batch in the order of their keys.
+func (a *appBatch) readConversations(ctx context.Context) (err error) {
+	keys := make(map[string]bool)
+	for _, it := range live(a.items) {
+		keys[it.convKey()] = true
+	}
+	a.conversations, err = a.store.lockConversations(ctx, a.r, a.app, slices.Sorted(maps.Keys(keys)))
+	return err
+}
+
+// begin makes the conversations that do not exist yet.
+func (a *appBatch) begin(ctx context.Context) error {
 	items := live(a.items)
-	a.conversations = make(map[string]*conversation)
-	for _, it := range items {
-		a.conversations[it.convKey()] = nil
-	}
-	locked, err := a.store.lockConversations(ctx, a.tx, a.app, slices.Sorted(maps.Keys(a.conversations)))
-	if err != nil {
-		return err
-	}
-	maps.Copy(a.conversations, locked)
 	var fresh []*item // the first of each conversation that begins
 	for _, it := range items {
 		key := it.convKey()
@@ -186,16 +189,15 @@ func (a *appBatch) lockConversations(ctx context.Context) error {
 			fresh = append(fresh, it)
 		}
 		if it.conv = a.conversations[key]; !isGroup {
-			it.receivers = membersOf(it.out.User, it.toUser)
+			it.receivers = it.members()
 		}
 	}
 	return a.insertConversations(ctx, fresh)
 }
 
-// membersOf returns the users of a single conversation, ascending; sender 0 is
-// the business.
-func membersOf(sender, to domain.UserNum) []domain.UserNum {
-	switch {
+// members returns the users of a single conversation, ascending. The business is none.
+func (it *item) members() []domain.UserNum {
+	switch sender, to := it.out.User, it.toUser; {
 	case sender == 0 || sender == to:
 		return []domain.UserNum{to}
 	default:
@@ -204,7 +206,7 @@ func membersOf(sender, to domain.UserNum) []domain.UserNum {
 }
 
 // lockConversations locks the rows that exist among keys, ascending.
-func (s *Store) lockConversations(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, keys []string) (map[string]*conversation, error) {
+func (s *Store) lockConversations(ctx context.Context, tx sqlx.QueryerContext, app domain.AppNum, keys []string) (map[string]*conversation, error) {
 	raw := make([][]byte, len(keys))
 	for i, k := range keys {
 		raw[i] = []byte(k)
@@ -240,12 +242,15 @@ func (a *appBatch) authorise(ctx context.Context) error {
 			speakers[it.speaker()] = true
 		}
 	}
-	rules, err := readRules(ctx, a.tx, a.app, slices.Sorted(maps.Keys(groups)))
+	rules, err := readRules(ctx, a.r, a.app, slices.Sorted(maps.Keys(groups)))
 	if err != nil {
 		return err
 	}
-	voices, err := a.store.readVoices(ctx, a.tx, a.app, slices.Collect(maps.Keys(speakers)))
+	voices, err := a.store.readVoices(ctx, a.r, a.app, slices.Collect(maps.Keys(speakers)))
 	if err != nil {
+		return err
+	}
+	if err := a.r.run(ctx); err != nil {
 		return err
 	}
 	for _, it := range live(a.items) {
@@ -304,17 +309,39 @@ func (a *appBatch) putOff(context.Context) error {
 	return nil
 }
 
-// lockHeads locks the logs of all receivers, ascending.
+// readHeadsOfPairs locks the logs of all receivers where these are known already.
+func (a *appBatch) readHeadsOfPairs(ctx context.Context) error {
+	want := make(map[domain.UserNum]bool)
+	for _, it := range live(a.items) {
+		if it.toUser == 0 {
+			return nil
+		}
+		for _, user := range it.members() {
+			want[user] = true
+		}
+	}
+	return a.readHeads(ctx, a.r, want)
+}
+
+// lockHeads locks the logs of all receivers.
 func (a *appBatch) lockHeads(ctx context.Context) error {
+	if a.heads != nil {
+		return nil
+	}
 	want := make(map[domain.UserNum]bool)
 	for _, it := range live(a.items) {
 		for _, user := range it.receivers {
 			want[user] = true
 		}
 	}
+	return a.readHeads(ctx, a.tx, want)
+}
+
+// readHeads locks the logs of users, ascending.
+func (a *appBatch) readHeads(ctx context.Context, q sqlx.QueryerContext, want map[domain.UserNum]bool) error {
 	a.heads = make(map[domain.UserNum]int64, len(want))
 	const query = `SELECT user_id, head_seq FROM user_heads WHERE app_id = ? AND user_id IN`
-	err := selectIn(ctx, a.tx, query, " ORDER BY user_id"+a.store.dialect.forUpdate, []any{a.app}, slices.Sorted(maps.Keys(want)), func(rows *sqlx.Rows) error {
+	err := selectIn(ctx, q, query, " ORDER BY user_id"+a.store.dialect.forUpdate, []any{a.app}, slices.Sorted(maps.Keys(want)), func(rows *sqlx.Rows) error {
 		var user domain.UserNum
 		var head int64
 		if err := rows.Scan(&user, &head); err != nil {

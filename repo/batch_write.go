@@ -50,10 +50,10 @@ func (a *appBatch) raise(ctx context.Context) error {
 			added[c.num] = c.added
 		}
 	}
-	if err := addTo(ctx, a.tx, "conversations", "last_seq", "id", a.app, added); err != nil {
+	if err := addTo(ctx, a.w, "conversations", "last_seq", "id", a.app, added); err != nil {
 		return err
 	}
-	return addTo(ctx, a.tx, "user_heads", "head_seq", "user_id", a.app, a.taken)
+	return addTo(ctx, a.w, "user_heads", "head_seq", "user_id", a.app, a.taken)
 }
 
 func (a *appBatch) insertMessages(ctx context.Context) error {
@@ -75,7 +75,7 @@ func (a *appBatch) insertMessages(ctx context.Context) error {
 			a.app, m.Conversation, m.ConversationSeq, senderTypes.number(m.Sender.Type), it.out.User, string(m.Sender.User), string(m.Sender.Device),
 			toGroup, to, string(m.Type), []byte(m.Content), mentions, m.ClientMsgID, m.SentAt.UnixMilli(), statuses.number(m.Status))
 	}
-	return insert(ctx, a.tx, `INSERT INTO messages (app_id, conversation_id, seq, sender_type, sender, sender_id, sender_device,
+	return insert(ctx, a.w, `INSERT INTO messages (app_id, conversation_id, seq, sender_type, sender, sender_id, sender_device,
 		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status)`, "", 15, rows)
 }
 
@@ -93,7 +93,7 @@ func (a *appBatch) insertLogs(ctx context.Context) error {
 			rows = append(rows, a.app, to.User, to.Seq, it.message.Conversation, it.message.ConversationSeq)
 		}
 	}
-	if err := insert(ctx, a.tx, insertLog, "", 5, rows); err != nil {
+	if err := insert(ctx, a.w, insertLog, "", 5, rows); err != nil {
 		return err
 	}
 	for _, f := range large {
@@ -121,7 +121,7 @@ func (a *appBatch) insertSends(ctx context.Context) error {
 				it.receipt.Seq, it.message.SentAt.UnixMilli())
 		}
 	}
-	return insert(ctx, a.tx, `INSERT INTO sends (app_id, send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at)`, "", 7, rows)
+	return insert(ctx, a.w, `INSERT INTO sends (app_id, send_key, digest, conversation_id, conversation_seq, sender_seq, sent_at)`, "", 7, rows)
 }
 
 // numbering gives the values of a small closed set their numbers in the store.

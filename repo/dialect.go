@@ -16,6 +16,10 @@ import (
 type dialect struct {
 	name string // directory under migrations
 
+	// atOnce is set where a round trip takes longer than a statement, so that several are
+	// better sent together.
+	atOnce bool
+
 	// forUpdate ends a SELECT whose rows the transaction is going to change. On
 	// SQLite the transaction holds the only write lock from its beginning.
 	forUpdate string
@@ -73,6 +77,7 @@ const (
 
 var mysqlDialect = dialect{
 	name:      "mysql",
+	atOnce:    true,
 	forUpdate: " FOR UPDATE",
 	pairs: func(n int) string {
 		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"

@@ -95,6 +95,7 @@ func (s *statementsSeen) watch(t *testing.T, store *Store, dir string) {
 		}
 	}
 	store.write.SetMaxOpenConns(1)
+	store.commits = store.write
 }
 
 // Every statement of the conformance suite finds its rows by an index, also where

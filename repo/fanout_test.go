@@ -72,7 +72,7 @@ func TestFanout_MakesWayForWhoComes(t *testing.T) {
 	g.want("the group's messages that are not written", g.rows("pending_fanout"), 0)
 	g.run()
 	g.want("a log", g.log(ids[2]), []string{"group", "single", "again"})
-	if f := &g.appends.fanouts; f.pending != nil && len(f.pending) > 0 || f.logs != nil {
+	if f := &g.appends.fanouts; len(f.pending) > 0 || f.logs != nil {
 		t.Errorf("left are %v, %v", f.pending, f.logs)
 	}
 }

@@ -48,7 +48,7 @@ func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, c
 		slices.Sort(t.receivers)
 		b.items = append(b.items, &item{out: out, message: m, conv: conv, receivers: t.receivers, isLarge: t.isLarge})
 	}
-	a := &appBatch{store: s, tx: tx, app: app, items: b.items, conversations: map[string]*conversation{conv.key: conv}}
+	a := &appBatch{store: s, tx: tx, w: tx, app: app, items: b.items, conversations: map[string]*conversation{conv.key: conv}}
 	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs} {
 		if err := step(ctx); err != nil {
 			return nil, err

@@ -200,6 +200,17 @@ func (g *growing) number(ctx context.Context, id domain.GroupID) domain.Conversa
 	return group.Num
 }
 
+// oneSession makes a store on MySQL use one session for everything, so that what the
+// session counts is all.
+func oneSession(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.write.Close(); err != nil {
+		t.Error(err)
+	}
+	s.write, s.read = s.commits, s.commits
+	s.commits.SetMaxOpenConns(1)
+}
+
 // rowsRead is how many rows the server looks at for each use.
 func (g *growing) rowsRead() map[string]int {
 	g.t.Helper()
@@ -235,7 +246,7 @@ func (g *growing) rowsRead() map[string]int {
 func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 	t.Parallel()
 	g := newGrowing(t, Options{MySQLDSN: testserver.MariaDB(t)})
-	g.Store.write.SetMaxOpenConns(1) // whose session counts
+	oneSession(t, g.Store)
 	before := g.rowsRead()
 	g.more(380)
 	for i := range 40 {
@@ -268,12 +279,12 @@ func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 // The end of what is appended at once is as good as its beginning.
 func TestAppendAll_StoresAllOrSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]func() Options{
-		"SQLite":  func() Options { return Options{DataDir: t.TempDir()} },
-		"MariaDB": func() Options { return Options{MySQLDSN: testserver.MariaDB(t)} },
+	for name, o := range map[string]func(*testing.T) Options{
+		"SQLite":  func(t *testing.T) Options { return Options{DataDir: t.TempDir()} },
+		"MariaDB": func(t *testing.T) Options { return Options{MySQLDSN: testserver.MariaDB(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newGrowing(t, o())
+			g := newGrowing(t, o(t))
 			var all []domain.Outgoing
 			for range maxBatchPointers/10 + 7 { // more than one transaction takes
 				all = append(all, g.out(g.users[0], domain.Target{Group: "team"}))

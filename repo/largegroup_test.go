@@ -228,7 +228,7 @@ func TestMySQL_LargeGroupsAreNotReadAsAWhole(t *testing.T) {
 	t.Parallel()
 	const members = 3000
 	s, app, group, users := crowd(t, Options{MySQLDSN: testserver.MariaDB(t)}, members)
-	s.write.SetMaxOpenConns(1) // whose session counts
+	oneSession(t, s)
 	exec := func(query string) {
 		t.Helper()
 		if _, err := s.write.ExecContext(t.Context(), query); err != nil {

@@ -23,15 +23,16 @@ const mysqlConns = 32
 var errDSN = errors.New("the MySQL DSN is not valid; it is like user:password@tcp(host:3306)/database, with several hosts as tcp(a:3306,b:3306)")
 
 // newMySQLConnector reads dsn, which may name several nodes that have the same data,
-// and adds what gim depends on. Its errors do not repeat it.
-func newMySQLConnector(dsn string) (*nodesConnector, error) {
+// and adds what gim depends on. Its errors do not repeat it. Only connections that are
+// to take many statements at once do.
+func newMySQLConnector(dsn string, many bool) (*nodesConnector, error) {
 	dsns, err := splitNodes(dsn)
 	if err != nil {
 		return nil, err
 	}
 	c := &nodesConnector{}
 	for _, one := range dsns {
-		node, err := newNodeConnector(one)
+		node, err := newNodeConnector(one, many)
 		if err != nil {
 			return nil, err
 		}
@@ -40,14 +41,14 @@ func newMySQLConnector(dsn string) (*nodesConnector, error) {
 	return c, nil
 }
 
-func newNodeConnector(dsn string) (driver.Connector, error) {
+func newNodeConnector(dsn string, many bool) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, errDSN
 	}
 	cfg.Loc = time.UTC
 	cfg.InterpolateParams = true // statements vary in length: preparing each would triple the round trips
-	cfg.MultiStatements = false
+	cfg.MultiStatements = many
 	cfg.ClientFoundRows = true      // an UPDATE counts the rows it matched, as on SQLite
 	cfg.MaxAllowedPacket = 0        // ask the server
 	cfg.Logger = &mysql.NopLogger{} // what it would print comes back as an error too

@@ -33,7 +33,7 @@ func TestSplitNodes_IsADSNForEachAddress(t *testing.T) {
 func TestNewMySQLConnector_RefusesAListWithAHole(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"u@tcp(a:1,)/gim", "u@tcp(,a:1)/gim", "u@tcp(a:1,,b:1)/gim"} {
-		if _, err := newMySQLConnector(dsn); !errors.Is(err, errDSN) {
+		if _, err := newMySQLConnector(dsn, false); !errors.Is(err, errDSN) {
 			t.Errorf("%s: %v, want errDSN", dsn, err)
 		}
 	}

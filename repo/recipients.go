@@ -37,7 +37,7 @@ func (s *Store) Receivers(ctx context.Context, out domain.Outgoing) (domain.Rece
 			return domain.Receivers{}, domain.ErrBlocked
 		}
 	}
-	return receiversOf(&out, membersOf(out.User, it.toUser)), nil
+	return receiversOf(&out, it.members()), nil
 }
 
 func receiversOf(out *domain.Outgoing, users []domain.UserNum) domain.Receivers {

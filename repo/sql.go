@@ -1,7 +1,9 @@
 package repo
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +15,42 @@ import (
 // a row it stays far below SQLite's 32,766 and MySQL's 65,535.
 const chunk = 500
 
+// execer is what statements that write need: a transaction, or a script of one.
+type execer interface {
+	sqlx.ExecerContext
+	DriverName() string
+}
+
+// script gathers statements that write, for a database to which a round trip takes
+// longer than a statement: run sends all of them at once, and the first that fails ends
+// them. The connection must take several statements at once.
+type script struct {
+	tx     *sqlx.Tx
+	text   strings.Builder
+	values []any
+}
+
+// DriverName implements execer.
+func (s *script) DriverName() string { return s.tx.DriverName() }
+
+// ExecContext implements execer. It has no result.
+func (s *script) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	s.text.WriteString(query)
+	s.text.WriteString(";\n")
+	s.values = append(s.values, args...)
+	return nil, nil //nolint:nilnil // nobody of those who use it asks for a result
+}
+
+func (s *script) run(ctx context.Context) error {
+	if s.text.Len() == 0 {
+		return nil
+	}
+	if _, err := s.tx.ExecContext(ctx, strings.TrimSuffix(s.text.String(), ";\n"), s.values...); err != nil {
+		return fmt.Errorf("write a batch: %w", err)
+	}
+	return nil
+}
+
 // in returns "(?, ?, …)" with n marks.
 func in(n int) string {
 	return "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
@@ -20,7 +58,7 @@ func in(n int) string {
 
 // insert writes rows of width values each, given one after another in args:
 // head + " VALUES (…), (…)" + tail, in chunks.
-func insert(ctx context.Context, tx *sqlx.Tx, head, tail string, width int, args []any) error {
+func insert(ctx context.Context, tx execer, head, tail string, width int, args []any) error {
 	row := in(width)
 	head = leaving(tx, head)
 	for part := range slices.Chunk(args, width*chunk) {
@@ -36,7 +74,7 @@ func insert(ctx context.Context, tx *sqlx.Tx, head, tail string, width int, args
 // when it fails, which ends the transaction anyway. It would else copy each page
 // before the first change to it, so that it can be undone by itself: a send to 500
 // members took a fifth to a third more of the processor.
-func leaving(tx *sqlx.Tx, statement string) string {
+func leaving(tx execer, statement string) string {
 	if tx.DriverName() != sqliteDialect.name {
 		return statement
 	}
@@ -63,8 +101,66 @@ func selectIn[K any](ctx context.Context, q sqlx.QueryerContext, query, tail str
 	return nil
 }
 
+// reads gathers queries of a transaction, which [each] and what is made of it put off
+// when they are given one: until run, what they scan into is empty. Where it pays, run
+// sends all of them at once, as a script does.
+type reads struct {
+	*sqlx.Tx
+	atOnce bool
+	all    []read
+}
+
+type read struct {
+	query string
+	args  []any
+	scan  func(*sqlx.Rows) error
+}
+
+// run runs what was gathered, in its order.
+func (r *reads) run(ctx context.Context) error {
+	all := r.all
+	r.all = nil
+	if !r.atOnce || len(all) < 2 {
+		for _, one := range all {
+			if err := each(ctx, r.Tx, one.scan, one.query, one.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	texts := make([]string, len(all))
+	var args []any
+	for i, one := range all {
+		texts[i] = one.query
+		args = append(args, one.args...)
+	}
+	rows, err := r.QueryxContext(ctx, strings.Join(texts, ";\n"), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err tells
+	for i, one := range all {
+		if i > 0 && !rows.NextResultSet() {
+			return cmp.Or(rows.Err(), fmt.Errorf("%d of %d queries were answered", i, len(all)))
+		}
+		for rows.Next() {
+			if err := one.scan(rows); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // each runs a query and calls scan for each row.
 func each(ctx context.Context, q sqlx.QueryerContext, scan func(*sqlx.Rows) error, query string, args ...any) error {
+	if r, ok := q.(*reads); ok {
+		r.all = append(r.all, read{query, args, scan})
+		return nil
+	}
 	rows, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -81,7 +177,7 @@ func each(ctx context.Context, q sqlx.QueryerContext, scan func(*sqlx.Rows) erro
 // addTo raises column of the rows whose key column has one of the keys of by,
 // each by its amount. There is one statement for each different amount, which
 // are few, whatever the number of rows.
-func addTo[K ~int64](ctx context.Context, tx *sqlx.Tx, table, column, key string, app any, by map[K]int64) error {
+func addTo[K ~int64](ctx context.Context, tx execer, table, column, key string, app any, by map[K]int64) error {
 	rows := make(map[int64][]K)
 	for k, amount := range by {
 		rows[amount] = append(rows[amount], k)

@@ -42,6 +42,7 @@ type Metrics struct {
 type Store struct {
 	dialect   dialect
 	write     *sqlx.DB // SQLite: one connection
+	commits   *sqlx.DB // of the committers: write, or connections that take many statements at once
 	read      *sqlx.DB
 	publisher domain.Publisher
 	clock     domain.Clock
@@ -106,6 +107,7 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 		return fmt.Errorf("open %s: %w", file, err)
 	}
 	s.write.SetMaxOpenConns(1)
+	s.commits = s.write
 	if s.read, err = openFile(ctx, file, "_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("open %s for reading: %w", file, err)
 	}
@@ -116,10 +118,15 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 }
 
 func (s *Store) openMySQL(ctx context.Context, dsn string) error {
-	connector, err := newMySQLConnector(dsn)
+	connector, err := newMySQLConnector(dsn, false)
 	if err != nil {
 		return err
 	}
+	many, err := newMySQLConnector(dsn, true)
+	if err != nil {
+		return err
+	}
+	s.commits = openDB(many)
 	s.write = openDB(connector)
 	s.canMove = len(connector.nodes) > 1
 	s.read = s.write
@@ -134,6 +141,9 @@ func (s *Store) Close() error {
 	var errs []error
 	if s.read != nil && s.read != s.write {
 		errs = append(errs, s.read.Close())
+	}
+	if s.commits != nil && s.commits != s.write {
+		errs = append(errs, s.commits.Close())
 	}
 	if s.write != nil {
 		errs = append(errs, s.write.Close())
@@ -159,8 +169,13 @@ const maxAttempts = 32
 // outside tx but on variables that it resets. An outcome that is not known is
 // ErrUnavailable; other errors come back traced unless they are domain errors.
 func (s *Store) inTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+	return s.inTxOf(ctx, s.write, fn)
+}
+
+// inTxOf is inTx on a connection of db.
+func (s *Store) inTxOf(ctx context.Context, db *sqlx.DB, fn func(tx *sqlx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.tryTx(ctx, fn)
+		err := tryTx(ctx, db, fn)
 		if err == nil || attempt == maxAttempts || !s.mayRunAgain(err) {
 			return s.outcome(ctx, err)
 		}
@@ -196,8 +211,8 @@ type commitError struct{ err error }
 func (e *commitError) Error() string { return "commit: " + e.err.Error() }
 func (e *commitError) Unwrap() error { return e.err }
 
-func (s *Store) tryTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
-	tx, err := s.write.BeginTxx(ctx, nil)
+func tryTx(ctx context.Context, db *sqlx.DB, fn func(tx *sqlx.Tx) error) error {
+	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
