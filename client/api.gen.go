@@ -37,6 +37,27 @@ func (e AppSettingsOnlineYields) Valid() bool {
 	}
 }
 
+// Defines values for ContactStatus.
+const (
+	ContactStatusContact  ContactStatus = "contact"
+	ContactStatusIncoming ContactStatus = "incoming"
+	ContactStatusOutgoing ContactStatus = "outgoing"
+)
+
+// Valid indicates whether the value is a known member of the ContactStatus enum.
+func (e ContactStatus) Valid() bool {
+	switch e {
+	case ContactStatusContact:
+		return true
+	case ContactStatusIncoming:
+		return true
+	case ContactStatusOutgoing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentType.
 const (
 	Command  ContentType = "command"
@@ -422,6 +443,35 @@ type BlockList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// Contact defines model for Contact.
+type Contact struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Message What the request says; empty for contacts.
+	Message string `json:"message"`
+
+	// Remark The caller's own note on the other.
+	Remark string `json:"remark"`
+
+	// Status contact: the two are contacts of each other; incoming: the other has asked; outgoing: the caller has asked.
+	Status ContactStatus `json:"status"`
+
+	// UserId The other user.
+	UserId string `json:"user_id"`
+}
+
+// ContactList defines model for ContactList.
+type ContactList struct {
+	Items []Contact `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// ContactStatus contact: the two are contacts of each other; incoming: the other has asked; outgoing: the caller has asked.
+type ContactStatus string
+
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
 // location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
@@ -770,6 +820,16 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// PutContactRequest defines model for PutContactRequest.
+type PutContactRequest struct {
+	// Accepted With an app key: the two are contacts at once.
+	Accepted *bool `json:"accepted,omitempty"`
+
+	// Message What the one who is asked reads.
+	Message *string `json:"message,omitempty"`
+	Remark  *string `json:"remark,omitempty"`
+}
+
 // PutJoinRequestRequest defines model for PutJoinRequestRequest.
 type PutJoinRequestRequest struct {
 	Message *string `json:"message,omitempty"`
@@ -926,6 +986,11 @@ type UpdateAppRequest struct {
 	Settings *AppSettings `json:"settings,omitempty"`
 }
 
+// UpdateContactRequest defines model for UpdateContactRequest.
+type UpdateContactRequest struct {
+	Remark *string `json:"remark,omitempty"`
+}
+
 // UpdateGroupRequest defines model for UpdateGroupRequest.
 type UpdateGroupRequest struct {
 	AvatarUrl *string `json:"avatar_url,omitempty"`
@@ -1029,9 +1094,6 @@ type AppID = ID
 // Before defines model for Before.
 type Before = int64
 
-// BlockedID An id chosen by the business, compared byte for byte.
-type BlockedID = ID
-
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
@@ -1055,6 +1117,9 @@ type KeyID = ID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// OtherID An id chosen by the business, compared byte for byte.
+type OtherID = ID
 
 // PageCursor defines model for PageCursor.
 type PageCursor = string
@@ -1133,6 +1198,45 @@ type GetBlockParams struct {
 
 // PutBlockParams defines parameters for PutBlock.
 type PutBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Status What to list: contacts, requests that others have made, or one's own.
+	Status *ContactStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteContactParams defines parameters for DeleteContact.
+type DeleteContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetContactParams defines parameters for GetContact.
+type GetContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// UpdateContactParams defines parameters for UpdateContact.
+type UpdateContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutContactParams defines parameters for PutContact.
+type PutContactParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -1398,6 +1502,12 @@ type UpdateAppJSONRequestBody = UpdateAppRequest
 // CreateAppKeyJSONRequestBody defines body for CreateAppKey for application/json ContentType.
 type CreateAppKeyJSONRequestBody = CreateAppKeyRequest
 
+// UpdateContactJSONRequestBody defines body for UpdateContact for application/json ContentType.
+type UpdateContactJSONRequestBody = UpdateContactRequest
+
+// PutContactJSONRequestBody defines body for PutContact for application/json ContentType.
+type PutContactJSONRequestBody = PutContactRequest
+
 // RegisterDeviceJSONRequestBody defines body for RegisterDevice for application/json ContentType.
 type RegisterDeviceJSONRequestBody = RegisterDeviceRequest
 
@@ -1611,14 +1721,14 @@ type ClientInterface interface {
 	// DeleteBlock Take a user off one's block list
 	//
 	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
-	DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteBlock(ctx context.Context, userId OtherID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetBlock Find out whether one has blocked a user
 	//
 	// One that is not blocked is 404 `block_not_found`.
 	//
 	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
-	GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetBlock(ctx context.Context, userId OtherID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutBlock Block a user
 	//
@@ -1626,7 +1736,68 @@ type ClientInterface interface {
 	// the caller sends are not affected. A user may block 10,000 others.
 	//
 	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
-	PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PutBlock(ctx context.Context, userId OtherID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListContacts List one's contacts, or requests, by user id
+	//
+	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+	ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteContact Remove a contact, turn its request down, or take one's own back
+	//
+	// It ends for both.
+	//
+	// Corresponds with DELETE /v1/contacts/{user_id} (the `DeleteContact` operationId).
+	DeleteContact(ctx context.Context, userId OtherID, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetContact Get a contact or a request
+	//
+	// A user with whom there is neither is 404 `contact_not_found`.
+	//
+	// Corresponds with GET /v1/contacts/{user_id} (the `GetContact` operationId).
+	GetContact(ctx context.Context, userId OtherID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateContactWithBody Change one's remark on a contact
+	//
+	// Nobody but the caller sees it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+	UpdateContactWithBody(ctx context.Context, userId OtherID, params *UpdateContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateContact Change one's remark on a contact
+	//
+	// Nobody but the caller sees it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+	UpdateContact(ctx context.Context, userId OtherID, params *UpdateContactParams, body UpdateContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutContactWithBody Ask a user to be a contact, or accept its request
+	//
+	// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+	// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+	// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+	// commands of gim. A user may have 10,000 contacts and requests together.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+	PutContactWithBody(ctx context.Context, userId OtherID, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutContact Ask a user to be a contact, or accept its request
+	//
+	// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+	// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+	// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+	// commands of gim. A user may have 10,000 contacts and requests together.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+	PutContact(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMessages Read the history of a conversation
 	//
@@ -2296,7 +2467,7 @@ func (c *Client) ListBlocks(ctx context.Context, params *ListBlocksParams, reqEd
 // DeleteBlock Take a user off one's block list
 //
 // Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
-func (c *Client) DeleteBlock(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteBlock(ctx context.Context, userId OtherID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteBlockRequest(c.Server, userId, params)
 	if err != nil {
 		return nil, err
@@ -2313,7 +2484,7 @@ func (c *Client) DeleteBlock(ctx context.Context, userId BlockedID, params *Dele
 // One that is not blocked is 404 `block_not_found`.
 //
 // Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
-func (c *Client) GetBlock(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetBlock(ctx context.Context, userId OtherID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetBlockRequest(c.Server, userId, params)
 	if err != nil {
 		return nil, err
@@ -2331,8 +2502,139 @@ func (c *Client) GetBlock(ctx context.Context, userId BlockedID, params *GetBloc
 // the caller sends are not affected. A user may block 10,000 others.
 //
 // Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
-func (c *Client) PutBlock(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) PutBlock(ctx context.Context, userId OtherID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutBlockRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListContacts List one's contacts, or requests, by user id
+//
+// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListContactsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteContact Remove a contact, turn its request down, or take one's own back
+//
+// It ends for both.
+//
+// Corresponds with DELETE /v1/contacts/{user_id} (the `DeleteContact` operationId).
+func (c *Client) DeleteContact(ctx context.Context, userId OtherID, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteContactRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetContact Get a contact or a request
+//
+// A user with whom there is neither is 404 `contact_not_found`.
+//
+// Corresponds with GET /v1/contacts/{user_id} (the `GetContact` operationId).
+func (c *Client) GetContact(ctx context.Context, userId OtherID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetContactRequest(c.Server, userId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateContactWithBody Change one's remark on a contact
+//
+// Nobody but the caller sees it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+func (c *Client) UpdateContactWithBody(ctx context.Context, userId OtherID, params *UpdateContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateContactRequestWithBody(c.Server, userId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateContact Change one's remark on a contact
+//
+// Nobody but the caller sees it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+func (c *Client) UpdateContact(ctx context.Context, userId OtherID, params *UpdateContactParams, body UpdateContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateContactRequest(c.Server, userId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutContactWithBody Ask a user to be a contact, or accept its request
+//
+// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+// commands of gim. A user may have 10,000 contacts and requests together.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+func (c *Client) PutContactWithBody(ctx context.Context, userId OtherID, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutContactRequestWithBody(c.Server, userId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutContact Ask a user to be a contact, or accept its request
+//
+// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+// commands of gim. A user may have 10,000 contacts and requests together.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+func (c *Client) PutContact(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutContactRequest(c.Server, userId, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3841,7 +4143,7 @@ func NewListBlocksRequest(server string, params *ListBlocksParams) (*http.Reques
 }
 
 // NewDeleteBlockRequest constructs an http.Request for the DeleteBlock method
-func NewDeleteBlockRequest(server string, userId BlockedID, params *DeleteBlockParams) (*http.Request, error) {
+func NewDeleteBlockRequest(server string, userId OtherID, params *DeleteBlockParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3890,7 +4192,7 @@ func NewDeleteBlockRequest(server string, userId BlockedID, params *DeleteBlockP
 }
 
 // NewGetBlockRequest constructs an http.Request for the GetBlock method
-func NewGetBlockRequest(server string, userId BlockedID, params *GetBlockParams) (*http.Request, error) {
+func NewGetBlockRequest(server string, userId OtherID, params *GetBlockParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3939,7 +4241,7 @@ func NewGetBlockRequest(server string, userId BlockedID, params *GetBlockParams)
 }
 
 // NewPutBlockRequest constructs an http.Request for the PutBlock method
-func NewPutBlockRequest(server string, userId BlockedID, params *PutBlockParams) (*http.Request, error) {
+func NewPutBlockRequest(server string, userId OtherID, params *PutBlockParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3968,6 +4270,321 @@ func NewPutBlockRequest(server string, userId BlockedID, params *PutBlockParams)
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListContactsRequest constructs an http.Request for the ListContacts method
+func NewListContactsRequest(server string, params *ListContactsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteContactRequest constructs an http.Request for the DeleteContact method
+func NewDeleteContactRequest(server string, userId OtherID, params *DeleteContactParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetContactRequest constructs an http.Request for the GetContact method
+func NewGetContactRequest(server string, userId OtherID, params *GetContactParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUpdateContactRequest calls the generic UpdateContact builder with application/json body
+func NewUpdateContactRequest(server string, userId OtherID, params *UpdateContactParams, body UpdateContactJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateContactRequestWithBody(server, userId, params, "application/json", bodyReader)
+}
+
+// NewUpdateContactRequestWithBody constructs an http.Request for the UpdateContact method, with any body, and a specified content type
+func NewUpdateContactRequestWithBody(server string, userId OtherID, params *UpdateContactParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutContactRequest calls the generic PutContact builder with application/json body
+func NewPutContactRequest(server string, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutContactRequestWithBody(server, userId, params, "application/json", bodyReader)
+}
+
+// NewPutContactRequestWithBody constructs an http.Request for the PutContact method, with any body, and a specified content type
+func NewPutContactRequestWithBody(server string, userId OtherID, params *PutContactParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user_id", userId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -6425,7 +7042,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
-	DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error)
+	DeleteBlockWithResponse(ctx context.Context, userId OtherID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error)
 
 	// GetBlockWithResponse Find out whether one has blocked a user
 	//
@@ -6434,7 +7051,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
-	GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error)
+	GetBlockWithResponse(ctx context.Context, userId OtherID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error)
 
 	// PutBlockWithResponse Block a user
 	//
@@ -6444,7 +7061,74 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
-	PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+	PutBlockWithResponse(ctx context.Context, userId OtherID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error)
+
+	// ListContactsWithResponse List one's contacts, or requests, by user id
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+	ListContactsWithResponse(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error)
+
+	// DeleteContactWithResponse Remove a contact, turn its request down, or take one's own back
+	//
+	// It ends for both.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/contacts/{user_id} (the `DeleteContact` operationId).
+	DeleteContactWithResponse(ctx context.Context, userId OtherID, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*DeleteContactResponse, error)
+
+	// GetContactWithResponse Get a contact or a request
+	//
+	// A user with whom there is neither is 404 `contact_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/contacts/{user_id} (the `GetContact` operationId).
+	GetContactWithResponse(ctx context.Context, userId OtherID, params *GetContactParams, reqEditors ...RequestEditorFn) (*GetContactResponse, error)
+
+	// UpdateContactWithBodyWithResponse Change one's remark on a contact
+	//
+	// Nobody but the caller sees it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+	UpdateContactWithBodyWithResponse(ctx context.Context, userId OtherID, params *UpdateContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateContactResponse, error)
+
+	// UpdateContactWithResponse Change one's remark on a contact
+	//
+	// Nobody but the caller sees it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+	UpdateContactWithResponse(ctx context.Context, userId OtherID, params *UpdateContactParams, body UpdateContactJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateContactResponse, error)
+
+	// PutContactWithBodyWithResponse Ask a user to be a contact, or accept its request
+	//
+	// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+	// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+	// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+	// commands of gim. A user may have 10,000 contacts and requests together.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+	PutContactWithBodyWithResponse(ctx context.Context, userId OtherID, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutContactResponse, error)
+
+	// PutContactWithResponse Ask a user to be a contact, or accept its request
+	//
+	// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+	// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+	// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+	// commands of gim. A user may have 10,000 contacts and requests together.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+	PutContactWithResponse(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContactResponse, error)
 
 	// ListMessagesWithResponse Read the history of a conversation
 	//
@@ -7570,6 +8254,246 @@ func (r PutBlockResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutBlockResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListContactsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ContactList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListContactsResponse) GetJSON200() *ContactList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListContactsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListContactsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListContactsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListContactsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListContactsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteContactResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteContactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetContactResponse) GetJSON200() *Contact {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetContactResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetContactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateContactResponse) GetJSON200() *Contact {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateContactResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateContactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Contact
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutContactResponse) GetJSON200() *Contact {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutContactResponse) GetJSON201() *Contact {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutContactResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutContactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutContactResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9578,7 +10502,7 @@ func (c *ClientWithResponses) ListBlocksWithResponse(ctx context.Context, params
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/blocks/{user_id} (the `DeleteBlock` operationId).
-func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, userId BlockedID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error) {
+func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, userId OtherID, params *DeleteBlockParams, reqEditors ...RequestEditorFn) (*DeleteBlockResponse, error) {
 	rsp, err := c.DeleteBlock(ctx, userId, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -9593,7 +10517,7 @@ func (c *ClientWithResponses) DeleteBlockWithResponse(ctx context.Context, userI
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/blocks/{user_id} (the `GetBlock` operationId).
-func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, userId BlockedID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error) {
+func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, userId OtherID, params *GetBlockParams, reqEditors ...RequestEditorFn) (*GetBlockResponse, error) {
 	rsp, err := c.GetBlock(ctx, userId, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -9609,12 +10533,121 @@ func (c *ClientWithResponses) GetBlockWithResponse(ctx context.Context, userId B
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/blocks/{user_id} (the `PutBlock` operationId).
-func (c *ClientWithResponses) PutBlockWithResponse(ctx context.Context, userId BlockedID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
+func (c *ClientWithResponses) PutBlockWithResponse(ctx context.Context, userId OtherID, params *PutBlockParams, reqEditors ...RequestEditorFn) (*PutBlockResponse, error) {
 	rsp, err := c.PutBlock(ctx, userId, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParsePutBlockResponse(rsp)
+}
+
+// ListContactsWithResponse List one's contacts, or requests, by user id
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error) {
+	rsp, err := c.ListContacts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListContactsResponse(rsp)
+}
+
+// DeleteContactWithResponse Remove a contact, turn its request down, or take one's own back
+//
+// It ends for both.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/contacts/{user_id} (the `DeleteContact` operationId).
+func (c *ClientWithResponses) DeleteContactWithResponse(ctx context.Context, userId OtherID, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*DeleteContactResponse, error) {
+	rsp, err := c.DeleteContact(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteContactResponse(rsp)
+}
+
+// GetContactWithResponse Get a contact or a request
+//
+// A user with whom there is neither is 404 `contact_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/contacts/{user_id} (the `GetContact` operationId).
+func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, userId OtherID, params *GetContactParams, reqEditors ...RequestEditorFn) (*GetContactResponse, error) {
+	rsp, err := c.GetContact(ctx, userId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetContactResponse(rsp)
+}
+
+// UpdateContactWithBodyWithResponse Change one's remark on a contact
+//
+// Nobody but the caller sees it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+func (c *ClientWithResponses) UpdateContactWithBodyWithResponse(ctx context.Context, userId OtherID, params *UpdateContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateContactResponse, error) {
+	rsp, err := c.UpdateContactWithBody(ctx, userId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateContactResponse(rsp)
+}
+
+// UpdateContactWithResponse Change one's remark on a contact
+//
+// Nobody but the caller sees it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/contacts/{user_id} (the `UpdateContact` operationId).
+func (c *ClientWithResponses) UpdateContactWithResponse(ctx context.Context, userId OtherID, params *UpdateContactParams, body UpdateContactJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateContactResponse, error) {
+	rsp, err := c.UpdateContact(ctx, userId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateContactResponse(rsp)
+}
+
+// PutContactWithBodyWithResponse Ask a user to be a contact, or accept its request
+//
+// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+// commands of gim. A user may have 10,000 contacts and requests together.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+func (c *ClientWithResponses) PutContactWithBodyWithResponse(ctx context.Context, userId OtherID, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutContactResponse, error) {
+	rsp, err := c.PutContactWithBody(ctx, userId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutContactResponse(rsp)
+}
+
+// PutContactWithResponse Ask a user to be a contact, or accept its request
+//
+// Where that user has asked the caller, the two are contacts of each other from now on; else it is asked, with a
+// `message`, and asking again changes that. A user who has blocked the caller is 403 `blocked`. With `accepted`
+// the business makes two users contacts at once, whoever has blocked whom. Both users find what happened in their logs, as
+// commands of gim. A user may have 10,000 contacts and requests together.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
+func (c *ClientWithResponses) PutContactWithResponse(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContactResponse, error) {
+	rsp, err := c.PutContact(ctx, userId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutContactResponse(rsp)
 }
 
 // ListMessagesWithResponse Read the history of a conversation
@@ -10840,6 +11873,174 @@ func ParsePutBlockResponse(rsp *http.Response) (*PutBlockResponse, error) {
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
 		var dest Block
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListContactsResponse parses an HTTP response from a ListContactsWithResponse call
+func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListContactsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ContactList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteContactResponse parses an HTTP response from a DeleteContactWithResponse call
+func ParseDeleteContactResponse(rsp *http.Response) (*DeleteContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetContactResponse parses an HTTP response from a GetContactWithResponse call
+func ParseGetContactResponse(rsp *http.Response) (*GetContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateContactResponse parses an HTTP response from a UpdateContactWithResponse call
+func ParseUpdateContactResponse(rsp *http.Response) (*UpdateContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutContactResponse parses an HTTP response from a PutContactWithResponse call
+func ParsePutContactResponse(rsp *http.Response) (*PutContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Contact
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

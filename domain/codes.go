@@ -45,6 +45,7 @@ const (
 	CodeGroupDismissed       Code = "group_dismissed"
 	CodeApprovalRequired     Code = "approval_required"
 	CodeJoinRequestNotFound  Code = "join_request_not_found"
+	CodeContactNotFound      Code = "contact_not_found"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -107,6 +108,7 @@ var catalogue = []CodeInfo{
 	{CodeGroupDismissed, "The group was dismissed", "It can still be read; nothing else is possible.", false},
 	{CodeApprovalRequired, "Joining this group takes an approval", "Make a join request, and wait until it is accepted.", false},
 	{CodeJoinRequestNotFound, "There is no such join request", "It was answered or taken back, or never made.", false},
+	{CodeContactNotFound, "The user is neither a contact, nor has one of the two asked the other", "List the contacts to see who is.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -133,6 +135,8 @@ var (
 	ErrGroupDismissed       = Failure(CodeGroupDismissed, "")
 	ErrApprovalRequired     = Failure(CodeApprovalRequired, "")
 	ErrJoinRequestNotFound  = Failure(CodeJoinRequestNotFound, "")
+	ErrContactNotFound      = Failure(CodeContactNotFound, "")
+	ErrNotFriend            = Failure(CodeNotFriend, "")
 	ErrConversationNotFound = Failure(CodeConversationNotFound, "")
 	ErrAppExists            = Failure(CodeAppExists, "")
 	ErrDeviceExists         = Failure(CodeDeviceExists, "")

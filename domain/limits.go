@@ -24,6 +24,7 @@ const (
 	MaxLargeGroupMembers = 100_000             // of a large group, unless the app says otherwise
 	MaxDevicesPerUser    = 1000                // registered, unless the app says otherwise
 	MaxBlocks            = 10_000              // users that a user blocks
+	MaxContacts          = 10_000              // contacts and requests of a user
 	MaxPresenceUsers     = 500                 // of one presence query, and watched by one connection
 	MaxPresenceDevices   = 100                 // of a user, named by one answer about its presence
 	MaxTokenTTL          = 30 * 24 * time.Hour // between iat and exp

@@ -89,6 +89,11 @@ var calls = map[string]request{
 	"putBlock":          {"PUT", "/v1/blocks/bob", "", nil},
 	"getBlock":          {"GET", "/v1/blocks/bob", "", nil},
 	"deleteBlock":       {"DELETE", "/v1/blocks/bob", "", nil},
+	"listContacts":      {"GET", "/v1/contacts?status=incoming", "", nil},
+	"putContact":        {"PUT", "/v1/contacts/bob", `{}`, nil},
+	"getContact":        {"GET", "/v1/contacts/bob", "", nil},
+	"updateContact":     {"PATCH", "/v1/contacts/bob", `{"remark":"B"}`, nil},
+	"deleteContact":     {"DELETE", "/v1/contacts/bob", "", nil},
 	"createGroup":       {"POST", "/v1/groups", `{"members":["bob"]}`, nil},
 	"getGroup":          {"GET", "/v1/groups/team", "", nil},
 	"listMembers":       {"GET", "/v1/groups/team/members", "", nil},
@@ -122,7 +127,7 @@ var calls = map[string]request{
 // needsUser are the operations that the business must do in a user's name.
 var needsUser = []string{
 	"sync", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "listBlocks", "putBlock", "getBlock", "deleteBlock",
-	"putJoinRequest",
+	"listContacts", "putContact", "getContact", "updateContact", "deleteContact", "putJoinRequest",
 }
 
 // callers are all kinds of credentials; may says which scheme each one is.
@@ -228,6 +233,9 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 		"new group name":          {length(field("UpdateGroupRequest", "name")), domain.MaxName},
 		"label":                   {length(field("UpdateMemberRequest", "label")), domain.MaxText},
 		"join message":            {length(field("PutJoinRequestRequest", "message")), domain.MaxText},
+		"contact message":         {length(field("PutContactRequest", "message")), domain.MaxText},
+		"contact remark":          {length(field("PutContactRequest", "remark")), domain.MaxName},
+		"new contact remark":      {length(field("UpdateContactRequest", "remark")), domain.MaxName},
 		"introduction":            {length(field("CreateGroupRequest", "introduction")), domain.MaxText},
 		"app name":                {length(field("CreateAppRequest", "name")), domain.MaxName},
 		"brand":                   {length(field("RegisterDeviceRequest", "brand")), domain.MaxName},
@@ -242,6 +250,7 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 	for _, figure := range []string{
 		fmt.Sprintf("A body may have %d KiB, a message's content %d KiB.", domain.MaxBodyBytes>>10, domain.MaxContentBytes>>10),
 		fmt.Sprintf("up to %d KiB.", domain.MaxExtraBytes>>10),
+		fmt.Sprintf("A user may have %d,000 contacts and requests together.", domain.MaxContacts/1000),
 		fmt.Sprintf("A user may block %d,000 others.", domain.MaxBlocks/1000),
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(gim.OpenAPI)), " "), figure) {

@@ -38,6 +38,7 @@ var statusOf = map[domain.Code]int{
 	domain.CodeUserNotFound:         http.StatusNotFound,
 	domain.CodeDeviceNotFound:       http.StatusNotFound,
 	domain.CodeBlockNotFound:        http.StatusNotFound,
+	domain.CodeContactNotFound:      http.StatusNotFound,
 	domain.CodeGroupNotFound:        http.StatusNotFound,
 	domain.CodeMemberNotFound:       http.StatusNotFound,
 	domain.CodeJoinRequestNotFound:  http.StatusNotFound,

@@ -29,6 +29,7 @@ type Options struct {
 	Users       *domain.Users
 	Devices     *domain.Devices
 	Blocks      *domain.Blocks
+	Contacts    *domain.Contacts
 	Groups      *domain.Groups
 	Occupancies *domain.Occupancies
 	Credentials *domain.Credentials
@@ -78,7 +79,7 @@ func New(o Options) (http.Handler, error) {
 
 func newServer(o Options) (*server, error) {
 	missing := map[string]bool{
-		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
+		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Contacts": o.Contacts == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
 		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Presences": o.Presences == nil, "Auth": o.Auth == nil,
 		"Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
 	}

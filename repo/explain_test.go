@@ -174,6 +174,7 @@ func pretendLarge(t *testing.T, dir string) {
 		{"devices", "devices_by_user", "200000 200000 2 1"},
 		{"last_seen", "last_seen", "100000 100000 1"},
 		{"blocks", "blocks", "100000 100000 2 1"},
+		{"contacts", "contacts", "100000 100000 2 1"},
 		{"mutes", "mutes", "10000 10000 2 1"},
 		{"join_requests", "join_requests", "10000 10000 2 1"},
 		{"group_acks", "group_acks", "200000 200000 2 1 1"},

@@ -57,17 +57,21 @@ func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, c
 	return b.deliveries(), nil
 }
 
-// insertUncounted notes that the messages, all of one conversation, are events.
+// insertUncounted notes that the messages are events.
 func (a *appBatch) insertUncounted(ctx context.Context) error {
-	conv := a.items[0].conv.num
-	var total int64
-	const last = `SELECT total FROM uncounted WHERE app_id = ? AND conversation_id = ? ORDER BY seq DESC LIMIT 1`
-	if err := a.tx.GetContext(ctx, &total, last, a.app, conv); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
+	totals := make(map[domain.ConversationNum]int64)
 	var rows []any
-	for i, it := range a.items {
-		rows = append(rows, a.app, conv, it.message.ConversationSeq, total+int64(i)+1)
+	for _, it := range a.items {
+		conv := it.conv.num
+		total, known := totals[conv]
+		if !known {
+			const last = `SELECT total FROM uncounted WHERE app_id = ? AND conversation_id = ? ORDER BY seq DESC LIMIT 1`
+			if err := a.tx.GetContext(ctx, &total, last, a.app, conv); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		totals[conv] = total + 1
+		rows = append(rows, a.app, conv, it.message.ConversationSeq, totals[conv])
 	}
 	return insert(ctx, a.tx, `INSERT INTO uncounted (app_id, conversation_id, seq, total)`, "", 4, rows)
 }

@@ -24,6 +24,7 @@ var shipped = map[string]map[string]string{
 		"0004_create_blocks":         "2c9bffecd3afe6889adf916ba06dc8afff61e4daafc1d1a701fabaf50111f591",
 		"0005_large_groups":          "710a4e0c972f63e5f3153f858e3d6eb91fd9f68f287bae7c5914f1ead3cf6277",
 		"0006_create_pending_fanout": "f235a45a79793e658fa30314e0bd935627f06d7e3101cdaea57a9d06c85564a8",
+		"0007_create_contacts":       "cf1b3bfa21fe52a16797c96ad1c1b921aaf896d1998071c02ba87217fd6af2ed",
 	},
 	"sqlite": {
 		"0001_create_core":           "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -32,6 +33,7 @@ var shipped = map[string]map[string]string{
 		"0004_create_blocks":         "0c32a6b9d4944cc316153a3eaede0f692ecb8a9bb3fc1529d592e7e90e52ba23",
 		"0005_large_groups":          "b1e35c05e90a02d5d063a35ddd28620514152d2b22fad72f9b6400652ac74ca3",
 		"0006_create_pending_fanout": "444f0afc89235a71edead7f290c9efa89e0d9fda634fd54c84015d1717670705",
+		"0007_create_contacts":       "0fb550159194657842f167d667a541902365bdc5f72de8a9ffdb38cb8432ea66",
 	},
 }
 

@@ -202,6 +202,9 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if _, err := tx.ExecContext(ctx, `DELETE FROM blocks WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM contacts WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND user_id = ?`, app, u.Num); err != nil {
 			return err
 		}

@@ -33,6 +33,27 @@ func (e AppSettingsOnlineYields) Valid() bool {
 	}
 }
 
+// Defines values for ContactStatus.
+const (
+	ContactStatusContact  ContactStatus = "contact"
+	ContactStatusIncoming ContactStatus = "incoming"
+	ContactStatusOutgoing ContactStatus = "outgoing"
+)
+
+// Valid indicates whether the value is a known member of the ContactStatus enum.
+func (e ContactStatus) Valid() bool {
+	switch e {
+	case ContactStatusContact:
+		return true
+	case ContactStatusIncoming:
+		return true
+	case ContactStatusOutgoing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContentType.
 const (
 	Command  ContentType = "command"
@@ -418,6 +439,35 @@ type BlockList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// Contact defines model for Contact.
+type Contact struct {
+	// CreatedAt UTC, with milliseconds.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Message What the request says; empty for contacts.
+	Message string `json:"message"`
+
+	// Remark The caller's own note on the other.
+	Remark string `json:"remark"`
+
+	// Status contact: the two are contacts of each other; incoming: the other has asked; outgoing: the caller has asked.
+	Status ContactStatus `json:"status"`
+
+	// UserId The other user.
+	UserId string `json:"user_id"`
+}
+
+// ContactList defines model for ContactList.
+type ContactList struct {
+	Items []Contact `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// ContactStatus contact: the two are contacts of each other; incoming: the other has asked; outgoing: the caller has asked.
+type ContactStatus string
+
 // Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
 // image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
 // location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
@@ -766,6 +816,16 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// PutContactRequest defines model for PutContactRequest.
+type PutContactRequest struct {
+	// Accepted With an app key: the two are contacts at once.
+	Accepted *bool `json:"accepted,omitempty"`
+
+	// Message What the one who is asked reads.
+	Message *string `json:"message,omitempty"`
+	Remark  *string `json:"remark,omitempty"`
+}
+
 // PutJoinRequestRequest defines model for PutJoinRequestRequest.
 type PutJoinRequestRequest struct {
 	Message *string `json:"message,omitempty"`
@@ -922,6 +982,11 @@ type UpdateAppRequest struct {
 	Settings *AppSettings `json:"settings,omitempty"`
 }
 
+// UpdateContactRequest defines model for UpdateContactRequest.
+type UpdateContactRequest struct {
+	Remark *string `json:"remark,omitempty"`
+}
+
 // UpdateGroupRequest defines model for UpdateGroupRequest.
 type UpdateGroupRequest struct {
 	AvatarUrl *string `json:"avatar_url,omitempty"`
@@ -1025,9 +1090,6 @@ type AppID = ID
 // Before defines model for Before.
 type Before = int64
 
-// BlockedID An id chosen by the business, compared byte for byte.
-type BlockedID = ID
-
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
@@ -1051,6 +1113,9 @@ type KeyID = ID
 
 // Limit defines model for Limit.
 type Limit = int
+
+// OtherID An id chosen by the business, compared byte for byte.
+type OtherID = ID
 
 // PageCursor defines model for PageCursor.
 type PageCursor = string
@@ -1129,6 +1194,45 @@ type GetBlockParams struct {
 
 // PutBlockParams defines parameters for PutBlock.
 type PutBlockParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Status What to list: contacts, requests that others have made, or one's own.
+	Status *ContactStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteContactParams defines parameters for DeleteContact.
+type DeleteContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetContactParams defines parameters for GetContact.
+type GetContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// UpdateContactParams defines parameters for UpdateContact.
+type UpdateContactParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// PutContactParams defines parameters for PutContact.
+type PutContactParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -1394,6 +1498,12 @@ type UpdateAppJSONRequestBody = UpdateAppRequest
 // CreateAppKeyJSONRequestBody defines body for CreateAppKey for application/json ContentType.
 type CreateAppKeyJSONRequestBody = CreateAppKeyRequest
 
+// UpdateContactJSONRequestBody defines body for UpdateContact for application/json ContentType.
+type UpdateContactJSONRequestBody = UpdateContactRequest
+
+// PutContactJSONRequestBody defines body for PutContact for application/json ContentType.
+type PutContactJSONRequestBody = PutContactRequest
+
 // RegisterDeviceJSONRequestBody defines body for RegisterDevice for application/json ContentType.
 type RegisterDeviceJSONRequestBody = RegisterDeviceRequest
 
@@ -1467,13 +1577,28 @@ type ServerInterface interface {
 	ListBlocks(w http.ResponseWriter, r *http.Request, params ListBlocksParams)
 	// DeleteBlock Take a user off one's block list
 	// (DELETE /v1/blocks/{user_id})
-	DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams)
+	DeleteBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteBlockParams)
 	// GetBlock Find out whether one has blocked a user
 	// (GET /v1/blocks/{user_id})
-	GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams)
+	GetBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params GetBlockParams)
 	// PutBlock Block a user
 	// (PUT /v1/blocks/{user_id})
-	PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams)
+	PutBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params PutBlockParams)
+	// ListContacts List one's contacts, or requests, by user id
+	// (GET /v1/contacts)
+	ListContacts(w http.ResponseWriter, r *http.Request, params ListContactsParams)
+	// DeleteContact Remove a contact, turn its request down, or take one's own back
+	// (DELETE /v1/contacts/{user_id})
+	DeleteContact(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteContactParams)
+	// GetContact Get a contact or a request
+	// (GET /v1/contacts/{user_id})
+	GetContact(w http.ResponseWriter, r *http.Request, userId OtherID, params GetContactParams)
+	// UpdateContact Change one's remark on a contact
+	// (PATCH /v1/contacts/{user_id})
+	UpdateContact(w http.ResponseWriter, r *http.Request, userId OtherID, params UpdateContactParams)
+	// PutContact Ask a user to be a contact, or accept its request
+	// (PUT /v1/contacts/{user_id})
+	PutContact(w http.ResponseWriter, r *http.Request, userId OtherID, params PutContactParams)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params ListMessagesParams)
@@ -1650,19 +1775,49 @@ func (_ Unimplemented) ListBlocks(w http.ResponseWriter, r *http.Request, params
 
 // DeleteBlock Take a user off one's block list
 // (DELETE /v1/blocks/{user_id})
-func (_ Unimplemented) DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams) {
+func (_ Unimplemented) DeleteBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteBlockParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // GetBlock Find out whether one has blocked a user
 // (GET /v1/blocks/{user_id})
-func (_ Unimplemented) GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams) {
+func (_ Unimplemented) GetBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params GetBlockParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // PutBlock Block a user
 // (PUT /v1/blocks/{user_id})
-func (_ Unimplemented) PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams) {
+func (_ Unimplemented) PutBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params PutBlockParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListContacts List one's contacts, or requests, by user id
+// (GET /v1/contacts)
+func (_ Unimplemented) ListContacts(w http.ResponseWriter, r *http.Request, params ListContactsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteContact Remove a contact, turn its request down, or take one's own back
+// (DELETE /v1/contacts/{user_id})
+func (_ Unimplemented) DeleteContact(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteContactParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetContact Get a contact or a request
+// (GET /v1/contacts/{user_id})
+func (_ Unimplemented) GetContact(w http.ResponseWriter, r *http.Request, userId OtherID, params GetContactParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateContact Change one's remark on a contact
+// (PATCH /v1/contacts/{user_id})
+func (_ Unimplemented) UpdateContact(w http.ResponseWriter, r *http.Request, userId OtherID, params UpdateContactParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PutContact Ask a user to be a contact, or accept its request
+// (PUT /v1/contacts/{user_id})
+func (_ Unimplemented) PutContact(w http.ResponseWriter, r *http.Request, userId OtherID, params PutContactParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2282,7 +2437,7 @@ func (siw *ServerInterfaceWrapper) DeleteBlock(w http.ResponseWriter, r *http.Re
 	_ = err
 
 	// ------------- Path parameter "user_id" -------------
-	var userId BlockedID
+	var userId OtherID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
@@ -2332,7 +2487,7 @@ func (siw *ServerInterfaceWrapper) GetBlock(w http.ResponseWriter, r *http.Reque
 	_ = err
 
 	// ------------- Path parameter "user_id" -------------
-	var userId BlockedID
+	var userId OtherID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
@@ -2382,7 +2537,7 @@ func (siw *ServerInterfaceWrapper) PutBlock(w http.ResponseWriter, r *http.Reque
 	_ = err
 
 	// ------------- Path parameter "user_id" -------------
-	var userId BlockedID
+	var userId OtherID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
@@ -2416,6 +2571,286 @@ func (siw *ServerInterfaceWrapper) PutBlock(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutBlock(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListContacts operation middleware
+func (siw *ServerInterfaceWrapper) ListContacts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListContactsParams
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListContacts(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteContact operation middleware
+func (siw *ServerInterfaceWrapper) DeleteContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId OtherID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteContactParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteContact(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetContact operation middleware
+func (siw *ServerInterfaceWrapper) GetContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId OtherID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetContactParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetContact(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateContact operation middleware
+func (siw *ServerInterfaceWrapper) UpdateContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId OtherID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateContactParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateContact(w, r, userId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutContact operation middleware
+func (siw *ServerInterfaceWrapper) PutContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user_id" -------------
+	var userId OtherID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutContactParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutContact(w, r, userId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4619,6 +5054,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/v1/blocks/{user_id}", wrapper.PutBlock)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/contacts", wrapper.ListContacts)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/contacts/{user_id}", wrapper.DeleteContact)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/contacts/{user_id}", wrapper.GetContact)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/v1/contacts/{user_id}", wrapper.UpdateContact)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/v1/contacts/{user_id}", wrapper.PutContact)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/groups", wrapper.ListGroups)
 	})
 	r.Group(func(r chi.Router) {
@@ -5045,7 +5495,7 @@ func (response ListBlocksdefaultApplicationProblemPlusJSONResponse) VisitListBlo
 }
 
 type DeleteBlockRequestObject struct {
-	UserId BlockedID `json:"user_id"`
+	UserId OtherID `json:"user_id"`
 	Params DeleteBlockParams
 }
 
@@ -5079,7 +5529,7 @@ func (response DeleteBlockdefaultApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetBlockRequestObject struct {
-	UserId BlockedID `json:"user_id"`
+	UserId OtherID `json:"user_id"`
 	Params GetBlockParams
 }
 
@@ -5119,7 +5569,7 @@ func (response GetBlockdefaultApplicationProblemPlusJSONResponse) VisitGetBlockR
 }
 
 type PutBlockRequestObject struct {
-	UserId BlockedID `json:"user_id"`
+	UserId OtherID `json:"user_id"`
 	Params PutBlockParams
 }
 
@@ -5161,6 +5611,215 @@ type PutBlockdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutBlockdefaultApplicationProblemPlusJSONResponse) VisitPutBlockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContactsRequestObject struct {
+	Params ListContactsParams
+}
+
+type ListContactsResponseObject interface {
+	VisitListContactsResponse(w http.ResponseWriter) error
+}
+
+type ListContacts200JSONResponse ContactList
+
+func (response ListContacts200JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContactsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListContactsdefaultApplicationProblemPlusJSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteContactRequestObject struct {
+	UserId OtherID `json:"user_id"`
+	Params DeleteContactParams
+}
+
+type DeleteContactResponseObject interface {
+	VisitDeleteContactResponse(w http.ResponseWriter) error
+}
+
+type DeleteContact204Response struct {
+}
+
+func (response DeleteContact204Response) VisitDeleteContactResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteContactdefaultApplicationProblemPlusJSONResponse) VisitDeleteContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContactRequestObject struct {
+	UserId OtherID `json:"user_id"`
+	Params GetContactParams
+}
+
+type GetContactResponseObject interface {
+	VisitGetContactResponse(w http.ResponseWriter) error
+}
+
+type GetContact200JSONResponse Contact
+
+func (response GetContact200JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetContactdefaultApplicationProblemPlusJSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateContactRequestObject struct {
+	UserId OtherID `json:"user_id"`
+	Params UpdateContactParams
+	Body   *UpdateContactJSONRequestBody
+}
+
+type UpdateContactResponseObject interface {
+	VisitUpdateContactResponse(w http.ResponseWriter) error
+}
+
+type UpdateContact200JSONResponse Contact
+
+func (response UpdateContact200JSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateContactdefaultApplicationProblemPlusJSONResponse) VisitUpdateContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutContactRequestObject struct {
+	UserId OtherID `json:"user_id"`
+	Params PutContactParams
+	Body   *PutContactJSONRequestBody
+}
+
+type PutContactResponseObject interface {
+	VisitPutContactResponse(w http.ResponseWriter) error
+}
+
+type PutContact200JSONResponse Contact
+
+func (response PutContact200JSONResponse) VisitPutContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutContact201JSONResponse Contact
+
+func (response PutContact201JSONResponse) VisitPutContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutContactdefaultApplicationProblemPlusJSONResponse) VisitPutContactResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6758,6 +7417,21 @@ type StrictServerInterface interface {
 	// PutBlock Block a user
 	// (PUT /v1/blocks/{user_id})
 	PutBlock(ctx context.Context, request PutBlockRequestObject) (PutBlockResponseObject, error)
+	// ListContacts List one's contacts, or requests, by user id
+	// (GET /v1/contacts)
+	ListContacts(ctx context.Context, request ListContactsRequestObject) (ListContactsResponseObject, error)
+	// DeleteContact Remove a contact, turn its request down, or take one's own back
+	// (DELETE /v1/contacts/{user_id})
+	DeleteContact(ctx context.Context, request DeleteContactRequestObject) (DeleteContactResponseObject, error)
+	// GetContact Get a contact or a request
+	// (GET /v1/contacts/{user_id})
+	GetContact(ctx context.Context, request GetContactRequestObject) (GetContactResponseObject, error)
+	// UpdateContact Change one's remark on a contact
+	// (PATCH /v1/contacts/{user_id})
+	UpdateContact(ctx context.Context, request UpdateContactRequestObject) (UpdateContactResponseObject, error)
+	// PutContact Ask a user to be a contact, or accept its request
+	// (PUT /v1/contacts/{user_id})
+	PutContact(ctx context.Context, request PutContactRequestObject) (PutContactResponseObject, error)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
@@ -7172,7 +7846,7 @@ func (sh *strictHandler) ListBlocks(w http.ResponseWriter, r *http.Request, para
 }
 
 // DeleteBlock operation middleware
-func (sh *strictHandler) DeleteBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params DeleteBlockParams) {
+func (sh *strictHandler) DeleteBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteBlockParams) {
 	var request DeleteBlockRequestObject
 
 	request.UserId = userId
@@ -7199,7 +7873,7 @@ func (sh *strictHandler) DeleteBlock(w http.ResponseWriter, r *http.Request, use
 }
 
 // GetBlock operation middleware
-func (sh *strictHandler) GetBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params GetBlockParams) {
+func (sh *strictHandler) GetBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params GetBlockParams) {
 	var request GetBlockRequestObject
 
 	request.UserId = userId
@@ -7226,7 +7900,7 @@ func (sh *strictHandler) GetBlock(w http.ResponseWriter, r *http.Request, userId
 }
 
 // PutBlock operation middleware
-func (sh *strictHandler) PutBlock(w http.ResponseWriter, r *http.Request, userId BlockedID, params PutBlockParams) {
+func (sh *strictHandler) PutBlock(w http.ResponseWriter, r *http.Request, userId OtherID, params PutBlockParams) {
 	var request PutBlockRequestObject
 
 	request.UserId = userId
@@ -7245,6 +7919,154 @@ func (sh *strictHandler) PutBlock(w http.ResponseWriter, r *http.Request, userId
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutBlockResponseObject); ok {
 		if err := validResponse.VisitPutBlockResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListContacts operation middleware
+func (sh *strictHandler) ListContacts(w http.ResponseWriter, r *http.Request, params ListContactsParams) {
+	var request ListContactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListContacts(ctx, request.(ListContactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListContacts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListContactsResponseObject); ok {
+		if err := validResponse.VisitListContactsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteContact operation middleware
+func (sh *strictHandler) DeleteContact(w http.ResponseWriter, r *http.Request, userId OtherID, params DeleteContactParams) {
+	var request DeleteContactRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteContact(ctx, request.(DeleteContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteContactResponseObject); ok {
+		if err := validResponse.VisitDeleteContactResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetContact operation middleware
+func (sh *strictHandler) GetContact(w http.ResponseWriter, r *http.Request, userId OtherID, params GetContactParams) {
+	var request GetContactRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetContact(ctx, request.(GetContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetContactResponseObject); ok {
+		if err := validResponse.VisitGetContactResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateContact operation middleware
+func (sh *strictHandler) UpdateContact(w http.ResponseWriter, r *http.Request, userId OtherID, params UpdateContactParams) {
+	var request UpdateContactRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	var body UpdateContactJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateContact(ctx, request.(UpdateContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateContactResponseObject); ok {
+		if err := validResponse.VisitUpdateContactResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutContact operation middleware
+func (sh *strictHandler) PutContact(w http.ResponseWriter, r *http.Request, userId OtherID, params PutContactParams) {
+	var request PutContactRequestObject
+
+	request.UserId = userId
+	request.Params = params
+
+	var body PutContactJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutContact(ctx, request.(PutContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutContactResponseObject); ok {
+		if err := validResponse.VisitPutContactResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

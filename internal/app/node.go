@@ -48,6 +48,7 @@ type useCases struct {
 	users       *domain.Users
 	devices     *domain.Devices
 	blocks      *domain.Blocks
+	contacts    *domain.Contacts
 	groups      *domain.Groups
 	occupancies *domain.Occupancies
 	credentials *domain.Credentials
@@ -175,6 +176,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
+	u.contacts = domain.NewContacts(n.store, a.limiter(a.Config.RateLimitSends), a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
 	if u.occupancies = domain.NewOccupancies(n.store, n.hub); n.occupancy != nil {
@@ -263,7 +265,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{
-		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
+		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Contacts: n.uses.contacts, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),

@@ -16,6 +16,7 @@ type Store interface {
 	domain.UserStore
 	domain.DeviceStore
 	domain.BlockStore
+	domain.ContactStore
 	domain.GroupStore
 	domain.GroupSizer
 	domain.MessageStore
@@ -45,7 +46,7 @@ func Exercise(t *testing.T, open Opener) {
 	for _, suite := range []map[string]func(*world){
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(), blockTests(), largeTests(), largeReadTests(),
+		presenceTests(), blockTests(), contactTests(), largeTests(), largeReadTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {
