@@ -129,7 +129,8 @@ func (a app) state(t *testing.T, users, groups []string) map[string]string {
 	look("admin", a.admin(), "/v1/apps/"+a.id, "/v1/apps/"+a.id+"/keys")
 	look("back end", a.back(), "/v1/users?limit=200")
 	for _, user := range users {
-		look(user, a.as(user), "/v1/sync?limit=200", "/v1/devices", "/v1/blocks")
+		look(user, a.as(user), "/v1/sync?limit=200", "/v1/devices", "/v1/blocks",
+			"/v1/contacts", "/v1/contacts?status=incoming", "/v1/contacts?status=outgoing")
 		look("back end", a.back(), "/v1/conversations/user:"+url.PathEscape(user)+"/messages")
 		for _, other := range users {
 			look(user, a.as(user), "/v1/conversations/user:"+url.PathEscape(other)+"/messages")

@@ -149,12 +149,16 @@ func TestConcurrentCreationsOfOneID_LetOneWin(t *testing.T) {
 func everything[T any](t *testing.T, c caller, path string) []T {
 	t.Helper()
 	var all []T
-	cursor := ""
+	cursor := "?limit=3"
+	if strings.Contains(path, "?") {
+		cursor = "&limit=3"
+	}
+	first := cursor
 	for range 1000 {
 		page := read[struct {
 			Items      []T
 			NextCursor *string `json:"next_cursor"`
-		}](t, c.get(t, path+"?limit=3"+cursor).want(t, 200))
+		}](t, c.get(t, path+cursor).want(t, 200))
 		all = append(all, page.Items...)
 		if page.NextCursor == nil {
 			return all
@@ -162,7 +166,7 @@ func everything[T any](t *testing.T, c caller, path string) []T {
 		if len(page.Items) != 3 {
 			t.Fatalf("a page of %d that is not the last", len(page.Items))
 		}
-		cursor = "&cursor=" + *page.NextCursor
+		cursor = first + "&cursor=" + *page.NextCursor
 	}
 	t.Fatalf("%s does not end", path)
 	return nil
