@@ -170,9 +170,9 @@ func (s *Store) tellUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, n
 		out := &domain.Outgoing{App: app, Message: m, Request: domain.RequestOf(ctx)}
 		b.items = append(b.items, &item{out: out, message: m, toUser: nums[e.To]})
 	}
-	a := &appBatch{store: s, tx: tx, app: app, items: b.items}
+	a := &appBatch{store: s, tx: tx, r: &reads{Tx: tx}, w: tx, app: app, items: b.items}
 	for _, step := range []func(context.Context) error{
-		a.lockConversations, a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs,
+		a.readConversations, a.runReads, a.begin, a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("tell users: %w", err)
