@@ -72,6 +72,14 @@ func (p Principal) RequireUser() error {
 	return Failure(CodeForbidden, "This needs a user token, or an app key with the Gim-User header.")
 }
 
+// RequireUserToken refuses everyone but users themselves.
+func (p Principal) RequireUserToken() error {
+	if p.Kind != PrincipalUser {
+		return Failure(CodeForbidden, "This needs a user token.")
+	}
+	return nil
+}
+
 // RequireUserOrApp refuses the operator, whose key belongs to no app.
 func (p Principal) RequireUserOrApp() error {
 	if p.Kind != PrincipalApp && p.Kind != PrincipalUser {

@@ -3,6 +3,8 @@ package domain
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -63,6 +65,25 @@ type SyncParams struct {
 	Wait  time.Duration // how long to wait for an entry when there is none, up to MaxSyncWait
 	// Groups are positions in large groups: Wait ends as well when one has more.
 	Groups map[GroupID]int64
+}
+
+// ParsePositions reads positions in large groups, as "team:12,news:7"; parameter is
+// the name to blame. bad_request.
+func ParsePositions(parameter, list string) (map[GroupID]int64, error) {
+	if list == "" {
+		return nil, nil
+	}
+	positions := make(map[GroupID]int64)
+	for entry := range strings.SplitSeq(list, ",") {
+		id, number, _ := strings.Cut(entry, ":")
+		seq, err := strconv.ParseInt(number, 10, 64)
+		_, twice := positions[GroupID(id)]
+		if err != nil || seq < 0 || twice || ValidateID(parameter, id) != nil {
+			return nil, Invalid(parameter, "must be ids of groups, each once and with a position that is not negative, as team:12,news:7")
+		}
+		positions[GroupID(id)] = seq
+	}
+	return positions, nil
 }
 
 // SyncPage is a part of a user's log and how its device stands to the user's large

@@ -28,7 +28,7 @@ func loadSpec(tb testing.TB) *openapi3.T {
 func TestRoutesAreTheContractAndNothingElse(t *testing.T) {
 	t.Parallel()
 	o := newFake().options()
-	o.WebSocket = http.NotFoundHandler()
+	o.WebSocket, o.EventStream = http.NotFoundHandler(), http.NotFoundHandler()
 	s, err := newServer(o)
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +118,7 @@ var calls = map[string]request{
 	"createAppKey":      {"POST", "/v1/apps/demo/keys", `{}`, nil},
 	"listAppKeys":       {"GET", "/v1/apps/demo/keys", "", nil},
 	"revokeAppKey":      {"DELETE", "/v1/apps/demo/keys/k1", "", nil},
+	"connectStream":     {"GET", "/v1/stream?after=3&groups=news:7", "", nil},
 	"connectWebSocket":  {"GET", "/v1/ws", "", nil},
 	"listErrors":        {"GET", "/v1/errors", "", nil},
 	"getOpenAPI":        {"GET", "/openapi.yaml", "", nil},
@@ -150,6 +151,7 @@ func TestAuthorization_IsWhatTheContractSays(t *testing.T) {
 	}
 	o := newFake().options()
 	o.WebSocket = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(101) })
+	o.EventStream = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", mediaEventStream) })
 	h := newAPI(t, o)
 	for path, item := range loadSpec(t).Paths.Map() {
 		for method, op := range item.Operations() {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -33,7 +31,7 @@ func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncR
 	if err != nil {
 		return nil, err
 	}
-	groups, err := fromAPIPositions("groups", orZero(req.Params.Groups))
+	groups, err := domain.ParsePositions("groups", orZero(req.Params.Groups))
 	if err != nil {
 		return nil, err
 	}
@@ -59,24 +57,6 @@ func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncR
 			return api.GroupHead{GroupId: string(g.ID), Head: g.Head, Acked: g.Acked, Unread: g.Unread}
 		}),
 	}, nil
-}
-
-// fromAPIPositions reads positions in large groups, as "team:12,news:7".
-func fromAPIPositions(parameter, list string) (map[domain.GroupID]int64, error) {
-	if list == "" {
-		return nil, nil
-	}
-	positions := make(map[domain.GroupID]int64)
-	for entry := range strings.SplitSeq(list, ",") {
-		id, number, _ := strings.Cut(entry, ":")
-		seq, err := strconv.ParseInt(number, 10, 64)
-		_, twice := positions[domain.GroupID(id)]
-		if err != nil || seq < 0 || twice || domain.ValidateID(parameter, id) != nil {
-			return nil, domain.Invalid(parameter, "must be ids of groups, each once and with a position that is not negative, as team:12,news:7")
-		}
-		positions[domain.GroupID(id)] = seq
-	}
-	return positions, nil
 }
 
 // ListMessages handles GET /v1/conversations/{conversation_id}/messages.

@@ -22,7 +22,9 @@ func (s *server) observe(next http.Handler) http.Handler {
 			if panicked != nil && panicked != http.ErrAbortHandler {
 				s.failPanic(answer, r, panicked)
 			}
-			s.count(r, answer.Status(), start)
+			if !isConnection(answer) {
+				s.count(r, answer.Status(), start)
+			}
 			if panicked == http.ErrAbortHandler {
 				panic(panicked) // the server's own way to cut a connection
 			}
@@ -42,8 +44,8 @@ func (s *server) failPanic(w http.ResponseWriter, r *http.Request, panicked any)
 func (s *server) count(r *http.Request, status int, start time.Time) {
 	route := chi.RouteContext(r.Context()).RoutePattern()
 	switch {
-	case s.Metrics == nil, status == http.StatusSwitchingProtocols:
-		return // the life of a connection is no time to an answer
+	case s.Metrics == nil:
+		return
 	case route == "":
 		route = "other"
 	}
@@ -61,6 +63,14 @@ func (s *server) count(r *http.Request, status int, start time.Time) {
 	}
 	s.Metrics.HTTPRequestSeconds.WithLabelValues(method, route, strconv.Itoa(status)).Observe(s.Clock.Now().Sub(start).Seconds())
 }
+
+// isConnection reports whether an answer became a connection, the life of which is no
+// time to an answer.
+func isConnection(answer middleware.WrapResponseWriter) bool {
+	return answer.Status() == http.StatusSwitchingProtocols || answer.Header().Get("Content-Type") == mediaEventStream
+}
+
+const mediaEventStream = "text/event-stream"
 
 // statusClientClosed stands in the metrics for requests whose caller went away
 // before the answer.

@@ -95,6 +95,8 @@ func allowance(alternatives openapi3.SecurityRequirements) (func(domain.Principa
 		return domain.Principal.RequireAdmin, nil
 	case len(kinds) == 1 && kinds["appKey"]:
 		return domain.Principal.RequireApp, nil
+	case len(kinds) == 1 && kinds["userToken"]:
+		return domain.Principal.RequireUserToken, nil
 	case len(kinds) == 2 && kinds["appKey"] && kinds["userToken"]:
 		return domain.Principal.RequireUserOrApp, nil
 	}

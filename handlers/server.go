@@ -49,6 +49,9 @@ type Options struct {
 	Metrics *metrics.Metrics
 	// WebSocket serves GET /v1/ws; nil leaves the route out.
 	WebSocket http.Handler
+	// EventStream serves GET /v1/stream; nil leaves the route out. What it gets was held
+	// to the contract, credentials included.
+	EventStream http.Handler
 	// Page serves GET requests that nothing else matches. It answers 404 for what
 	// is none of its files, which then becomes a problem; nil leaves it out.
 	Page http.Handler
@@ -112,6 +115,9 @@ func (s *server) routes() (chi.Router, error) {
 	})
 	if s.WebSocket != nil {
 		r.Method(http.MethodGet, "/v1/ws", s.WebSocket)
+	}
+	if s.EventStream != nil {
+		r.With(s.operate).Method(http.MethodGet, "/v1/stream", s.EventStream)
 	}
 	return r, s.addDocs(r)
 }

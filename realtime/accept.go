@@ -31,7 +31,7 @@ type Options struct {
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// transport is the name of this one in metrics and presence.
+// transport is the name of WebSockets in metrics and presence.
 const transport = "websocket"
 
 type server struct{ Options }
@@ -51,16 +51,21 @@ func New(o Options) (http.Handler, error) {
 		o.AllowedOrigins = slices.Clone(o.AllowedOrigins)
 		o.AllowedOrigins[i] = strings.ToLower(u.Scheme + "://" + u.Host)
 	}
-	if o.Refuse == nil {
-		o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
-			status := http.StatusBadRequest
-			if domain.CodeOf(err) == domain.CodeForbidden {
-				status = http.StatusForbidden
-			}
-			http.Error(w, err.Error(), status)
-		}
-	}
+	o.completeRefuse()
 	return &server{o}, nil
+}
+
+func (o *Options) completeRefuse() {
+	if o.Refuse != nil {
+		return
+	}
+	o.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
+		status := http.StatusBadRequest
+		if domain.CodeOf(err) == domain.CodeForbidden {
+			status = http.StatusForbidden
+		}
+		http.Error(w, err.Error(), status)
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -93,15 +98,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr) // unknown where the listener is none of TCP
 	ctx := domain.WithRequest(context.Background(), domain.RequestOf(r.Context()))
 	// The connection outlives the request, whose memory and stack it does not need.
-	s.Gateway.Start(ctx, c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()}, s.count(c.enc))
+	s.Gateway.Start(ctx, c, gateway.Peer{Transport: transport, Addr: addr.Addr().Unmap()}, s.count(transport, c.enc))
 }
 
 // count counts an open connection until over is called.
-func (s *server) count(enc wire.Encoding) (over func()) {
-	if s.Metrics == nil {
+func (o *Options) count(transport string, enc wire.Encoding) (over func()) {
+	if o.Metrics == nil {
 		return func() {}
 	}
-	open := s.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(enc.String(), "gim.v1."))
+	open := o.Metrics.Connections.WithLabelValues(transport, strings.TrimPrefix(enc.String(), "gim.v1."))
 	open.Inc()
 	return open.Dec
 }

@@ -15,7 +15,7 @@ import (
 // one of a kind that is not known here. The frame is never nil: with an error it
 // holds the id, where that could be read, for the answer.
 func DecodeClient(enc Encoding, payload []byte) (*ClientFrame, error) {
-	if enc == JSON {
+	if enc != Proto {
 		return decodeClientJSON(payload)
 	}
 	return decodeClientProto(payload)

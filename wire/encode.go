@@ -25,8 +25,11 @@ const (
 // AppendFrame appends a frame to a client. Pushes and pages are written by
 // AppendPush and AppendSyncPage, which share encodings; here they are empty.
 func AppendFrame(dst []byte, enc Encoding, f *ServerFrame) []byte {
-	if enc == JSON {
+	switch enc {
+	case JSON:
 		return appendFrameJSON(dst, f)
+	case EventStream:
+		return appendEvent(dst, f)
 	}
 	// Strings that are not UTF-8 are the only failure, and cannot get here.
 	out, err := proto.MarshalOptions{}.MarshalAppend(dst, f)
@@ -46,10 +49,13 @@ func AppendClosing(dst []byte, enc Encoding, code CloseCode, reconnectAfter time
 
 // AppendPush appends a push of items, which are in the order of their seq.
 func AppendPush(dst []byte, enc Encoding, items []Item) []byte {
-	if enc == JSON {
+	switch enc {
+	case JSON:
 		dst = append(dst, `{"push":{"messages":`...)
 		dst = appendItemsJSON(dst, items)
 		return append(dst, "}}"...)
+	case EventStream:
+		return appendPushEvent(dst, items)
 	}
 	dst = protowire.AppendTag(dst, fieldFramePush, protowire.BytesType)
 	dst = protowire.AppendVarint(dst, uint64(sizeItems(items))) //nolint:gosec // not negative

@@ -13,7 +13,7 @@ const fieldFramePing, fieldFramePong, fieldPongHead protowire.Number = 3, 3, 1
 // the way encoders write it: the id before the ping, and in JSON no space. It
 // allocates nothing. Anything else, also a ping, is for DecodeClient.
 func PlainPing(enc Encoding, payload []byte) (id uint64, ok bool) {
-	if enc == JSON {
+	if enc != Proto {
 		return plainPingJSON(payload)
 	}
 	if num, kind, n := protowire.ConsumeTag(payload); num == fieldFrameID && kind == protowire.VarintType {
@@ -52,7 +52,10 @@ func plainPingJSON(payload []byte) (id uint64, ok bool) {
 
 // AppendPong appends the answer to a ping.
 func AppendPong(dst []byte, enc Encoding, id uint64, head int64) []byte {
-	if enc == JSON {
+	switch enc {
+	case EventStream:
+		return append(dst, heartbeat...)
+	case JSON:
 		dst = append(appendID(dst, id), `"pong":{"head_seq":`...)
 		return append(strconv.AppendInt(dst, head, 10), "}}"...)
 	}

@@ -13,7 +13,7 @@ import (
 type SignalBody struct {
 	message *PushedSignal
 
-	proto, json atomic.Pointer[[]byte]
+	proto, json, event atomic.Pointer[[]byte]
 }
 
 // NewSignal wraps s, which must not be changed afterwards.
@@ -31,8 +31,11 @@ func (s *SignalBody) Message() *PushedSignal {
 // them.
 func (s *SignalBody) Frame(enc Encoding) []byte {
 	kept := &s.proto
-	if enc == JSON {
+	switch enc {
+	case JSON:
 		kept = &s.json
+	case EventStream:
+		kept = &s.event
 	}
 	if made := kept.Load(); made != nil {
 		return *made

@@ -549,7 +549,7 @@ type Device struct {
 	SdkVersion    string `json:"sdk_version"`
 	SystemVersion string `json:"system_version"`
 
-	// Transport Of the connection while online: `websocket` or `tcp`.
+	// Transport Of the connection while online: `websocket`, `tcp` or `sse`.
 	Transport *string    `json:"transport"`
 	Type      DeviceType `json:"type"`
 }
@@ -789,7 +789,7 @@ type Occupancy struct {
 type OnlineDevice struct {
 	DeviceId string `json:"device_id"`
 
-	// Transport `websocket` or `tcp`.
+	// Transport `websocket`, `tcp` or `sse`.
 	Transport string     `json:"transport"`
 	Type      DeviceType `json:"type"`
 }

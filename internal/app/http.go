@@ -72,9 +72,11 @@ func shutdown(ctx context.Context, s *http.Server) (finished bool) {
 	return true
 }
 
-// onlyAt serves path with h, and nothing else.
-func onlyAt(path string, h http.Handler) http.Handler {
+// onlyAt serves these paths, and nothing else.
+func onlyAt(paths map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET "+path, h)
+	for path, h := range paths {
+		mux.Handle("GET "+path, h)
+	}
 	return mux
 }

@@ -39,7 +39,9 @@ func TestEndPolls_EndsWhatWaitsAndNothingElse(t *testing.T) {
 
 func TestOnlyAt_ServesOnePath(t *testing.T) {
 	t.Parallel()
-	h := onlyAt("/v1/ws", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(299) }))
+	h := onlyAt(map[string]http.Handler{
+		"/v1/ws": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(299) }),
+	})
 	for path, want := range map[string]int{"/v1/ws": 299, "/v1/apps": 404, "/": 404} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))

@@ -250,17 +250,20 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 
 // wireHandlers makes the handler of the REST listener.
 func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Authenticator) error {
-	var ws http.Handler
+	var ws, stream http.Handler
 	refuse := handlers.Refuser(a.Logger)
 	if a.Config.Has(config.RoleWS) {
 		var err error
 		if ws, err = realtime.New(realtime.Options{Gateway: n.gateway, AllowedOrigins: a.Config.AllowedOrigins, Refuse: refuse, Metrics: a.metrics}); err != nil {
 			return fmt.Errorf("--allowed-origins: %w", err)
 		}
+		if stream, err = realtime.NewEventStream(realtime.Options{Gateway: n.gateway, Refuse: refuse, Metrics: a.metrics}); err != nil {
+			return err
+		}
 	}
 	if !a.Config.Has(config.RoleREST) {
 		if ws != nil {
-			n.handler = onlyAt("/v1/ws", ws)
+			n.handler = onlyAt(map[string]http.Handler{"/v1/ws": ws, "/v1/stream": stream})
 		}
 		return nil
 	}
@@ -268,7 +271,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Contacts: n.uses.contacts, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
-		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, Page: web.Handler(),
+		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, EventStream: stream, Page: web.Handler(),
 		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
 	})
 	if err != nil {

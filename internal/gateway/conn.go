@@ -68,7 +68,7 @@ var ErrIdle = errors.New("nothing has come for a while")
 // Peer is who is at the other end of a connection.
 type Peer struct {
 	// Transport names the kind of connection, as presence and metrics show it:
-	// "websocket" or "tcp".
+	// "websocket", "tcp" or "sse".
 	Transport string
 	// Addr is the client's address, or that of the proxy in front of gim where
 	// that does not tell; the zero value is unknown.

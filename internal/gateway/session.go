@@ -287,11 +287,11 @@ func (s *Session) replacedBy(number int64) {
 
 func (s *Session) device() domain.DeviceID { return s.who.Load().Device }
 
-// end ends the session; the first reason counts.
+// end ends the session; the first reason counts, and first tells whether this was it.
 // The pump does what is left to do.
-func (s *Session) end(e ending) {
+func (s *Session) end(e ending) (first bool) {
 	if !s.box.end(e) {
-		return
+		return false
 	}
 	s.gw.countClose(e.code)
 	switch e.code {
@@ -302,6 +302,7 @@ func (s *Session) end(e ending) {
 	default:
 		s.life.closeAfter(s, linger)
 	}
+	return true
 }
 
 // work returns a context that ends with the session. done has to be called.

@@ -76,12 +76,12 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 		open.next = in.GetAfter() + 1
 	}
 	left := who.ExpiresAt.Sub(s.gw.opts.Clock.Now())
-	answer := s.encode(&wire.ServerFrame{Id: id, Body: &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
+	answer := wire.AppendSignedIn(nil, s.conn.Encoding(), &wire.ServerFrame{Id: id, Body: &wire.ServerFrame_SignedIn{SignedIn: &wire.SignedIn{
 		UserId: string(who.User.ID), DeviceId: string(who.Device), SessionId: s.id,
 		FirstSeq: page.First, HeadSeq: page.Head, Epoch: page.Epoch,
 		HeartbeatMs: s.gw.opts.Heartbeat.Milliseconds(), MaxFrameBytes: wire.MaxFrameBytes,
 		Groups: groups,
-	}}})
+	}}}, open.next-1)
 	if !s.life.signIn(s, left, !who.ExpiresAt.IsZero(), func() {
 		s.cursor.Store(open.next)
 		s.box.open(answer, open)
