@@ -103,22 +103,23 @@ func TestEvents_WriteEndsAtItsDeadlineAndTheAnswerIsCutOff(t *testing.T) {
 
 func TestEvents_CloseAtOnceEndsAWrite(t *testing.T) {
 	t.Parallel()
-	var sides sync.WaitGroup
-	defer sides.Wait()
+	over := make(chan struct{})
 	answer := streamTo(t, time.Hour, func(c *events) {
 		if err := c.WriteFrames([][]byte{[]byte("first\n")}, soonest()); err != nil {
 			t.Errorf("write: %v", err)
 		}
-		sides.Go(func() { c.Close(0, 0) })
+		var closing sync.WaitGroup
+		defer close(over)
+		defer closing.Wait()
+		closing.Go(func() { c.Close(0, 0) })
 		big := bytes.Repeat([]byte("a"), 1<<20)
 		for c.WriteFrames([][]byte{big}, time.Now().Add(time.Hour)) == nil { //nolint:revive // until it fails
 		}
-		sides.Wait()
 	})
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("status %d", answer.StatusCode)
 	}
-	sides.Wait()
+	<-over
 	if _, err := io.ReadAll(answer.Body); err == nil {
 		t.Error("the answer ends whole")
 	}
