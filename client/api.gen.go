@@ -204,13 +204,19 @@ func (e GroupType) Valid() bool {
 
 // Defines values for MessageStatus.
 const (
-	MessageStatusNormal MessageStatus = "normal"
+	MessageStatusEdited   MessageStatus = "edited"
+	MessageStatusNormal   MessageStatus = "normal"
+	MessageStatusRecalled MessageStatus = "recalled"
 )
 
 // Valid indicates whether the value is a known member of the MessageStatus enum.
 func (e MessageStatus) Valid() bool {
 	switch e {
+	case MessageStatusEdited:
+		return true
 	case MessageStatusNormal:
+		return true
+	case MessageStatusRecalled:
 		return true
 	default:
 		return false
@@ -407,6 +413,12 @@ type AppSettings struct {
 	// ConvertWhenFull A normal group becomes large by itself when more members are added than it may have.
 	ConvertWhenFull *bool `json:"convert_when_full,omitempty"`
 
+	// EditHistory Keep what edits replace.
+	EditHistory *bool `json:"edit_history,omitempty"`
+
+	// EditWindowSeconds How long users may edit what they sent; 0 is never.
+	EditWindowSeconds *int `json:"edit_window_seconds,omitempty"`
+
 	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
 	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
 
@@ -421,6 +433,9 @@ type AppSettings struct {
 
 	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
+
+	// RecallWindowSeconds How long users may recall what they sent; 0 is never.
+	RecallWindowSeconds *int `json:"recall_window_seconds,omitempty"`
 }
 
 // AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
@@ -568,6 +583,15 @@ type DeviceList struct {
 
 // DeviceType defines model for DeviceType.
 type DeviceType string
+
+// EditMessageRequest defines model for EditMessageRequest.
+type EditMessageRequest struct {
+	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
+	// image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
+	// location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
+	// Sizes are bytes, durations seconds. Up to 64 KiB.
+	Content Content `json:"content"`
+}
 
 // EphemeralMessage defines model for EphemeralMessage.
 type EphemeralMessage struct {
@@ -736,24 +760,49 @@ type Message struct {
 	Content Content `json:"content"`
 
 	// ConversationId As the reader names it.
-	ConversationId  string   `json:"conversation_id"`
-	ConversationSeq int64    `json:"conversation_seq"`
-	Mentions        []string `json:"mentions"`
-	MessageId       string   `json:"message_id"`
-	Sender          Sender   `json:"sender"`
+	ConversationId  string `json:"conversation_id"`
+	ConversationSeq int64  `json:"conversation_seq"`
+
+	// EditedAt UTC, with milliseconds.
+	EditedAt  *Timestamp `json:"edited_at,omitempty"`
+	Mentions  []string   `json:"mentions"`
+	MessageId string     `json:"message_id"`
+	Sender    Sender     `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
 
 	// Seq The entry in the reader's log; 0 in a history.
-	Seq    int64         `json:"seq"`
+	Seq int64 `json:"seq"`
+
+	// Status A recalled message has the content `{}` and no mentions.
 	Status MessageStatus `json:"status"`
 	To     MessageTarget `json:"to"`
 	Type   string        `json:"type"`
 }
 
-// MessageStatus defines model for Message.Status.
+// MessageStatus A recalled message has the content `{}` and no mentions.
 type MessageStatus string
+
+// MessageEdit defines model for MessageEdit.
+type MessageEdit struct {
+	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
+	// image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
+	// location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
+	// Sizes are bytes, durations seconds. Up to 64 KiB.
+	Content Content `json:"content"`
+
+	// ReplacedAt UTC, with milliseconds.
+	ReplacedAt Timestamp `json:"replaced_at"`
+}
+
+// MessageEditList defines model for MessageEditList.
+type MessageEditList struct {
+	Items []MessageEdit `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
 
 // MessagePage defines model for MessagePage.
 type MessagePage struct {
@@ -1118,6 +1167,9 @@ type KeyID = ID
 // Limit defines model for Limit.
 type Limit = int
 
+// MessageID defines model for MessageID.
+type MessageID = string
+
 // OtherID An id chosen by the business, compared byte for byte.
 type OtherID = ID
 
@@ -1421,6 +1473,39 @@ type SendMessageParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetMessageParams defines parameters for GetMessage.
+type GetMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// EditMessageParams defines parameters for EditMessage.
+type EditMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListMessageEditsParams defines parameters for ListMessageEdits.
+type ListMessageEditsParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// RecallMessageParams defines parameters for RecallMessage.
+type RecallMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+
+	// IdempotencyKey Makes the call idempotent for a day. The same call again gets the first answer, another one 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // QueryPresenceParams defines parameters for QueryPresence.
 type QueryPresenceParams struct {
 	// GimUser With an app key, the user to act for.
@@ -1531,6 +1616,9 @@ type UpdateMemberJSONRequestBody = UpdateMemberRequest
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = SendMessageRequest
+
+// EditMessageJSONRequestBody defines body for EditMessage for application/json ContentType.
+type EditMessageJSONRequestBody = EditMessageRequest
 
 // QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
 type QueryPresenceJSONRequestBody = QueryPresenceRequest
@@ -2060,6 +2148,54 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/messages (the `SendMessage` operationId).
 	SendMessage(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMessage Look up a message
+	//
+	// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+	// else is 404 `message_not_found`.
+	//
+	// Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
+	GetMessage(ctx context.Context, messageId MessageID, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditMessageWithBody Edit a message
+	//
+	// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+	// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+	// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+	EditMessageWithBody(ctx context.Context, messageId MessageID, params *EditMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EditMessage Edit a message
+	//
+	// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+	// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+	// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+	EditMessage(ctx context.Context, messageId MessageID, params *EditMessageParams, body EditMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMessageEdits List what a message said before it was edited
+	//
+	// The contents that edits replaced, oldest first, of edits made while the app had `edit_history`. Who may read the message may read
+	// them; a recall deletes them.
+	//
+	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
+	ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecallMessage Recall a message
+	//
+	// Blanks the content everywhere: the message keeps its place, its `status` is `recalled`, its `content` `{}`. Its sender may do so
+	// within `recall_window_seconds` of the app (else 403 `too_late`), the owner and the admins of a group and an app key alone at any time.
+	// Who can read the message learns of it by an entry with code 300 (`docs/messages.md`). One that is recalled is
+	// 409 `message_recalled`, unless the same call comes again with its `Idempotency-Key`.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
+	RecallMessage(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// QueryPresenceWithBody Ask who is online
 	//
@@ -3217,6 +3353,104 @@ func (c *Client) SendMessageWithBody(ctx context.Context, params *SendMessagePar
 // Corresponds with POST /v1/messages (the `SendMessage` operationId).
 func (c *Client) SendMessage(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendMessageRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMessage Look up a message
+//
+// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+// else is 404 `message_not_found`.
+//
+// Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
+func (c *Client) GetMessage(ctx context.Context, messageId MessageID, params *GetMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMessageRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditMessageWithBody Edit a message
+//
+// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+func (c *Client) EditMessageWithBody(ctx context.Context, messageId MessageID, params *EditMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditMessageRequestWithBody(c.Server, messageId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EditMessage Edit a message
+//
+// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+func (c *Client) EditMessage(ctx context.Context, messageId MessageID, params *EditMessageParams, body EditMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEditMessageRequest(c.Server, messageId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMessageEdits List what a message said before it was edited
+//
+// The contents that edits replaced, oldest first, of edits made while the app had `edit_history`. Who may read the message may read
+// them; a recall deletes them.
+//
+// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
+func (c *Client) ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessageEditsRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecallMessage Recall a message
+//
+// Blanks the content everywhere: the message keeps its place, its `status` is `recalled`, its `content` `{}`. Its sender may do so
+// within `recall_window_seconds` of the app (else 403 `too_late`), the owner and the admins of a group and an app key alone at any time.
+// Who can read the message learns of it by an entry with code 300 (`docs/messages.md`). One that is recalled is
+// 409 `message_recalled`, unless the same call comes again with its `Idempotency-Key`.
+//
+// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
+func (c *Client) RecallMessage(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecallMessageRequest(c.Server, messageId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6116,6 +6350,265 @@ func NewSendMessageRequestWithBody(server string, params *SendMessageParams, con
 	return req, nil
 }
 
+// NewGetMessageRequest constructs an http.Request for the GetMessage method
+func NewGetMessageRequest(server string, messageId MessageID, params *GetMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewEditMessageRequest calls the generic EditMessage builder with application/json body
+func NewEditMessageRequest(server string, messageId MessageID, params *EditMessageParams, body EditMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEditMessageRequestWithBody(server, messageId, params, "application/json", bodyReader)
+}
+
+// NewEditMessageRequestWithBody constructs an http.Request for the EditMessage method, with any body, and a specified content type
+func NewEditMessageRequestWithBody(server string, messageId MessageID, params *EditMessageParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListMessageEditsRequest constructs an http.Request for the ListMessageEdits method
+func NewListMessageEditsRequest(server string, messageId MessageID, params *ListMessageEditsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/edits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRecallMessageRequest constructs an http.Request for the RecallMessage method
+func NewRecallMessageRequest(server string, messageId MessageID, params *RecallMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/recall", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewQueryPresenceRequest calls the generic QueryPresence builder with application/json body
 func NewQueryPresenceRequest(server string, params *QueryPresenceParams, body QueryPresenceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7423,6 +7916,60 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/messages (the `SendMessage` operationId).
 	SendMessageWithResponse(ctx context.Context, params *SendMessageParams, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResponse, error)
+
+	// GetMessageWithResponse Look up a message
+	//
+	// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+	// else is 404 `message_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
+	GetMessageWithResponse(ctx context.Context, messageId MessageID, params *GetMessageParams, reqEditors ...RequestEditorFn) (*GetMessageResponse, error)
+
+	// EditMessageWithBodyWithResponse Edit a message
+	//
+	// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+	// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+	// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+	EditMessageWithBodyWithResponse(ctx context.Context, messageId MessageID, params *EditMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditMessageResponse, error)
+
+	// EditMessageWithResponse Edit a message
+	//
+	// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+	// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+	// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+	EditMessageWithResponse(ctx context.Context, messageId MessageID, params *EditMessageParams, body EditMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*EditMessageResponse, error)
+
+	// ListMessageEditsWithResponse List what a message said before it was edited
+	//
+	// The contents that edits replaced, oldest first, of edits made while the app had `edit_history`. Who may read the message may read
+	// them; a recall deletes them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
+	ListMessageEditsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*ListMessageEditsResponse, error)
+
+	// RecallMessageWithResponse Recall a message
+	//
+	// Blanks the content everywhere: the message keeps its place, its `status` is `recalled`, its `content` `{}`. Its sender may do so
+	// within `recall_window_seconds` of the app (else 403 `too_late`), the owner and the admins of a group and an app key alone at any time.
+	// Who can read the message learns of it by an entry with code 300 (`docs/messages.md`). One that is recalled is
+	// 409 `message_recalled`, unless the same call comes again with its `Idempotency-Key`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
+	RecallMessageWithResponse(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*RecallMessageResponse, error)
 
 	// QueryPresenceWithBodyWithResponse Ask who is online
 	//
@@ -9652,6 +10199,198 @@ func (r SendMessageResponse) ContentType() string {
 	return ""
 }
 
+type GetMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EditMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EditMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EditMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EditMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EditMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EditMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EditMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListMessageEditsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MessageEditList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMessageEditsResponse) GetJSON200() *MessageEditList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMessageEditsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMessageEditsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMessageEditsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMessageEditsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMessageEditsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RecallMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RecallMessageResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RecallMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RecallMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RecallMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecallMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RecallMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type QueryPresenceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11134,6 +11873,90 @@ func (c *ClientWithResponses) SendMessageWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseSendMessageResponse(rsp)
+}
+
+// GetMessageWithResponse Look up a message
+//
+// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+// else is 404 `message_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
+func (c *ClientWithResponses) GetMessageWithResponse(ctx context.Context, messageId MessageID, params *GetMessageParams, reqEditors ...RequestEditorFn) (*GetMessageResponse, error) {
+	rsp, err := c.GetMessage(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMessageResponse(rsp)
+}
+
+// EditMessageWithBodyWithResponse Edit a message
+//
+// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+func (c *ClientWithResponses) EditMessageWithBodyWithResponse(ctx context.Context, messageId MessageID, params *EditMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EditMessageResponse, error) {
+	rsp, err := c.EditMessageWithBody(ctx, messageId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditMessageResponse(rsp)
+}
+
+// EditMessageWithResponse Edit a message
+//
+// Replaces the content of a message of one's own, within `edit_window_seconds` of the app (else 403 `too_late`) and where one might
+// send now; an app key alone edits any message at any time. The type stays. Who can read the message learns of it by an entry with code
+// 301 (`docs/messages.md`). A content that is the same changes nothing and is no edit; a recalled message is 409 `message_recalled`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/messages/{message_id} (the `EditMessage` operationId).
+func (c *ClientWithResponses) EditMessageWithResponse(ctx context.Context, messageId MessageID, params *EditMessageParams, body EditMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*EditMessageResponse, error) {
+	rsp, err := c.EditMessage(ctx, messageId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEditMessageResponse(rsp)
+}
+
+// ListMessageEditsWithResponse List what a message said before it was edited
+//
+// The contents that edits replaced, oldest first, of edits made while the app had `edit_history`. Who may read the message may read
+// them; a recall deletes them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
+func (c *ClientWithResponses) ListMessageEditsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*ListMessageEditsResponse, error) {
+	rsp, err := c.ListMessageEdits(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMessageEditsResponse(rsp)
+}
+
+// RecallMessageWithResponse Recall a message
+//
+// Blanks the content everywhere: the message keeps its place, its `status` is `recalled`, its `content` `{}`. Its sender may do so
+// within `recall_window_seconds` of the app (else 403 `too_late`), the owner and the admins of a group and an app key alone at any time.
+// Who can read the message learns of it by an entry with code 300 (`docs/messages.md`). One that is recalled is
+// 409 `message_recalled`, unless the same call comes again with its `Idempotency-Key`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
+func (c *ClientWithResponses) RecallMessageWithResponse(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*RecallMessageResponse, error) {
+	rsp, err := c.RecallMessage(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecallMessageResponse(rsp)
 }
 
 // QueryPresenceWithBodyWithResponse Ask who is online
@@ -12849,6 +13672,138 @@ func ParseSendMessageResponse(rsp *http.Response) (*SendMessageResponse, error) 
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMessageResponse parses an HTTP response from a GetMessageWithResponse call
+func ParseGetMessageResponse(rsp *http.Response) (*GetMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEditMessageResponse parses an HTTP response from a EditMessageWithResponse call
+func ParseEditMessageResponse(rsp *http.Response) (*EditMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EditMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMessageEditsResponse parses an HTTP response from a ListMessageEditsWithResponse call
+func ParseListMessageEditsResponse(rsp *http.Response) (*ListMessageEditsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMessageEditsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MessageEditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRecallMessageResponse parses an HTTP response from a RecallMessageWithResponse call
+func ParseRecallMessageResponse(rsp *http.Response) (*RecallMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecallMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

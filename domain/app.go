@@ -23,6 +23,7 @@ type AppSettings struct {
 	MaxLargeGroupMembers int  `json:"max_large_group_members"` // of a large group, 2 to MaxMaxLargeGroupMembers
 	ConvertWhenFull      bool `json:"convert_when_full"`       // a normal group becomes large when it may have no more members
 	DevicePolicy
+	EditPolicy
 }
 
 // MaxMaxGroupMembers is the greatest limit an app may have for the members of a
@@ -37,6 +38,7 @@ func DefaultAppSettings() AppSettings {
 	return AppSettings{
 		MaxGroupMembers: MaxGroupMembers, MaxLargeGroupMembers: MaxLargeGroupMembers,
 		DevicePolicy: DevicePolicy{MaxDevicesPerUser: MaxDevicesPerUser, OnlineYields: YieldOldest},
+		EditPolicy:   EditPolicy{RecallWindowSeconds: DefaultRecallWindow, EditWindowSeconds: DefaultEditWindow},
 	}
 }
 
@@ -47,7 +49,7 @@ func (s AppSettings) validate() *Error {
 	if s.MaxLargeGroupMembers < 2 || s.MaxLargeGroupMembers > MaxMaxLargeGroupMembers {
 		return Invalid("/settings/max_large_group_members", "must be between 2 and %d", MaxMaxLargeGroupMembers)
 	}
-	return s.DevicePolicy.validate("/settings")
+	return first(s.DevicePolicy.validate("/settings"), s.EditPolicy.validate("/settings"))
 }
 
 // memberLimit is how many members a group of a type may have.
@@ -67,6 +69,9 @@ type AppPatch struct {
 	MaxDevicesPerUser    *int
 	MaxOnlinePerType     *int
 	OnlineYields         *OnlineYield
+	RecallWindowSeconds  *int
+	EditWindowSeconds    *int
+	EditHistory          *bool
 }
 
 // apply changes what the patch names.
@@ -78,6 +83,9 @@ func (p AppPatch) apply(a *App) {
 	set(&a.Settings.MaxDevicesPerUser, p.MaxDevicesPerUser)
 	set(&a.Settings.MaxOnlinePerType, p.MaxOnlinePerType)
 	set(&a.Settings.OnlineYields, p.OnlineYields)
+	set(&a.Settings.RecallWindowSeconds, p.RecallWindowSeconds)
+	set(&a.Settings.EditWindowSeconds, p.EditWindowSeconds)
+	set(&a.Settings.EditHistory, p.EditHistory)
 }
 
 func set[T any](field, value *T) {

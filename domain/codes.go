@@ -46,6 +46,9 @@ const (
 	CodeApprovalRequired     Code = "approval_required"
 	CodeJoinRequestNotFound  Code = "join_request_not_found"
 	CodeContactNotFound      Code = "contact_not_found"
+	CodeMessageNotFound      Code = "message_not_found"
+	CodeMessageRecalled      Code = "message_recalled"
+	CodeTooLate              Code = "too_late"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -109,6 +112,9 @@ var catalogue = []CodeInfo{
 	{CodeApprovalRequired, "Joining this group takes an approval", "Make a join request, and wait until it is accepted.", false},
 	{CodeJoinRequestNotFound, "There is no such join request", "It was answered or taken back, or never made.", false},
 	{CodeContactNotFound, "The user is neither a contact, nor has one of the two asked the other", "List the contacts to see who is.", false},
+	{CodeMessageNotFound, "There is no such message", "Check the id, and that the user may read the conversation.", false},
+	{CodeMessageRecalled, "The message was recalled", "Nothing; what it said is gone.", false},
+	{CodeTooLate, "The time in which this could be done is over", "Nothing; the app's settings say how long there is.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -137,6 +143,8 @@ var (
 	ErrJoinRequestNotFound  = Failure(CodeJoinRequestNotFound, "")
 	ErrContactNotFound      = Failure(CodeContactNotFound, "")
 	ErrNotFriend            = Failure(CodeNotFriend, "")
+	ErrMessageNotFound      = Failure(CodeMessageNotFound, "")
+	ErrMessageRecalled      = Failure(CodeMessageRecalled, "")
 	ErrConversationNotFound = Failure(CodeConversationNotFound, "")
 	ErrAppExists            = Failure(CodeAppExists, "")
 	ErrDeviceExists         = Failure(CodeDeviceExists, "")

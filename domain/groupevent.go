@@ -12,6 +12,9 @@ type GroupEventCode int64
 
 // The codes of group events. They never change their meaning.
 const (
+	firstGroupEvent GroupEventCode = 100
+	lastGroupEvent  GroupEventCode = 199
+
 	EventGroupCreated   GroupEventCode = 100
 	EventGroupChanged   GroupEventCode = 101 // profile or settings
 	EventMembersJoined  GroupEventCode = 102
@@ -111,7 +114,7 @@ func EventOf(m *Message) (e GroupEvent, ok bool) {
 		return GroupEvent{}, false
 	}
 	var c eventContent
-	if err := json.Unmarshal(m.Content, &c); err != nil || c.Code == 0 || c.Code >= FirstBusinessCommand {
+	if err := json.Unmarshal(m.Content, &c); err != nil || c.Code < firstGroupEvent || c.Code > lastGroupEvent {
 		return GroupEvent{}, false
 	}
 	return GroupEvent(c), true

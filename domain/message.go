@@ -38,8 +38,12 @@ type Target struct {
 // Status is a message's state.
 type Status string
 
-// StatusNormal is the state of a message as sent.
-const StatusNormal Status = "normal"
+// The states of a message.
+const (
+	StatusNormal   Status = "normal"   // as sent
+	StatusRecalled Status = "recalled" // without its content, for ever
+	StatusEdited   Status = "edited"   // with another content than it was sent with
+)
 
 // Message is one message as every receiver reads it, but for the parts that
 // differ between receivers (their own seq and their name of the conversation).
@@ -56,6 +60,7 @@ type Message struct {
 	ClientMsgID     string
 	SentAt          time.Time
 	Status          Status
+	EditedAt        time.Time // of the last edit; zero when there was none
 }
 
 // Conversation ids as a caller writes them.
@@ -119,9 +124,34 @@ func NewMessageID(sentAt time.Time, conversation ConversationNum, seq int64) Mes
 // Conversation returns the number of the conversation that the id was made with; 0
 // for what is no id of a message that is stored.
 func (id MessageID) Conversation() ConversationNum {
-	raw, err := idEncoding.DecodeString(string(id))
-	if err != nil || len(raw) != 20 || [6]byte(raw[14:]) == [6]byte{} {
-		return 0
+	conversation, _ := id.Place()
+	return conversation
+}
+
+// Place returns the conversation that the id was made with and the message's number
+// in it; zeros for what is no id of a message that is stored. That there is such a
+// message it does not say.
+func (id MessageID) Place() (conversation ConversationNum, seq int64) {
+	raw, ok := id.decode()
+	if !ok || [6]byte(raw[14:]) == [6]byte{} {
+		return 0, 0
 	}
-	return ConversationNum(binary.BigEndian.Uint64(raw[6:])) //nolint:gosec // bits
+	seq = int64(binary.BigEndian.Uint16(raw[14:]))<<32 | int64(binary.BigEndian.Uint32(raw[16:]))
+	return ConversationNum(binary.BigEndian.Uint64(raw[6:])), seq //nolint:gosec // bits
+}
+
+func (id MessageID) decode() (raw [20]byte, ok bool) {
+	if len(id) != idEncoding.EncodedLen(len(raw)) {
+		return raw, false
+	}
+	n, err := idEncoding.Decode(raw[:], []byte(id))
+	return raw, err == nil && n == len(raw)
+}
+
+// validate refuses what cannot be the id of a message.
+func (id MessageID) validate(pointer string) *Error {
+	if _, ok := id.decode(); !ok {
+		return Invalid(pointer, "is not the id of a message")
+	}
+	return nil
 }

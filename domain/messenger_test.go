@@ -19,6 +19,8 @@ type fakeBack struct {
 	refuse    time.Duration // what the limiter says; 0 allows
 
 	signals  []*Signal
+	stored   *MessageState // what Message and ChangeMessage find
+	settings AppSettings
 	page     LogPage
 	reads    int
 	onRead   func(reads int)
@@ -82,7 +84,7 @@ func newTestMessenger(f *fakeBack) *Messenger {
 		f.changed = make(chan struct{}, 1)
 	}
 	return NewMessenger(MessengerOptions{
-		Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: SystemClock{}, Signals: f, SignalLimiter: f,
+		Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: SystemClock{}, Signals: f, SignalLimiter: f, Apps: f,
 	})
 }
 

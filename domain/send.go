@@ -55,6 +55,7 @@ type MessageStore interface {
 	Append(ctx context.Context, out Outgoing) (Receipt, error)
 	// Receivers returns who would receive the message now, with the errors of Append.
 	Receivers(ctx context.Context, out Outgoing) (Receivers, error)
+	StoredMessages
 }
 
 // Messenger is the use case of sending and reading messages.
@@ -72,6 +73,7 @@ type Messenger struct {
 	limitGroups  Limiter // nil for no limit
 	limitApps    Limiter // nil for no limit
 	sizes        GroupSizer
+	apps         AppReader
 }
 
 // MessengerOptions are what a Messenger needs; all are required but where it says
@@ -90,6 +92,7 @@ type MessengerOptions struct {
 	GroupLimiter  Limiter // of the deliveries of each group; nil is no limit
 	AppLimiter    Limiter // of the deliveries of each app; nil is no limit
 	GroupSizes    GroupSizer
+	Apps          AppReader
 }
 
 // NewMessenger returns the use case.
@@ -97,7 +100,7 @@ func NewMessenger(o MessengerOptions) *Messenger {
 	return &Messenger{
 		messages: o.Messages, logs: o.Logs, notify: o.Notifier, publish: o.Publisher,
 		ids: o.IDs, clock: o.Clock, signals: o.Signals,
-		limitSends: o.Limiter, limitSignals: o.SignalLimiter, limitGroups: o.GroupLimiter, limitApps: o.AppLimiter, sizes: o.GroupSizes,
+		limitSends: o.Limiter, limitSignals: o.SignalLimiter, limitGroups: o.GroupLimiter, limitApps: o.AppLimiter, sizes: o.GroupSizes, apps: o.Apps,
 	}
 }
 

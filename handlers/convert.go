@@ -105,7 +105,7 @@ func toAPIMessage(m *domain.Message, seq int64, isSender bool) api.Message {
 		},
 		To:   api.MessageTarget{UserId: orNil(string(m.To.User)), GroupId: orNil(string(m.To.Group))},
 		Type: string(m.Type), Content: m.Content, Mentions: mentions, ClientMsgId: orNil(m.ClientMsgID),
-		SentAt: toAPITime(m.SentAt), Status: api.MessageStatus(m.Status),
+		SentAt: toAPITime(m.SentAt), Status: api.MessageStatus(m.Status), EditedAt: toAPITimeOrNil(m.EditedAt),
 	}
 }
 

@@ -27,6 +27,7 @@ func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
 		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxLargeGroupMembers: set.MaxLargeGroupMembers,
 		ConvertWhenFull: set.ConvertWhenFull, MaxDevicesPerUser: set.MaxDevicesPerUser,
 		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
+		RecallWindowSeconds: set.RecallWindowSeconds, EditWindowSeconds: set.EditWindowSeconds, EditHistory: set.EditHistory,
 	}
 }
 
@@ -37,6 +38,7 @@ func toAPIApp(a domain.App) api.App {
 			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxLargeGroupMembers: &a.Settings.MaxLargeGroupMembers,
 			ConvertWhenFull: &a.Settings.ConvertWhenFull, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
 			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
+			RecallWindowSeconds: &a.Settings.RecallWindowSeconds, EditWindowSeconds: &a.Settings.EditWindowSeconds, EditHistory: &a.Settings.EditHistory,
 		},
 	}
 }

@@ -218,7 +218,7 @@ func (f *fake) options() Options {
 		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, domain.NewGroups(f, f, f), f), Devices: devices, Blocks: domain.NewBlocks(f, f), Contacts: domain.NewContacts(f, f, f), Groups: domain.NewGroups(f, f, f),
 		Credentials: domain.NewCredentials(f, f, devices, f, f, f),
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
-			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f,
+			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f, Apps: f,
 		}),
 		Presences: domain.NewPresences(f, f), Occupancies: domain.NewOccupancies(f, f),
 		Auth: f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),

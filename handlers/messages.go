@@ -105,3 +105,67 @@ func writePage(w http.ResponseWriter, page any) error {
 	_, err := buf.WriteTo(w)
 	return err
 }
+
+// GetMessage handles GET /v1/messages/{message_id}.
+func (s *server) GetMessage(ctx context.Context, req api.GetMessageRequestObject) (api.GetMessageResponseObject, error) {
+	by := principalOf(ctx)
+	return answerMessage(by)(s.Messenger.Message(ctx, by, domain.MessageID(req.MessageId)))
+}
+
+// EditMessage handles PATCH /v1/messages/{message_id}.
+func (s *server) EditMessage(ctx context.Context, req api.EditMessageRequestObject) (api.EditMessageResponseObject, error) {
+	by := principalOf(ctx)
+	return answerMessage(by)(s.Messenger.Edit(ctx, by, domain.MessageID(req.MessageId), req.Body.Content))
+}
+
+// RecallMessage handles POST /v1/messages/{message_id}/recall.
+func (s *server) RecallMessage(ctx context.Context, req api.RecallMessageRequestObject) (api.RecallMessageResponseObject, error) {
+	by := principalOf(ctx)
+	return answerMessage(by)(s.Messenger.Recall(ctx, by, domain.MessageID(req.MessageId)))
+}
+
+// ListMessageEdits handles GET /v1/messages/{message_id}/edits.
+func (s *server) ListMessageEdits(ctx context.Context, req api.ListMessageEditsRequestObject) (api.ListMessageEditsResponseObject, error) {
+	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	edits, err := s.Messenger.MessageEdits(ctx, principalOf(ctx), domain.MessageID(req.MessageId), page)
+	if err != nil {
+		return nil, err
+	}
+	return editList{Items: convertAll(edits.Items, toAPIMessageEdit), NextCursor: toAPICursor(edits.NextCursor)}, nil
+}
+
+func toAPIMessageEdit(e domain.MessageEdit) api.MessageEdit {
+	return api.MessageEdit{Content: e.Content, ReplacedAt: toAPITime(e.ReplacedAt)}
+}
+
+// answerMessage answers with one message as by names its conversation. The business
+// has no name for a chat between two users; it is told the sender's.
+func answerMessage(by domain.Principal) func(*domain.Message, error) (oneMessage, error) {
+	return func(m *domain.Message, err error) (oneMessage, error) {
+		if err != nil {
+			return oneMessage{}, err
+		}
+		return oneMessage(toAPIMessage(m, 0, !by.ActsForUser() || isSentBy(m, by))), nil
+	}
+}
+
+// What holds contents of messages is written as pages of them are.
+type (
+	oneMessage api.Message
+	editList   api.MessageEditList
+)
+
+// VisitGetMessageResponse implements api.GetMessageResponseObject.
+func (m oneMessage) VisitGetMessageResponse(w http.ResponseWriter) error { return writePage(w, m) }
+
+// VisitEditMessageResponse implements api.EditMessageResponseObject.
+func (m oneMessage) VisitEditMessageResponse(w http.ResponseWriter) error { return writePage(w, m) }
+
+// VisitRecallMessageResponse implements api.RecallMessageResponseObject.
+func (m oneMessage) VisitRecallMessageResponse(w http.ResponseWriter) error { return writePage(w, m) }
+
+// VisitListMessageEditsResponse implements api.ListMessageEditsResponseObject.
+func (l editList) VisitListMessageEditsResponse(w http.ResponseWriter) error { return writePage(w, l) }

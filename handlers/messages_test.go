@@ -152,8 +152,8 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		{get("/v1/groups/team"), 200, `"my_role":"owner"`},
 		{get("/v1/groups/stage/occupancy"), 200, `{"connections":7,"group_id":"stage"}`},
 		{get("/v1/sync"), 200, `{"epoch":"e1","first_seq":1,"groups":[],"has_more":false,"head_seq":99,"items":[]}`},
-		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"convert_when_full":false,"max_devices_per_user":1000,"max_group_members":500,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"oldest"}}`},
-		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9,"online_yields":"newest"}}`, []string{asAdmin}}, 200, `"settings":{"convert_when_full":false,"max_devices_per_user":1000,"max_group_members":9,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"newest"}}`},
+		{request{"POST", "/v1/apps", `{"app_id":"new"}`, []string{asAdmin}}, 201, `{"app_id":"new","created_at":` + now + `,"key":{"created_at":` + now + `,"key_id":"k1","name":"first","secret":"gim_k1_secret"},"name":"","settings":{"convert_when_full":false,"edit_history":false,"edit_window_seconds":900,"max_devices_per_user":1000,"max_group_members":500,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"oldest","recall_window_seconds":120}}`},
+		{request{"PATCH", "/v1/apps/demo", `{"settings":{"max_group_members":9,"online_yields":"newest"}}`, []string{asAdmin}}, 200, `"settings":{"convert_when_full":false,"edit_history":false,"edit_window_seconds":900,"max_devices_per_user":1000,"max_group_members":9,"max_large_group_members":100000,"max_online_per_type":0,"online_yields":"newest","recall_window_seconds":120}}`},
 		{request{"GET", "/v1/errors", "", nil}, 200, `{"advice":"Report the request id.","code":"internal","retryable":true,"status":500,"title":"Something went wrong inside gim"}]}`},
 	} {
 		w := tt.call.do(newAPI(t, newFake().options()))

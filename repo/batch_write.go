@@ -146,5 +146,5 @@ func (n numbering[T]) value(i int) T {
 
 var (
 	senderTypes = numbering[domain.SenderType]{domain.SenderUser, domain.SenderBusiness, domain.SenderSystem}
-	statuses    = numbering[domain.Status]{domain.StatusNormal}
+	statuses    = numbering[domain.Status]{domain.StatusNormal, domain.StatusRecalled, domain.StatusEdited}
 )

@@ -38,7 +38,7 @@ func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, c
 	if len(tellings) == 0 {
 		return nil, nil
 	}
-	b := &batch{store: s}
+	items := make([]*item, 0, len(tellings))
 	for _, t := range tellings {
 		m, err := t.event.Message(group, at)
 		if err != nil {
@@ -46,9 +46,16 @@ func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, c
 		}
 		out := &domain.Outgoing{App: app, Message: m, Request: domain.RequestOf(ctx)}
 		slices.Sort(t.receivers)
-		b.items = append(b.items, &item{out: out, message: m, conv: conv, receivers: t.receivers, isLarge: t.isLarge})
+		items = append(items, &item{out: out, message: m, conv: conv, receivers: t.receivers, isLarge: t.isLarge})
 	}
-	a := &appBatch{store: s, tx: tx, w: tx, app: app, items: b.items, conversations: map[string]*conversation{conv.key: conv}}
+	return s.tell(ctx, tx, app, conv, items)
+}
+
+// tell writes entries that do not count as unread, all of one conversation, which is
+// locked.
+func (s *Store) tell(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv *conversation, items []*item) ([]domain.Delivery, error) {
+	b := &batch{store: s, items: items}
+	a := &appBatch{store: s, tx: tx, w: tx, app: app, items: items, conversations: map[string]*conversation{conv.key: conv}}
 	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs} {
 		if err := step(ctx); err != nil {
 			return nil, err

@@ -41,18 +41,24 @@ func (s *Store) groupLogByNum(ctx context.Context, app domain.AppNum, user domai
 	return s.groupLog(ctx, groupLogColumns+`g.id = ?`, user, app, num)
 }
 
-func (s *Store) groupLog(ctx context.Context, query string, args ...any) (l groupLog, err error) {
+func (s *Store) groupLog(ctx context.Context, query string, args ...any) (groupLog, error) {
+	l, err := readGroupLog(ctx, s.read, query, args...)
+	if err != nil && !errors.Is(err, domain.ErrGroupNotFound) {
+		return l, s.readError("read group", err)
+	}
+	return l, err
+}
+
+func readGroupLog(ctx context.Context, q sqlx.QueryerContext, query string, args ...any) (l groupLog, err error) {
 	var typ domain.GroupType
 	var dismissed int64
-	err = s.read.QueryRowxContext(ctx, query, args...).
+	err = q.QueryRowxContext(ctx, query, args...).
 		Scan(&l.num, &l.id, &typ, &l.history, &l.liveAudience, &dismissed, &l.largeSince, &l.head, &l.joined)
 	l.isLarge, l.isDismissed = typ == domain.GroupLarge, dismissed != 0
 	if errors.Is(err, sql.ErrNoRows) {
-		return l, domain.ErrGroupNotFound
-	} else if err != nil {
-		return l, s.readError("read group", err)
+		err = domain.ErrGroupNotFound
 	}
-	return l, nil
+	return l, err
 }
 
 // memberFrom is the number behind which a member may read, or ErrNotInGroup.

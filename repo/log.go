@@ -16,7 +16,7 @@ var _ domain.LogStore = (*Store)(nil)
 
 // messageColumns are what scanMessage reads.
 const messageColumns = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sender_id, m.sender_device, m.to_group, m.to_id,
-	m.type, m.content, m.mentions, m.client_msg_id, m.sent_at, m.status`
+	m.type, m.content, m.mentions, m.client_msg_id, m.sent_at, m.status, m.edited_at`
 
 // ReadLog implements [domain.LogStore]. The head is read first and bounds what
 // is read after it: entries up to a committed head are all there, so the two
@@ -80,18 +80,18 @@ func scanMessage(rows *sqlx.Rows, m *domain.Message, first ...any) (domain.UserN
 		sender              domain.UserNum
 		senderType, toGroup int
 		status              int
-		sentAt              int64
+		sentAt, editedAt    int64
 		to                  string
 		content, mentions   []byte
 	)
 	err := rows.Scan(append(first, &m.Conversation, &m.ConversationSeq, &senderType, &sender, &m.Sender.User, &m.Sender.Device, &toGroup, &to,
-		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status)...)
+		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status, &editedAt)...)
 	if err != nil {
 		return 0, err
 	}
 	m.Sender.Type, m.Status = senderTypes.value(senderType), statuses.value(status)
 	m.Content = content
-	m.SentAt = time.UnixMilli(sentAt).UTC()
+	m.SentAt, m.EditedAt = time.UnixMilli(sentAt).UTC(), momentOf(editedAt)
 	m.ID = domain.NewMessageID(m.SentAt, m.Conversation, m.ConversationSeq)
 	if toGroup == 1 {
 		m.To.Group = domain.GroupID(to)

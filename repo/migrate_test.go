@@ -25,6 +25,7 @@ var shipped = map[string]map[string]string{
 		"0005_large_groups":          "710a4e0c972f63e5f3153f858e3d6eb91fd9f68f287bae7c5914f1ead3cf6277",
 		"0006_create_pending_fanout": "f235a45a79793e658fa30314e0bd935627f06d7e3101cdaea57a9d06c85564a8",
 		"0007_create_contacts":       "cf1b3bfa21fe52a16797c96ad1c1b921aaf896d1998071c02ba87217fd6af2ed",
+		"0008_edit_messages":         "8fe31f06c6fa480982e9ef9255a26bfdeeefbd47e0483a433baac357d038e28d",
 	},
 	"sqlite": {
 		"0001_create_core":           "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -34,6 +35,7 @@ var shipped = map[string]map[string]string{
 		"0005_large_groups":          "b1e35c05e90a02d5d063a35ddd28620514152d2b22fad72f9b6400652ac74ca3",
 		"0006_create_pending_fanout": "444f0afc89235a71edead7f290c9efa89e0d9fda634fd54c84015d1717670705",
 		"0007_create_contacts":       "0fb550159194657842f167d667a541902365bdc5f72de8a9ffdb38cb8432ea66",
+		"0008_edit_messages":         "aead4cb3aaa9c46518f609957bff47374e1806f3c431816d43d3a4bb549d3a08",
 	},
 }
 

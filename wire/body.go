@@ -63,7 +63,7 @@ func (b *Body) GroupEvent() *domain.GroupEvent {
 // Size estimates the bytes that the message takes in a frame or in a queue,
 // without encoding it.
 func (b *Body) Size() int {
-	const rest = 320 // names, ids, times and the receiver's own fields
+	const rest = 360 // names, ids, times and the receiver's own fields
 	m := b.message
 	size := rest + len(m.Content) + len(m.ClientMsgID)
 	for _, id := range m.Mentions {
@@ -101,6 +101,7 @@ func marshalCommon(m *domain.Message) []byte {
 		ClientMsgId:     m.ClientMsgID,
 		SentAt:          m.SentAt.UnixMilli(),
 		Status:          string(m.Status),
+		EditedAt:        millisOf(m.EditedAt),
 	})
 	return common
 }
@@ -142,7 +143,23 @@ func (p *Message) message() *domain.Message {
 		ClientMsgID: p.GetClientMsgId(),
 		SentAt:      time.UnixMilli(p.GetSentAt()).UTC(),
 		Status:      domain.Status(p.GetStatus()),
+		EditedAt:    timeOf(p.GetEditedAt()),
 	}
+}
+
+// millisOf and timeOf write and read a time that may never have been.
+func millisOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
 }
 
 // AppendMessageJSON appends a message as its reader has got it, in the JSON form

@@ -50,6 +50,9 @@ func (b *Body) appendCommonJSON(dst []byte) []byte {
 	dst = append(dst, `,"sent_at":"`...)
 	dst = appendTime(dst, m.SentAt)
 	dst = appendField(dst, `","status":`, string(m.Status))
+	if !m.EditedAt.IsZero() {
+		dst = append(appendTime(append(dst, `,"edited_at":"`...), m.EditedAt), '"')
+	}
 	return append(dst, '}')
 }
 

@@ -28,13 +28,19 @@ func sampleMessage() *domain.Message {
 	}
 }
 
+func editedMessage() *domain.Message {
+	m := sampleMessage()
+	m.Status, m.EditedAt = domain.StatusEdited, time.Date(2026, 11, 23, 12, 1, 0, 5_000_000, time.UTC)
+	return m
+}
+
 func TestBody_SurvivesTheBus(t *testing.T) {
 	t.Parallel()
 	ephemeral := &domain.Message{
 		ID: "x", Sender: domain.Sender{Type: domain.SenderBusiness}, To: domain.Target{Group: "team"},
 		Type: domain.ContentCustom, Content: []byte(`{}`), SentAt: time.UnixMilli(1).UTC(), Status: domain.StatusNormal,
 	}
-	for _, m := range []*domain.Message{sampleMessage(), ephemeral} {
+	for _, m := range []*domain.Message{sampleMessage(), editedMessage(), ephemeral} {
 		common := NewBody(m).CommonProto()
 		got, err := ParseBody(common)
 		if err != nil {
@@ -123,6 +129,13 @@ func TestBody_AppendJSONIsTheMessageOfTheAPI(t *testing.T) {
 				`"sender":{"type":"business"},"to":{"group_id":"team"},"type":"text",` +
 				`"content":{"text":"hé \u003c\"🙂"},"mentions":[],"sent_at":"2026-01-01T00:00:00.000Z","status":"normal"}`,
 		},
+		{
+			"edited", func(m *domain.Message) { *m = *editedMessage(); m.Mentions, m.ClientMsgID = nil, "" },
+			`{"seq":41,"conversation_id":"user:alice","message_id":"0000000000000000000000000000000a","conversation_seq":7,` +
+				`"sender":{"type":"user","user_id":"alice","device_id":"phone"},"to":{"user_id":"bob"},"type":"text",` +
+				`"content":{"text":"hé \u003c\"🙂"},"mentions":[],"sent_at":"2026-11-23T12:00:00.070Z","status":"edited",` +
+				`"edited_at":"2026-11-23T12:01:00.005Z"}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +174,7 @@ func TestBody_IsEncodedOnceForAllReceivers(t *testing.T) { // not parallel: it c
 
 func TestBody_SizeIsNotBelowTheEncodings(t *testing.T) {
 	t.Parallel()
-	m := sampleMessage()
+	m := editedMessage()
 	m.Content = []byte(`{"text":"` + strings.Repeat("a", 5000) + `"}`)
 	b := NewBody(m)
 	if enc := len(b.AppendJSON(nil, 41, "user:alice")); b.Size() < enc {

@@ -2329,8 +2329,11 @@ type Message struct {
 	Mentions    []string `protobuf:"bytes,9,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	ClientMsgId string   `protobuf:"bytes,10,opt,name=client_msg_id,json=clientMsgId,proto3" json:"client_msg_id,omitempty"`
 	// Milliseconds since 1970, UTC.
-	SentAt        int64  `protobuf:"varint,11,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
-	Status        string `protobuf:"bytes,12,opt,name=status,proto3" json:"status,omitempty"`
+	SentAt int64 `protobuf:"varint,11,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
+	// normal, recalled (content is {}) or edited.
+	Status string `protobuf:"bytes,12,opt,name=status,proto3" json:"status,omitempty"`
+	// Milliseconds since 1970, UTC; 0 when it was not edited.
+	EditedAt      int64 `protobuf:"varint,13,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2447,6 +2450,13 @@ func (x *Message) GetStatus() string {
 		return x.Status
 	}
 	return ""
+}
+
+func (x *Message) GetEditedAt() int64 {
+	if x != nil {
+		return x.EditedAt
+	}
+	return 0
 }
 
 var File_wire_gim_proto protoreflect.FileDescriptor
@@ -2617,7 +2627,7 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x06Sender\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
-	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\xf5\x02\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\x92\x03\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x1d\n" +
@@ -2632,7 +2642,8 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\rclient_msg_id\x18\n" +
 	" \x01(\tR\vclientMsgId\x12\x17\n" +
 	"\asent_at\x18\v \x01(\x03R\x06sentAt\x12\x16\n" +
-	"\x06status\x18\f \x01(\tR\x06statusB\x1cZ\x1agithub.com/gim-im/gim/wireb\x06proto3"
+	"\x06status\x18\f \x01(\tR\x06status\x12\x1b\n" +
+	"\tedited_at\x18\r \x01(\x03R\beditedAtB\x1cZ\x1agithub.com/gim-im/gim/wireb\x06proto3"
 
 var (
 	file_wire_gim_proto_rawDescOnce sync.Once

@@ -200,13 +200,19 @@ func (e GroupType) Valid() bool {
 
 // Defines values for MessageStatus.
 const (
-	MessageStatusNormal MessageStatus = "normal"
+	MessageStatusEdited   MessageStatus = "edited"
+	MessageStatusNormal   MessageStatus = "normal"
+	MessageStatusRecalled MessageStatus = "recalled"
 )
 
 // Valid indicates whether the value is a known member of the MessageStatus enum.
 func (e MessageStatus) Valid() bool {
 	switch e {
+	case MessageStatusEdited:
+		return true
 	case MessageStatusNormal:
+		return true
+	case MessageStatusRecalled:
 		return true
 	default:
 		return false
@@ -403,6 +409,12 @@ type AppSettings struct {
 	// ConvertWhenFull A normal group becomes large by itself when more members are added than it may have.
 	ConvertWhenFull *bool `json:"convert_when_full,omitempty"`
 
+	// EditHistory Keep what edits replace.
+	EditHistory *bool `json:"edit_history,omitempty"`
+
+	// EditWindowSeconds How long users may edit what they sent; 0 is never.
+	EditWindowSeconds *int `json:"edit_window_seconds,omitempty"`
+
 	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
 	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
 
@@ -417,6 +429,9 @@ type AppSettings struct {
 
 	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
+
+	// RecallWindowSeconds How long users may recall what they sent; 0 is never.
+	RecallWindowSeconds *int `json:"recall_window_seconds,omitempty"`
 }
 
 // AppSettingsOnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
@@ -564,6 +579,15 @@ type DeviceList struct {
 
 // DeviceType defines model for DeviceType.
 type DeviceType string
+
+// EditMessageRequest defines model for EditMessageRequest.
+type EditMessageRequest struct {
+	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
+	// image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
+	// location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
+	// Sizes are bytes, durations seconds. Up to 64 KiB.
+	Content Content `json:"content"`
+}
 
 // EphemeralMessage defines model for EphemeralMessage.
 type EphemeralMessage struct {
@@ -732,24 +756,49 @@ type Message struct {
 	Content Content `json:"content"`
 
 	// ConversationId As the reader names it.
-	ConversationId  string   `json:"conversation_id"`
-	ConversationSeq int64    `json:"conversation_seq"`
-	Mentions        []string `json:"mentions"`
-	MessageId       string   `json:"message_id"`
-	Sender          Sender   `json:"sender"`
+	ConversationId  string `json:"conversation_id"`
+	ConversationSeq int64  `json:"conversation_seq"`
+
+	// EditedAt UTC, with milliseconds.
+	EditedAt  *Timestamp `json:"edited_at,omitempty"`
+	Mentions  []string   `json:"mentions"`
+	MessageId string     `json:"message_id"`
+	Sender    Sender     `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
 
 	// Seq The entry in the reader's log; 0 in a history.
-	Seq    int64         `json:"seq"`
+	Seq int64 `json:"seq"`
+
+	// Status A recalled message has the content `{}` and no mentions.
 	Status MessageStatus `json:"status"`
 	To     MessageTarget `json:"to"`
 	Type   string        `json:"type"`
 }
 
-// MessageStatus defines model for Message.Status.
+// MessageStatus A recalled message has the content `{}` and no mentions.
 type MessageStatus string
+
+// MessageEdit defines model for MessageEdit.
+type MessageEdit struct {
+	// Content By type: text `{text}` · face `{face_id, url?}` · voice `{url, id?, size?, duration?}` ·
+	// image `{url, id?, width?, height?, thumbnail_url?}` · file `{url, id?, name?, size?}` ·
+	// location `{latitude, longitude, desc?}` · command `{code, data?}` with codes from 1000 · custom, any object.
+	// Sizes are bytes, durations seconds. Up to 64 KiB.
+	Content Content `json:"content"`
+
+	// ReplacedAt UTC, with milliseconds.
+	ReplacedAt Timestamp `json:"replaced_at"`
+}
+
+// MessageEditList defines model for MessageEditList.
+type MessageEditList struct {
+	Items []MessageEdit `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
 
 // MessagePage defines model for MessagePage.
 type MessagePage struct {
@@ -1114,6 +1163,9 @@ type KeyID = ID
 // Limit defines model for Limit.
 type Limit = int
 
+// MessageID defines model for MessageID.
+type MessageID = string
+
 // OtherID An id chosen by the business, compared byte for byte.
 type OtherID = ID
 
@@ -1417,6 +1469,39 @@ type SendMessageParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetMessageParams defines parameters for GetMessage.
+type GetMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// EditMessageParams defines parameters for EditMessage.
+type EditMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListMessageEditsParams defines parameters for ListMessageEdits.
+type ListMessageEditsParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// RecallMessageParams defines parameters for RecallMessage.
+type RecallMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+
+	// IdempotencyKey Makes the call idempotent for a day. The same call again gets the first answer, another one 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // QueryPresenceParams defines parameters for QueryPresence.
 type QueryPresenceParams struct {
 	// GimUser With an app key, the user to act for.
@@ -1527,6 +1612,9 @@ type UpdateMemberJSONRequestBody = UpdateMemberRequest
 
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = SendMessageRequest
+
+// EditMessageJSONRequestBody defines body for EditMessage for application/json ContentType.
+type EditMessageJSONRequestBody = EditMessageRequest
 
 // QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
 type QueryPresenceJSONRequestBody = QueryPresenceRequest
@@ -1671,6 +1759,18 @@ type ServerInterface interface {
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(w http.ResponseWriter, r *http.Request, params SendMessageParams)
+	// GetMessage Look up a message
+	// (GET /v1/messages/{message_id})
+	GetMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params GetMessageParams)
+	// EditMessage Edit a message
+	// (PATCH /v1/messages/{message_id})
+	EditMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params EditMessageParams)
+	// ListMessageEdits List what a message said before it was edited
+	// (GET /v1/messages/{message_id}/edits)
+	ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams)
+	// RecallMessage Recall a message
+	// (POST /v1/messages/{message_id}/recall)
+	RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams)
 	// QueryPresence Ask who is online
 	// (POST /v1/presence/query)
 	QueryPresence(w http.ResponseWriter, r *http.Request, params QueryPresenceParams)
@@ -1962,6 +2062,30 @@ func (_ Unimplemented) GetOccupancy(w http.ResponseWriter, r *http.Request, grou
 // SendMessage Send a message
 // (POST /v1/messages)
 func (_ Unimplemented) SendMessage(w http.ResponseWriter, r *http.Request, params SendMessageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetMessage Look up a message
+// (GET /v1/messages/{message_id})
+func (_ Unimplemented) GetMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params GetMessageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// EditMessage Edit a message
+// (PATCH /v1/messages/{message_id})
+func (_ Unimplemented) EditMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params EditMessageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListMessageEdits List what a message said before it was edited
+// (GET /v1/messages/{message_id}/edits)
+func (_ Unimplemented) ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RecallMessage Recall a message
+// (POST /v1/messages/{message_id}/recall)
+func (_ Unimplemented) RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4242,6 +4366,251 @@ func (siw *ServerInterfaceWrapper) SendMessage(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// GetMessage operation middleware
+func (siw *ServerInterfaceWrapper) GetMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMessageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMessage(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EditMessage operation middleware
+func (siw *ServerInterfaceWrapper) EditMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EditMessageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EditMessage(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListMessageEdits operation middleware
+func (siw *ServerInterfaceWrapper) ListMessageEdits(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMessageEditsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMessageEdits(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RecallMessage operation middleware
+func (siw *ServerInterfaceWrapper) RecallMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecallMessageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RecallMessage(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // QueryPresence operation middleware
 func (siw *ServerInterfaceWrapper) QueryPresence(w http.ResponseWriter, r *http.Request) {
 
@@ -4980,6 +5349,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/messages", wrapper.SendMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/messages/{message_id}", wrapper.GetMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/v1/messages/{message_id}", wrapper.EditMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/messages/{message_id}/edits", wrapper.ListMessageEdits)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/messages/{message_id}/recall", wrapper.RecallMessage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/sync", wrapper.Sync)
@@ -6831,6 +7212,167 @@ func (response SendMessagedefaultApplicationProblemPlusJSONResponse) VisitSendMe
 	return err
 }
 
+type GetMessageRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    GetMessageParams
+}
+
+type GetMessageResponseObject interface {
+	VisitGetMessageResponse(w http.ResponseWriter) error
+}
+
+type GetMessage200JSONResponse Message
+
+func (response GetMessage200JSONResponse) VisitGetMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMessagedefaultApplicationProblemPlusJSONResponse) VisitGetMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditMessageRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    EditMessageParams
+	Body      *EditMessageJSONRequestBody
+}
+
+type EditMessageResponseObject interface {
+	VisitEditMessageResponse(w http.ResponseWriter) error
+}
+
+type EditMessage200JSONResponse Message
+
+func (response EditMessage200JSONResponse) VisitEditMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EditMessagedefaultApplicationProblemPlusJSONResponse) VisitEditMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMessageEditsRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    ListMessageEditsParams
+}
+
+type ListMessageEditsResponseObject interface {
+	VisitListMessageEditsResponse(w http.ResponseWriter) error
+}
+
+type ListMessageEdits200JSONResponse MessageEditList
+
+func (response ListMessageEdits200JSONResponse) VisitListMessageEditsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMessageEditsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMessageEditsdefaultApplicationProblemPlusJSONResponse) VisitListMessageEditsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecallMessageRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    RecallMessageParams
+}
+
+type RecallMessageResponseObject interface {
+	VisitRecallMessageResponse(w http.ResponseWriter) error
+}
+
+type RecallMessage200JSONResponse Message
+
+func (response RecallMessage200JSONResponse) VisitRecallMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecallMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecallMessagedefaultApplicationProblemPlusJSONResponse) VisitRecallMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryPresenceRequestObject struct {
 	Params QueryPresenceParams
 	Body   *QueryPresenceJSONRequestBody
@@ -7504,6 +8046,18 @@ type StrictServerInterface interface {
 	// SendMessage Send a message
 	// (POST /v1/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
+	// GetMessage Look up a message
+	// (GET /v1/messages/{message_id})
+	GetMessage(ctx context.Context, request GetMessageRequestObject) (GetMessageResponseObject, error)
+	// EditMessage Edit a message
+	// (PATCH /v1/messages/{message_id})
+	EditMessage(ctx context.Context, request EditMessageRequestObject) (EditMessageResponseObject, error)
+	// ListMessageEdits List what a message said before it was edited
+	// (GET /v1/messages/{message_id}/edits)
+	ListMessageEdits(ctx context.Context, request ListMessageEditsRequestObject) (ListMessageEditsResponseObject, error)
+	// RecallMessage Recall a message
+	// (POST /v1/messages/{message_id}/recall)
+	RecallMessage(ctx context.Context, request RecallMessageRequestObject) (RecallMessageResponseObject, error)
 	// QueryPresence Ask who is online
 	// (POST /v1/presence/query)
 	QueryPresence(ctx context.Context, request QueryPresenceRequestObject) (QueryPresenceResponseObject, error)
@@ -8770,6 +9324,121 @@ func (sh *strictHandler) SendMessage(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendMessageResponseObject); ok {
 		if err := validResponse.VisitSendMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMessage operation middleware
+func (sh *strictHandler) GetMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params GetMessageParams) {
+	var request GetMessageRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMessage(ctx, request.(GetMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMessageResponseObject); ok {
+		if err := validResponse.VisitGetMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EditMessage operation middleware
+func (sh *strictHandler) EditMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params EditMessageParams) {
+	var request EditMessageRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	var body EditMessageJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EditMessage(ctx, request.(EditMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EditMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EditMessageResponseObject); ok {
+		if err := validResponse.VisitEditMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMessageEdits operation middleware
+func (sh *strictHandler) ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams) {
+	var request ListMessageEditsRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMessageEdits(ctx, request.(ListMessageEditsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMessageEdits")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMessageEditsResponseObject); ok {
+		if err := validResponse.VisitListMessageEditsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecallMessage operation middleware
+func (sh *strictHandler) RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams) {
+	var request RecallMessageRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RecallMessage(ctx, request.(RecallMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecallMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RecallMessageResponseObject); ok {
+		if err := validResponse.VisitRecallMessageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -186,7 +186,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
-		IDs: ids, Clock: a.Clock, Signals: n.bus, GroupSizes: n.store,
+		IDs: ids, Clock: a.Clock, Signals: n.bus, GroupSizes: n.store, Apps: n.store,
 		Limiter: a.limiter(a.Config.RateLimitSends), SignalLimiter: a.limiter(a.Config.RateLimitSends),
 		GroupLimiter: a.limiterOrNone(a.Config.RateLimitGroup), AppLimiter: a.limiterOrNone(a.Config.RateLimitApp),
 	})

@@ -12,6 +12,13 @@ import (
 // wants. Those below are the server's.
 const firstBusinessCommand = 1000
 
+// The codes of message events, which have the sender of the message, begin with the
+// first and end before the other.
+const (
+	firstMessageEvent  = 300
+	endOfMessageEvents = 400
+)
+
 // The codes of group events: how a group changed.
 const (
 	groupCreated   = 100
@@ -50,16 +57,19 @@ type groupEvent struct {
 	} `json:"data"`
 }
 
-// IsEvent reports whether m is the server's news of a group. Nobody has written
-// it, and it is never unread.
+// IsEvent reports whether m is the server's news of a group or of a message. Nobody
+// has written it, and it is never unread.
 func (m *Message) IsEvent() bool {
-	if m.SenderType != "system" || m.Type != "command" {
+	if m.Type != "command" {
 		return false
 	}
 	var e struct {
 		Code int64 `json:"code"`
 	}
-	return json.Unmarshal(m.Content, &e) == nil && e.Code < firstBusinessCommand
+	if json.Unmarshal(m.Content, &e) != nil {
+		return false
+	}
+	return m.SenderType == "system" && e.Code < firstBusinessCommand || e.Code >= firstMessageEvent && e.Code < endOfMessageEvents
 }
 
 // event returns the content of a group event; nil for other messages and for an

@@ -114,6 +114,17 @@ func TestMessage_CommandsOfOthersAreNoEvents(t *testing.T) {
 	}
 }
 
+// What happens to a message is told in the name of who sent it.
+func TestMessage_NewsOfAMessageAreEventsOfItsSender(t *testing.T) {
+	t.Parallel()
+	for _, sender := range []string{"user", "business", "system"} {
+		m := chat.Message{SenderType: sender, Type: "command", Content: []byte(`{"code":301,"data":{"message_id":"m","content":{"text":"x"}}}`)}
+		if !m.IsEvent() || m.EventLine(func(time.Time) string { return "" }) != "" {
+			t.Errorf("of the %s: event %v", sender, m.IsEvent())
+		}
+	}
+}
+
 const (
 	left    = `{"code":103,"data":{"user_id":"carol"}}`
 	unknown = `{"code":999,"data":{}}`

@@ -262,7 +262,7 @@ func asProtobuf(t *testing.T, tree object) {
 	for name, value := range tree {
 		switch v := value.(type) {
 		case string:
-			if name == "sent_at" || name == "last_seen_at" {
+			if name == "sent_at" || name == "edited_at" || name == "last_seen_at" {
 				at, err := time.Parse(time.RFC3339, v)
 				if err != nil {
 					t.Errorf("%s: %v", name, err)

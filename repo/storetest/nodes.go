@@ -22,6 +22,7 @@ func ExerciseNodes(t *testing.T, open Opener) {
 		"Nodes_ConversationsBeginOnce":            nodesNewConversations,
 		"Nodes_MembershipDecidesAcrossNodes":      nodesMembership,
 		"Nodes_BlockStopsTheNextSendEverywhere":   nodesBlock,
+		"Nodes_RecallWinsOverAnEdit":              nodesEdit,
 		"Nodes_UserIsCreatedOnce":                 nodesUser,
 		"Nodes_GroupIsCreatedOnce":                nodesGroup,
 		"Nodes_NumbersOfRevocationsAreContiguous": nodesRevocations,

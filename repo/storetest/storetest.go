@@ -44,6 +44,7 @@ func Exercise(t *testing.T, open Opener) {
 	stop := run(t, store)
 	t.Cleanup(stop) // after the parallel subtests
 	for _, suite := range []map[string]func(*world){
+		editTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
 		presenceTests(), blockTests(), contactTests(), largeTests(), largeReadTests(),

@@ -2,11 +2,15 @@
 // group. docs/groups.md has their codes.
 
 const FIRST_CODE_OF_BUSINESS = 1000;
+// News of a message have the sender of the message, and codes from the first to before the other.
+const FIRST_CODE_OF_MESSAGES = 300;
+const END_OF_MESSAGES = 400;
 
-/** Whether message is news of a group, and not something that somebody wrote. */
+/** Whether message is news of a group or of a message, and not something that somebody wrote. */
 export function isEvent({ sender, type, content }) {
-  if (type !== 'command' || sender.type !== 'system') return false;
-  return Number.isInteger(content?.code) && content.code < FIRST_CODE_OF_BUSINESS;
+  if (type !== 'command' || !Number.isInteger(content?.code)) return false;
+  const { code } = content;
+  return sender.type === 'system' ? code < FIRST_CODE_OF_BUSINESS : code >= FIRST_CODE_OF_MESSAGES && code < END_OF_MESSAGES;
 }
 
 /**
