@@ -223,6 +223,30 @@ func (e MessageStatus) Valid() bool {
 	}
 }
 
+// Defines values for MessageTracePushTimes.
+const (
+	Complete   MessageTracePushTimes = "complete"
+	NotSampled MessageTracePushTimes = "not_sampled"
+	Off        MessageTracePushTimes = "off"
+	Partial    MessageTracePushTimes = "partial"
+)
+
+// Valid indicates whether the value is a known member of the MessageTracePushTimes enum.
+func (e MessageTracePushTimes) Valid() bool {
+	switch e {
+	case Complete:
+		return true
+	case NotSampled:
+		return true
+	case Off:
+		return true
+	case Partial:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin  Role = "admin"
@@ -322,6 +346,63 @@ func (e SigningKeyRequestAlg) Valid() bool {
 	case EdDSA:
 		return true
 	case RS256:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TraceStepReached.
+const (
+	Acked   TraceStepReached = "acked"
+	Read    TraceStepReached = "read"
+	Sent    TraceStepReached = "sent"
+	Stored  TraceStepReached = "stored"
+	Written TraceStepReached = "written"
+)
+
+// Valid indicates whether the value is a known member of the TraceStepReached enum.
+func (e TraceStepReached) Valid() bool {
+	switch e {
+	case Acked:
+		return true
+	case Read:
+		return true
+	case Sent:
+		return true
+	case Stored:
+		return true
+	case Written:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TraceStepReasons.
+const (
+	TraceStepReasonsBlocked      TraceStepReasons = "blocked"
+	TraceStepReasonsMuted        TraceStepReasons = "muted"
+	TraceStepReasonsOffline      TraceStepReasons = "offline"
+	TraceStepReasonsPending      TraceStepReasons = "pending"
+	TraceStepReasonsSlowConsumer TraceStepReasons = "slow_consumer"
+	TraceStepReasonsUnknown      TraceStepReasons = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the TraceStepReasons enum.
+func (e TraceStepReasons) Valid() bool {
+	switch e {
+	case TraceStepReasonsBlocked:
+		return true
+	case TraceStepReasonsMuted:
+		return true
+	case TraceStepReasonsOffline:
+		return true
+	case TraceStepReasonsPending:
+		return true
+	case TraceStepReasonsSlowConsumer:
+		return true
+	case TraceStepReasonsUnknown:
 		return true
 	default:
 		return false
@@ -817,6 +898,36 @@ type MessageTarget struct {
 	UserId  *string `json:"user_id,omitempty"`
 }
 
+// MessageTrace defines model for MessageTrace.
+type MessageTrace struct {
+	// AcceptedAt UTC, with milliseconds.
+	AcceptedAt Timestamp `json:"accepted_at"`
+
+	// Committed Always true: a message that is not stored has no trace.
+	Committed       bool        `json:"committed"`
+	ConversationSeq int64       `json:"conversation_seq"`
+	Items           []TraceStep `json:"items"`
+	MessageId       string      `json:"message_id"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+
+	// PublishedAt When it was handed to the bus, right after it was committed; absent when that is not known any more.
+	PublishedAt *Timestamp `json:"published_at,omitempty"`
+
+	// PushTimes Whether the times of writing are all there, of the nodes that run now.
+	PushTimes MessageTracePushTimes `json:"push_times"`
+
+	// ReceiverCount Who may read it and is still there; in a large group, how many members that has.
+	ReceiverCount int `json:"receiver_count"`
+
+	// WrittenCount To how many connections it was written, of all receivers, as far as that is known.
+	WrittenCount int `json:"written_count"`
+}
+
+// MessageTracePushTimes Whether the times of writing are all there, of the nodes that run now.
+type MessageTracePushTimes string
+
 // NewAppKey defines model for NewAppKey.
 type NewAppKey struct {
 	// CreatedAt UTC, with milliseconds.
@@ -1027,6 +1138,47 @@ type Token struct {
 
 	// TokenId The token's `jti`.
 	TokenId string `json:"token_id"`
+}
+
+// TraceDevice defines model for TraceDevice.
+type TraceDevice struct {
+	Acked    bool         `json:"acked"`
+	DeviceId string       `json:"device_id"`
+	Type     DeviceType   `json:"type"`
+	Writes   []TraceWrite `json:"writes"`
+}
+
+// TraceStep defines model for TraceStep.
+type TraceStep struct {
+	Devices []TraceDevice `json:"devices"`
+
+	// OfflineSince When the receiver was last seen; absent when never, or online.
+	OfflineSince *Timestamp `json:"offline_since,omitempty"`
+
+	// Reached How far it came: it is in the log, was written to a connection, a device has it, it was read. `sent` is the sender.
+	Reached TraceStepReached `json:"reached"`
+
+	// Reasons Why it came no further than the log. `blocked` and `muted` say how the receiver stands to the sender and in the group.
+	Reasons []TraceStepReasons `json:"reasons"`
+
+	// Seq The entry in the log of the receiver; absent in a large group.
+	Seq    *int64 `json:"seq,omitempty"`
+	UserId string `json:"user_id"`
+}
+
+// TraceStepReached How far it came: it is in the log, was written to a connection, a device has it, it was read. `sent` is the sender.
+type TraceStepReached string
+
+// TraceStepReasons defines model for TraceStep.Reasons.
+type TraceStepReasons string
+
+// TraceWrite defines model for TraceWrite.
+type TraceWrite struct {
+	// Transport `websocket`, `tcp` or `sse`.
+	Transport string `json:"transport"`
+
+	// WrittenAt UTC, with milliseconds.
+	WrittenAt Timestamp `json:"written_at"`
 }
 
 // UpdateAppRequest defines model for UpdateAppRequest.
@@ -1504,6 +1656,18 @@ type RecallMessageParams struct {
 
 	// IdempotencyKey Makes the call idempotent for a day. The same call again gets the first answer, another one 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TraceMessageParams defines parameters for TraceMessage.
+type TraceMessageParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
 // QueryPresenceParams defines parameters for QueryPresence.
@@ -2196,6 +2360,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
 	RecallMessage(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TraceMessage Follow a message to its receivers
+	//
+	// For the user who sent it and for an app key; to everybody else the message is 404 `message_not_found`. A page of those who may read
+	// it and are still in the conversation, the sender among them, each with what is known: the entry in the log, to which devices it was
+	// written and when, who has acknowledged and read it, and else why not. What is stored is exact. Times of writing are kept in memory
+	// for a while only (`docs/trace.md`); `push_times` says whether they are all there.
+	//
+	// Corresponds with GET /v1/messages/{message_id}/trace (the `TraceMessage` operationId).
+	TraceMessage(ctx context.Context, messageId MessageID, params *TraceMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// QueryPresenceWithBody Ask who is online
 	//
@@ -3451,6 +3625,26 @@ func (c *Client) ListMessageEdits(ctx context.Context, messageId MessageID, para
 // Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
 func (c *Client) RecallMessage(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRecallMessageRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TraceMessage Follow a message to its receivers
+//
+// For the user who sent it and for an app key; to everybody else the message is 404 `message_not_found`. A page of those who may read
+// it and are still in the conversation, the sender among them, each with what is known: the entry in the log, to which devices it was
+// written and when, who has acknowledged and read it, and else why not. What is stored is exact. Times of writing are kept in memory
+// for a while only (`docs/trace.md`); `push_times` says whether they are all there.
+//
+// Corresponds with GET /v1/messages/{message_id}/trace (the `TraceMessage` operationId).
+func (c *Client) TraceMessage(ctx context.Context, messageId MessageID, params *TraceMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTraceMessageRequest(c.Server, messageId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6609,6 +6803,94 @@ func NewRecallMessageRequest(server string, messageId MessageID, params *RecallM
 	return req, nil
 }
 
+// NewTraceMessageRequest constructs an http.Request for the TraceMessage method
+func NewTraceMessageRequest(server string, messageId MessageID, params *TraceMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/trace", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewQueryPresenceRequest calls the generic QueryPresence builder with application/json body
 func NewQueryPresenceRequest(server string, params *QueryPresenceParams, body QueryPresenceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7970,6 +8252,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/messages/{message_id}/recall (the `RecallMessage` operationId).
 	RecallMessageWithResponse(ctx context.Context, messageId MessageID, params *RecallMessageParams, reqEditors ...RequestEditorFn) (*RecallMessageResponse, error)
+
+	// TraceMessageWithResponse Follow a message to its receivers
+	//
+	// For the user who sent it and for an app key; to everybody else the message is 404 `message_not_found`. A page of those who may read
+	// it and are still in the conversation, the sender among them, each with what is known: the entry in the log, to which devices it was
+	// written and when, who has acknowledged and read it, and else why not. What is stored is exact. Times of writing are kept in memory
+	// for a while only (`docs/trace.md`); `push_times` says whether they are all there.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/messages/{message_id}/trace (the `TraceMessage` operationId).
+	TraceMessageWithResponse(ctx context.Context, messageId MessageID, params *TraceMessageParams, reqEditors ...RequestEditorFn) (*TraceMessageResponse, error)
 
 	// QueryPresenceWithBodyWithResponse Ask who is online
 	//
@@ -10391,6 +10685,54 @@ func (r RecallMessageResponse) ContentType() string {
 	return ""
 }
 
+type TraceMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MessageTrace
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TraceMessageResponse) GetJSON200() *MessageTrace {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TraceMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TraceMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TraceMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TraceMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TraceMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type QueryPresenceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -11957,6 +12299,24 @@ func (c *ClientWithResponses) RecallMessageWithResponse(ctx context.Context, mes
 		return nil, err
 	}
 	return ParseRecallMessageResponse(rsp)
+}
+
+// TraceMessageWithResponse Follow a message to its receivers
+//
+// For the user who sent it and for an app key; to everybody else the message is 404 `message_not_found`. A page of those who may read
+// it and are still in the conversation, the sender among them, each with what is known: the entry in the log, to which devices it was
+// written and when, who has acknowledged and read it, and else why not. What is stored is exact. Times of writing are kept in memory
+// for a while only (`docs/trace.md`); `push_times` says whether they are all there.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/messages/{message_id}/trace (the `TraceMessage` operationId).
+func (c *ClientWithResponses) TraceMessageWithResponse(ctx context.Context, messageId MessageID, params *TraceMessageParams, reqEditors ...RequestEditorFn) (*TraceMessageResponse, error) {
+	rsp, err := c.TraceMessage(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTraceMessageResponse(rsp)
 }
 
 // QueryPresenceWithBodyWithResponse Ask who is online
@@ -13800,6 +14160,39 @@ func ParseRecallMessageResponse(rsp *http.Response) (*RecallMessageResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTraceMessageResponse parses an HTTP response from a TraceMessageWithResponse call
+func ParseTraceMessageResponse(rsp *http.Response) (*TraceMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TraceMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MessageTrace
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

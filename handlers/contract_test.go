@@ -65,6 +65,7 @@ func TestRoutesAreTheContractAndNothingElse(t *testing.T) {
 // authorization table is made from it: a new operation must be added here.
 var calls = map[string]request{
 	"sendMessage":       {"POST", "/v1/messages", `{"to":{"user_id":"bob"},"type":"text","content":{"text":"hi"}}`, nil},
+	"traceMessage":      {"GET", "/v1/messages/" + string(traced) + "/trace", "", nil},
 	"sync":              {"GET", "/v1/sync?after=3&limit=200", "", nil},
 	"listMessages":      {"GET", "/v1/conversations/user:bob/messages?before=9", "", nil},
 	"getMessage":        {"GET", "/v1/messages/" + storedID, "", nil},

@@ -107,8 +107,7 @@ func marshalCommon(m *domain.Message) []byte {
 }
 
 // ParseBody reads what CommonProto wrote; it keeps common, which must not be
-// changed afterwards. The message's conversation number is not part of it. It
-// fails on anything that is not a whole message.
+// changed afterwards. It fails on anything that is not a whole message.
 func ParseBody(common []byte) (*Body, error) {
 	var p Message
 	if err := proto.Unmarshal(common, &p); err != nil {
@@ -122,7 +121,9 @@ func ParseBody(common []byte) (*Body, error) {
 	case !json.Valid(p.GetContent()):
 		return nil, errors.New("content is not JSON")
 	}
-	b := NewBody(p.message())
+	m := p.message()
+	m.Conversation = m.ID.Conversation()
+	b := NewBody(m)
 	b.proto.Store(&common)
 	return b, nil
 }

@@ -219,6 +219,30 @@ func (e MessageStatus) Valid() bool {
 	}
 }
 
+// Defines values for MessageTracePushTimes.
+const (
+	Complete   MessageTracePushTimes = "complete"
+	NotSampled MessageTracePushTimes = "not_sampled"
+	Off        MessageTracePushTimes = "off"
+	Partial    MessageTracePushTimes = "partial"
+)
+
+// Valid indicates whether the value is a known member of the MessageTracePushTimes enum.
+func (e MessageTracePushTimes) Valid() bool {
+	switch e {
+	case Complete:
+		return true
+	case NotSampled:
+		return true
+	case Off:
+		return true
+	case Partial:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleAdmin  Role = "admin"
@@ -318,6 +342,63 @@ func (e SigningKeyRequestAlg) Valid() bool {
 	case EdDSA:
 		return true
 	case RS256:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TraceStepReached.
+const (
+	Acked   TraceStepReached = "acked"
+	Read    TraceStepReached = "read"
+	Sent    TraceStepReached = "sent"
+	Stored  TraceStepReached = "stored"
+	Written TraceStepReached = "written"
+)
+
+// Valid indicates whether the value is a known member of the TraceStepReached enum.
+func (e TraceStepReached) Valid() bool {
+	switch e {
+	case Acked:
+		return true
+	case Read:
+		return true
+	case Sent:
+		return true
+	case Stored:
+		return true
+	case Written:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TraceStepReasons.
+const (
+	TraceStepReasonsBlocked      TraceStepReasons = "blocked"
+	TraceStepReasonsMuted        TraceStepReasons = "muted"
+	TraceStepReasonsOffline      TraceStepReasons = "offline"
+	TraceStepReasonsPending      TraceStepReasons = "pending"
+	TraceStepReasonsSlowConsumer TraceStepReasons = "slow_consumer"
+	TraceStepReasonsUnknown      TraceStepReasons = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the TraceStepReasons enum.
+func (e TraceStepReasons) Valid() bool {
+	switch e {
+	case TraceStepReasonsBlocked:
+		return true
+	case TraceStepReasonsMuted:
+		return true
+	case TraceStepReasonsOffline:
+		return true
+	case TraceStepReasonsPending:
+		return true
+	case TraceStepReasonsSlowConsumer:
+		return true
+	case TraceStepReasonsUnknown:
 		return true
 	default:
 		return false
@@ -813,6 +894,36 @@ type MessageTarget struct {
 	UserId  *string `json:"user_id,omitempty"`
 }
 
+// MessageTrace defines model for MessageTrace.
+type MessageTrace struct {
+	// AcceptedAt UTC, with milliseconds.
+	AcceptedAt Timestamp `json:"accepted_at"`
+
+	// Committed Always true: a message that is not stored has no trace.
+	Committed       bool        `json:"committed"`
+	ConversationSeq int64       `json:"conversation_seq"`
+	Items           []TraceStep `json:"items"`
+	MessageId       string      `json:"message_id"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+
+	// PublishedAt When it was handed to the bus, right after it was committed; absent when that is not known any more.
+	PublishedAt *Timestamp `json:"published_at,omitempty"`
+
+	// PushTimes Whether the times of writing are all there, of the nodes that run now.
+	PushTimes MessageTracePushTimes `json:"push_times"`
+
+	// ReceiverCount Who may read it and is still there; in a large group, how many members that has.
+	ReceiverCount int `json:"receiver_count"`
+
+	// WrittenCount To how many connections it was written, of all receivers, as far as that is known.
+	WrittenCount int `json:"written_count"`
+}
+
+// MessageTracePushTimes Whether the times of writing are all there, of the nodes that run now.
+type MessageTracePushTimes string
+
 // NewAppKey defines model for NewAppKey.
 type NewAppKey struct {
 	// CreatedAt UTC, with milliseconds.
@@ -1023,6 +1134,47 @@ type Token struct {
 
 	// TokenId The token's `jti`.
 	TokenId string `json:"token_id"`
+}
+
+// TraceDevice defines model for TraceDevice.
+type TraceDevice struct {
+	Acked    bool         `json:"acked"`
+	DeviceId string       `json:"device_id"`
+	Type     DeviceType   `json:"type"`
+	Writes   []TraceWrite `json:"writes"`
+}
+
+// TraceStep defines model for TraceStep.
+type TraceStep struct {
+	Devices []TraceDevice `json:"devices"`
+
+	// OfflineSince When the receiver was last seen; absent when never, or online.
+	OfflineSince *Timestamp `json:"offline_since,omitempty"`
+
+	// Reached How far it came: it is in the log, was written to a connection, a device has it, it was read. `sent` is the sender.
+	Reached TraceStepReached `json:"reached"`
+
+	// Reasons Why it came no further than the log. `blocked` and `muted` say how the receiver stands to the sender and in the group.
+	Reasons []TraceStepReasons `json:"reasons"`
+
+	// Seq The entry in the log of the receiver; absent in a large group.
+	Seq    *int64 `json:"seq,omitempty"`
+	UserId string `json:"user_id"`
+}
+
+// TraceStepReached How far it came: it is in the log, was written to a connection, a device has it, it was read. `sent` is the sender.
+type TraceStepReached string
+
+// TraceStepReasons defines model for TraceStep.Reasons.
+type TraceStepReasons string
+
+// TraceWrite defines model for TraceWrite.
+type TraceWrite struct {
+	// Transport `websocket`, `tcp` or `sse`.
+	Transport string `json:"transport"`
+
+	// WrittenAt UTC, with milliseconds.
+	WrittenAt Timestamp `json:"written_at"`
 }
 
 // UpdateAppRequest defines model for UpdateAppRequest.
@@ -1502,6 +1654,18 @@ type RecallMessageParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// TraceMessageParams defines parameters for TraceMessage.
+type TraceMessageParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // QueryPresenceParams defines parameters for QueryPresence.
 type QueryPresenceParams struct {
 	// GimUser With an app key, the user to act for.
@@ -1771,6 +1935,9 @@ type ServerInterface interface {
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams)
+	// TraceMessage Follow a message to its receivers
+	// (GET /v1/messages/{message_id}/trace)
+	TraceMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params TraceMessageParams)
 	// QueryPresence Ask who is online
 	// (POST /v1/presence/query)
 	QueryPresence(w http.ResponseWriter, r *http.Request, params QueryPresenceParams)
@@ -2086,6 +2253,12 @@ func (_ Unimplemented) ListMessageEdits(w http.ResponseWriter, r *http.Request, 
 // RecallMessage Recall a message
 // (POST /v1/messages/{message_id}/recall)
 func (_ Unimplemented) RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TraceMessage Follow a message to its receivers
+// (GET /v1/messages/{message_id}/trace)
+func (_ Unimplemented) TraceMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params TraceMessageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4611,6 +4784,82 @@ func (siw *ServerInterfaceWrapper) RecallMessage(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// TraceMessage operation middleware
+func (siw *ServerInterfaceWrapper) TraceMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TraceMessageParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TraceMessage(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // QueryPresence operation middleware
 func (siw *ServerInterfaceWrapper) QueryPresence(w http.ResponseWriter, r *http.Request) {
 
@@ -5361,6 +5610,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/messages/{message_id}/recall", wrapper.RecallMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/messages/{message_id}/trace", wrapper.TraceMessage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/sync", wrapper.Sync)
@@ -7373,6 +7625,46 @@ func (response RecallMessagedefaultApplicationProblemPlusJSONResponse) VisitReca
 	return err
 }
 
+type TraceMessageRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    TraceMessageParams
+}
+
+type TraceMessageResponseObject interface {
+	VisitTraceMessageResponse(w http.ResponseWriter) error
+}
+
+type TraceMessage200JSONResponse MessageTrace
+
+func (response TraceMessage200JSONResponse) VisitTraceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TraceMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TraceMessagedefaultApplicationProblemPlusJSONResponse) VisitTraceMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryPresenceRequestObject struct {
 	Params QueryPresenceParams
 	Body   *QueryPresenceJSONRequestBody
@@ -8058,6 +8350,9 @@ type StrictServerInterface interface {
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(ctx context.Context, request RecallMessageRequestObject) (RecallMessageResponseObject, error)
+	// TraceMessage Follow a message to its receivers
+	// (GET /v1/messages/{message_id}/trace)
+	TraceMessage(ctx context.Context, request TraceMessageRequestObject) (TraceMessageResponseObject, error)
 	// QueryPresence Ask who is online
 	// (POST /v1/presence/query)
 	QueryPresence(ctx context.Context, request QueryPresenceRequestObject) (QueryPresenceResponseObject, error)
@@ -9439,6 +9734,33 @@ func (sh *strictHandler) RecallMessage(w http.ResponseWriter, r *http.Request, m
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RecallMessageResponseObject); ok {
 		if err := validResponse.VisitRecallMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TraceMessage operation middleware
+func (sh *strictHandler) TraceMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params TraceMessageParams) {
+	var request TraceMessageRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TraceMessage(ctx, request.(TraceMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TraceMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TraceMessageResponseObject); ok {
+		if err := validResponse.VisitTraceMessageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

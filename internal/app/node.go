@@ -19,6 +19,7 @@ import (
 	"github.com/gim-im/gim/internal/occupancy"
 	"github.com/gim-im/gim/internal/presence"
 	"github.com/gim-im/gim/internal/ratelimit"
+	"github.com/gim-im/gim/internal/trace"
 	"github.com/gim-im/gim/realtime"
 	"github.com/gim-im/gim/repo"
 	"github.com/gim-im/gim/tcpgw"
@@ -33,6 +34,8 @@ type node struct {
 	busKind   string // memory or redis
 	presence  presence.Presence
 	occupancy *occupancy.Redis // nil for a single node
+	recorder  *trace.Recorder  // nil where times of writing are not kept
+	traces    *trace.Redis     // nil for a single node
 	hub       *gateway.Hub
 	gateway   *gateway.Gateway
 	tcp       *tcpgw.Server // nil without its role
@@ -54,6 +57,7 @@ type useCases struct {
 	credentials *domain.Credentials
 	messenger   *domain.Messenger
 	presences   *domain.Presences
+	traces      *domain.Traces
 }
 
 // burstFactor is how many times what is allowed in a second is allowed at once.
@@ -67,7 +71,8 @@ func (a *App) open(ctx context.Context) (*node, error) {
 	}
 	var err error
 	options := storeOptions(a.Config.Storage, a.Logger)
-	options.Publisher, options.Clock, options.Metrics = n.bus, a.Clock, a.storeMetrics()
+	n.recorder = trace.New(trace.Mode(a.Config.TraceMode()), a.Config.TraceKeep, a.Clock)
+	options.Publisher, options.Clock, options.Metrics = n.recorder.Publisher(n.bus), a.Clock, a.storeMetrics()
 	options.Revoked = func() { n.watcher.Wake() } // it is made before anything can be revoked
 	if n.store, err = repo.Open(ctx, options); err != nil {
 		return nil, storageError("open the store", err)
@@ -124,6 +129,14 @@ func (a *App) openOccupancy(n *node) (err error) {
 	return err
 }
 
+// openTraces makes what asks all nodes about a message; a single one knows by itself.
+func (a *App) openTraces(n *node) (err error) {
+	if url := a.Config.RedisURL.Reveal(); url != "" {
+		n.traces, err = trace.NewRedis(trace.Options{Recorder: n.recorder, URL: url, Logger: a.Logger})
+	}
+	return err
+}
+
 func (a *App) wire(ctx context.Context, n *node) error {
 	secret, err := loadSecret(a.Config)
 	if err != nil {
@@ -147,6 +160,9 @@ func (a *App) wire(ctx context.Context, n *node) error {
 		return err
 	}
 	if err := a.openOccupancy(n); err != nil {
+		return err
+	}
+	if err := a.openTraces(n); err != nil {
 		return err
 	}
 	if err := a.wireUseCases(n, secret); err != nil {
@@ -181,6 +197,9 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
 	if u.occupancies = domain.NewOccupancies(n.store, n.hub); n.occupancy != nil {
 		u.occupancies = domain.NewOccupancies(n.store, n.occupancy)
+	}
+	if u.traces = domain.NewTraces(n.store, n.presence, n.recorder); n.traces != nil {
+		u.traces = domain.NewTraces(n.store, n.presence, n.traces)
 	}
 	u.users = domain.NewUsers(n.store, u.groups, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
@@ -241,7 +260,7 @@ func (a *App) wireGateway(n *node, authenticator *auth.Authenticator) (err error
 	n.gateway, err = gateway.New(gateway.Options{
 		Hub: n.hub, Auth: authenticator, Messages: n.uses.messenger, Devices: n.uses.devices, Store: n.store,
 		Presence: presenceOf{n.presence, n.uses.presences},
-		IDs:      auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics,
+		IDs:      auth.IDs{}, Logger: a.Logger, Clock: a.Clock, Metrics: a.metrics, Trace: n.recorder,
 		Heartbeat: a.Config.Heartbeat, SignInTimeout: a.Config.SignInTimeout,
 		MaxPerAddress: a.Config.MaxConnectionsPerAddress, MaxPerApp: a.Config.MaxConnectionsPerApp,
 	})
@@ -272,6 +291,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, EventStream: stream, Page: web.Handler(),
+		Traces:   n.uses.traces,
 		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
 	})
 	if err != nil {
@@ -296,6 +316,7 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 			yield("bus", n.bus.Run) &&
 			yield("presence", n.presence.Run) &&
 			(n.occupancy == nil || yield("occupancy", n.occupancy.Run)) &&
+			(n.traces == nil || yield("trace", n.traces.Run)) &&
 			yield("gateway", n.gateway.Run) &&
 			yield("revocations", func(ctx context.Context) error { n.watcher.Run(ctx); return nil }) &&
 			yield("memory", func(ctx context.Context) error {

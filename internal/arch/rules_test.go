@@ -31,11 +31,12 @@ var mayImport = map[string][]string{
 	"internal/presence":  {"domain", "internal/metrics", "internal/redisconn"},
 	"internal/notify":    {"domain", "internal/metrics"},
 	"internal/ratelimit": {"domain", "internal/metrics"},
+	"internal/trace":     {"domain", "internal/redisconn"},
 	"internal/webhook":   {"domain", "internal/metrics"},
 	"internal/bus":       {"domain", "wire", "internal/metrics", "internal/redisconn"},
 
 	// The long connection: what all transports share, then the transports.
-	"internal/gateway": {"domain", "wire", "internal/metrics"},
+	"internal/gateway": {"domain", "wire", "internal/metrics", "internal/trace"},
 	"realtime":         {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
 	"tcpgw":            {"internal/gateway", "wire", "domain", "internal/metrics", "internal/nowait"},
 
@@ -60,7 +61,7 @@ var mayImport = map[string][]string{
 		root, "domain", "migrations", "web", "wire", "repo", "handlers", "handlers/api", "realtime", "tcpgw",
 		"internal/auth", "internal/bus", "internal/config", "internal/gateway", "internal/metrics",
 		"internal/notify", "internal/occupancy", "internal/presence", "internal/ratelimit", "internal/redisconn", "internal/strictjson",
-		"internal/webhook",
+		"internal/trace", "internal/webhook",
 	},
 	"cmd/gim": {
 		"internal/app", "internal/config", "internal/auth", "internal/bench", "internal/fill", "internal/population",
@@ -95,7 +96,7 @@ var fences = map[string][]string{
 	"github.com/jmoiron/sqlx":        {"repo"},
 	"github.com/go-sql-driver/mysql": {"repo"},
 	"modernc.org/sqlite":             {"repo"},
-	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/occupancy", "internal/presence", "internal/ratelimit"},
+	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/occupancy", "internal/presence", "internal/ratelimit", "internal/trace"},
 	"github.com/go-chi/chi":          {"handlers", "handlers/api", "internal/app"}, // api: the generated routes
 	"github.com/coder/websocket":     {"realtime", "client"},
 	"github.com/lmittmann/tint":      {"internal/app"},

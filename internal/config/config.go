@@ -19,6 +19,7 @@ type Config struct {
 	TCP     `embed:"" group:"Raw TCP:"`
 	Access  `embed:"" group:"Access:"`
 	Timers  `embed:"" group:"Timers:"`
+	Trace   `embed:"" group:"Delivery trace:"`
 	Logging `embed:"" group:"Logging:"`
 
 	Demo bool `name:"demo" group:"Demo:" help:"Run with a demo app whose users, alice and bob, anyone on this machine can sign in as. Needs a loopback --rest-addr."`
@@ -66,6 +67,23 @@ type Timers struct {
 	SignInTimeout time.Duration `name:"sign-in-timeout" default:"10s" placeholder:"TIME" help:"How long a connection may take to sign in."`
 	PresenceTTL   time.Duration `name:"presence-ttl" default:"20s" placeholder:"TIME" help:"How long a node that is no longer heard of counts as alive, and its users as online; at most 1h. It is heard of four times as often."`
 	DrainTimeout  time.Duration `name:"drain-timeout" default:"15s" placeholder:"TIME" help:"How long stopping may take: connections are told to go elsewhere, requests under way are finished."`
+}
+
+// Trace says of which messages gim keeps, in memory, when they were written to connections.
+type Trace struct {
+	Trace     string        `name:"trace" default:"auto" enum:"auto,off,sampled,all" placeholder:"MODE" help:"Of which messages it is kept when they were written to connections, of: ${enum}. sampled is one of 16; auto is all on the embedded database without Redis, and sampled elsewhere."`
+	TraceKeep time.Duration `name:"trace-keep" default:"1h" placeholder:"TIME" help:"How long that is kept, at most: memory for it is bounded, and what is oldest goes first."`
+}
+
+// TraceMode is Trace with auto resolved.
+func (c *Config) TraceMode() string {
+	switch {
+	case c.Trace.Trace != "auto":
+		return c.Trace.Trace
+	case c.MySQLDSN == "" && c.RedisURL == "":
+		return "all"
+	}
+	return "sampled"
 }
 
 // Logging says what is logged, on stderr, and how.

@@ -28,6 +28,7 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 		Network: Network{Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
 		TCP:     TCP{TCPAddr: "127.0.0.1:7272"},
 		Access:  Access{RateLimitSends: 100},
+		Trace:   Trace{Trace: "auto", TraceKeep: time.Hour},
 		Timers:  Timers{Heartbeat: 30 * time.Second, SignInTimeout: 10 * time.Second, PresenceTTL: 20 * time.Second, DrainTimeout: 15 * time.Second},
 		Logging: Logging{LogLevel: "info", LogFormat: "auto"},
 	}

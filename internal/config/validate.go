@@ -38,6 +38,7 @@ func (c *Config) Validate() error {
 		validateTimer("presence-ttl", c.PresenceTTL),
 		validatePresence(c.PresenceTTL),
 		validateTimer("drain-timeout", c.DrainTimeout),
+		validateTimer("trace-keep", c.TraceKeep),
 		c.validateDemo(),
 		c.Storage.validate(),
 	)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/metrics"
+	"github.com/gim-im/gim/internal/trace"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -25,8 +26,14 @@ func (d *drain) WriteFrames([][]byte, time.Time) error {
 
 // listening is a session that has signed in and got everything, on a hub.
 func listening(h *Hub, t wire.Topic, enc wire.Encoding) (*Session, *drain) {
+	return listeningTraced(h, t, enc, trace.Off)
+}
+
+func listeningTraced(h *Hub, t wire.Topic, enc wire.Encoding, mode trace.Mode) (*Session, *drain) {
 	d := &drain{enc: enc, written: make(chan struct{}, 1)}
-	s := &Session{gw: &Gateway{opts: Options{QueueBytes: 1 << 20, WriteTimeout: time.Minute}, metrics: metrics.New()}, conn: d, id: "session"}
+	recorder := trace.New(mode, time.Hour, domain.SystemClock{})
+	s := &Session{gw: &Gateway{opts: Options{QueueBytes: 1 << 20, WriteTimeout: time.Minute, Trace: recorder}, metrics: metrics.New()}, conn: d, id: "session"}
+	s.traced = recorder.Connection(t.App, 1, "phone", "tcp")
 	s.box.s, s.pump.s = s, s
 	s.pumped.Add(1)
 	s.box.live, s.box.isOpened = true, true
@@ -40,7 +47,8 @@ func listening(h *Hub, t wire.Topic, enc wire.Encoding) (*Session, *drain) {
 }
 
 // TestHub_OneMoreSessionTakesOneAllocation counts what it takes to get a message from
-// the hub to one more connection: its place in the queue.
+// the hub to one more connection: its place in the queue. To keep when it was written
+// takes none.
 func TestHub_OneMoreSessionTakesOneAllocation(t *testing.T) { // not parallel: it counts allocations
 	most := 1.0
 	if raceDetector {
@@ -50,12 +58,12 @@ func TestHub_OneMoreSessionTakesOneAllocation(t *testing.T) { // not parallel: i
 	for _, enc := range []wire.Encoding{wire.JSON, wire.Proto} {
 		for name, topic := range map[string]wire.Topic{"a log": {App: 1, User: 1}, "a large group": wire.GroupTopic(1, 7)} {
 			h := NewHub(nil)
-			_, d := listening(h, topic, enc)
+			s, d := listeningTraced(h, topic, enc, trace.All)
 			events := make([]*wire.Event, runs+2)
 			for i := range events {
 				events[i] = benchEvent()
 				events[i].Topic, events[i].Seq = topic, int64(i+1)
-				events[i].Body.Message().ConversationSeq = int64(i + 1)
+				events[i].Body.Message().Conversation, events[i].Body.Message().ConversationSeq = 7, int64(i+1)
 				if topic.Kind == wire.TopicGroup {
 					events[i].Seq = 0
 				}
@@ -69,6 +77,10 @@ func TestHub_OneMoreSessionTakesOneAllocation(t *testing.T) { // not parallel: i
 				<-d.written
 			}); got > most {
 				t.Errorf("a push from %s in %s takes %v allocations, want at most %v", name, enc, got, most)
+			}
+			first := domain.PlacedMessage{Conversation: 7, Seq: 1}
+			if got := s.gw.opts.Trace.PushTimes(t.Context(), topic.App, first, []domain.UserNum{1}); got.Written != 1 {
+				t.Errorf("a push from %s in %s is not kept: %+v", name, enc, got)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/internal/metrics"
+	"github.com/gim-im/gim/internal/trace"
 )
 
 // Authenticator turns a token into a caller.
@@ -64,6 +65,7 @@ type Options struct {
 	Presence Presence         // nil: nobody is told who is online
 	Clock    domain.Clock     // nil: the machine's
 	Metrics  *metrics.Metrics // nil: kept and shown nowhere
+	Trace    *trace.Recorder  // nil: it is not kept when messages were written
 
 	Heartbeat     time.Duration // how often clients ping; 30 s. 2.5 times this in silence closes
 	SignInTimeout time.Duration // from connecting; 10 s

@@ -29,6 +29,8 @@ type out struct {
 	lent    []*[]byte         // buffers that some of the frames are in
 	written []chan<- struct{} // closed when the frames are written
 	answers int               // to own sends, among the frames
+
+	traced []traced // messages in the frames, of those whose times are kept
 }
 
 // add puts a message into the push frame that is gathering.
@@ -50,6 +52,9 @@ func (p *pump) gather() {
 	buf := p.s.gw.buffers.get()
 	*buf = wire.AppendPush((*buf)[:0], p.s.conn.Encoding(), o.items)
 	o.lent = append(o.lent, buf)
+	if p.s.traced != nil {
+		p.trace(o.items)
+	}
 	p.s.gw.metrics.PushFrames.Inc()
 	p.s.gw.metrics.PushMessages.Add(float64(len(o.items)))
 	clear(o.items)
@@ -89,6 +94,7 @@ func (p *pump) writeOut() {
 	clear(o.frames)
 	clear(o.lent)
 	clear(o.written)
+	p.noteWritten()
 	o.frames, o.lent, o.written, o.bytes, o.answers = o.frames[:0], o.lent[:0], o.written[:0], 0, 0
 }
 

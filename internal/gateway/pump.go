@@ -57,6 +57,7 @@ func (p *pump) run() (over bool) {
 		if p.stuck {
 			p.stuck = false
 			p.writeFrames(nil)
+			p.noteWritten()
 		}
 		done := p.done
 		p.done = 0

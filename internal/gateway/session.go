@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gim-im/gim/domain"
+	"github.com/gim-im/gim/internal/trace"
 	"github.com/gim-im/gim/wire"
 )
 
@@ -62,6 +63,8 @@ type Session struct {
 	since      time.Time
 	deviceType domain.DeviceType
 	watching   map[domain.UserID]*watched
+
+	traced *trace.Connection // nil where times are not kept
 
 	judge *judge // nil where the app has no limit for it
 
@@ -294,6 +297,9 @@ func (s *Session) end(e ending) (first bool) {
 		return false
 	}
 	s.gw.countClose(e.code)
+	if e.code == wire.CloseSlowConsumer {
+		s.noteSlow()
+	}
 	switch e.code {
 	case 0:
 		s.life.closeAfter(s, 0)

@@ -62,6 +62,7 @@ func (s *Session) signIn(ctx context.Context, id uint64, in *wire.SignIn) error 
 			return err
 		}
 	}
+	s.traced = s.gw.opts.Trace.Connection(who.App.Num, who.User.Num, who.Device, s.peer.Transport)
 	mark := s.box.mark()
 	page, err := s.readOpening(ctx, who, in)
 	if err != nil {

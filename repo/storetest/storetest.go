@@ -23,6 +23,7 @@ type Store interface {
 	domain.LogStore
 	domain.IdempotencyStore
 	domain.PresenceStore
+	domain.TraceStore
 
 	// Run works until ctx ends; messages are appended only meanwhile.
 	Run(ctx context.Context) error
@@ -47,7 +48,7 @@ func Exercise(t *testing.T, open Opener) {
 		editTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(), blockTests(), contactTests(), largeTests(), largeReadTests(),
+		presenceTests(), blockTests(), contactTests(), largeTests(), largeReadTests(), traceTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {
