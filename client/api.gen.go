@@ -94,6 +94,27 @@ func (e ContentType) Valid() bool {
 	}
 }
 
+// Defines values for ConversationType.
+const (
+	ConversationTypeBusiness ConversationType = "business"
+	ConversationTypeGroup    ConversationType = "group"
+	ConversationTypeSingle   ConversationType = "single"
+)
+
+// Valid indicates whether the value is a known member of the ConversationType enum.
+func (e ConversationType) Valid() bool {
+	switch e {
+	case ConversationTypeBusiness:
+		return true
+	case ConversationTypeGroup:
+		return true
+	case ConversationTypeSingle:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DeviceType.
 const (
 	DeviceTypeAndroid DeviceType = "android"
@@ -577,6 +598,65 @@ type Content = json.RawMessage
 // ContentType defines model for ContentType.
 type ContentType string
 
+// Conversation defines model for Conversation.
+type Conversation struct {
+	// ConversationId As the user names it.
+	ConversationId string `json:"conversation_id"`
+
+	// Hidden From the list, until the next message.
+	Hidden bool `json:"hidden"`
+
+	// LastMessage The one with last_seq; null where the user may not read it, as when it came before the user.
+	LastMessage *Message `json:"last_message"`
+
+	// LastSeq conversation_seq of the last message.
+	LastSeq int64 `json:"last_seq"`
+
+	// MarkedUnread By the user, until it reads on; unread is not changed by it.
+	MarkedUnread bool `json:"marked_unread"`
+
+	// MemberCount Not in a list.
+	MemberCount *int `json:"member_count,omitempty"`
+
+	// Members By user id; not in a list, and not of a large group.
+	Members *[]ConversationMember `json:"members,omitempty"`
+	Muted   bool                  `json:"muted"`
+	Pinned  bool                  `json:"pinned"`
+
+	// ReadSeq Up to where the user has read.
+	ReadSeq int64            `json:"read_seq"`
+	Type    ConversationType `json:"type"`
+
+	// Unread Messages behind read_seq, without the user's own and what gim tells, with command codes below 1000.
+	Unread int64 `json:"unread"`
+}
+
+// ConversationType defines model for Conversation.Type.
+type ConversationType string
+
+// ConversationList defines model for ConversationList.
+type ConversationList struct {
+	// Changes For changed_since, to learn what changes from here on.
+	Changes string         `json:"changes"`
+	Items   []Conversation `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+
+	// Removed With changed_since: conversations that left the list.
+	Removed []string `json:"removed"`
+
+	// TotalUnread The sum of unread over all pages, muted ones included.
+	TotalUnread int64 `json:"total_unread"`
+}
+
+// ConversationMember defines model for ConversationMember.
+type ConversationMember struct {
+	// ReadSeq Up to where this member has read.
+	ReadSeq int64  `json:"read_seq"`
+	UserId  string `json:"user_id"`
+}
+
 // CreateAppKeyRequest defines model for CreateAppKeyRequest.
 type CreateAppKeyRequest struct {
 	Name *string `json:"name,omitempty"`
@@ -1006,6 +1086,11 @@ type QueryPresenceRequest struct {
 	UserIds []ID `json:"user_ids"`
 }
 
+// ReadConversationRequest defines model for ReadConversationRequest.
+type ReadConversationRequest struct {
+	ConversationSeq int64 `json:"conversation_seq"`
+}
+
 // RegisterDeviceRequest defines model for RegisterDeviceRequest.
 type RegisterDeviceRequest struct {
 	Brand *string `json:"brand,omitempty"`
@@ -1190,6 +1275,14 @@ type UpdateAppRequest struct {
 // UpdateContactRequest defines model for UpdateContactRequest.
 type UpdateContactRequest struct {
 	Remark *string `json:"remark,omitempty"`
+}
+
+// UpdateConversationRequest defines model for UpdateConversationRequest.
+type UpdateConversationRequest struct {
+	Hidden       *bool `json:"hidden,omitempty"`
+	MarkedUnread *bool `json:"marked_unread,omitempty"`
+	Muted        *bool `json:"muted,omitempty"`
+	Pinned       *bool `json:"pinned,omitempty"`
 }
 
 // UpdateGroupRequest defines model for UpdateGroupRequest.
@@ -1445,6 +1538,39 @@ type PutContactParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ListConversationsParams defines parameters for ListConversations.
+type ListConversationsParams struct {
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// ChangedSince List what has changed behind this `changes` of an answer. Not together with `cursor`.
+	ChangedSince *string `form:"changed_since,omitempty" json:"changed_since,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// DeleteConversationParams defines parameters for DeleteConversation.
+type DeleteConversationParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetConversationParams defines parameters for GetConversation.
+type GetConversationParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// UpdateConversationParams defines parameters for UpdateConversation.
+type UpdateConversationParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Before Read what comes before this `conversation_seq`.
@@ -1456,6 +1582,12 @@ type ListMessagesParams struct {
 	// Limit The most entries to answer with.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ReadConversationParams defines parameters for ReadConversation.
+type ReadConversationParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -1757,6 +1889,12 @@ type UpdateContactJSONRequestBody = UpdateContactRequest
 // PutContactJSONRequestBody defines body for PutContact for application/json ContentType.
 type PutContactJSONRequestBody = PutContactRequest
 
+// UpdateConversationJSONRequestBody defines body for UpdateConversation for application/json ContentType.
+type UpdateConversationJSONRequestBody = UpdateConversationRequest
+
+// ReadConversationJSONRequestBody defines body for ReadConversation for application/json ContentType.
+type ReadConversationJSONRequestBody = ReadConversationRequest
+
 // RegisterDeviceJSONRequestBody defines body for RegisterDevice for application/json ContentType.
 type RegisterDeviceJSONRequestBody = RegisterDeviceRequest
 
@@ -2051,6 +2189,52 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
 	PutContact(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListConversations List one's conversations, newest first
+	//
+	// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+	// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
+	//
+	// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
+	// are then the conversations that changed, oldest change first, and `removed` those that left the list, to be taken off before
+	// `items` are put in. While `next_cursor` is not null there is more: ask again with the new `changes`. A change may be told twice.
+	//
+	// Corresponds with GET /v1/conversations (the `ListConversations` operationId).
+	ListConversations(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteConversation Delete a conversation for oneself
+	//
+	// Its messages leave the caller's history, not that of the others, and count as unread no more; a membership stays. It comes
+	// back, without them, with its next message. The caller's log still holds them.
+	//
+	// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+	DeleteConversation(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetConversation Read how one stands to a conversation, and how far its members have read
+	//
+	// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
+	// `conversation_not_found`.
+	//
+	// Corresponds with GET /v1/conversations/{conversation_id} (the `GetConversation` operationId).
+	GetConversation(ctx context.Context, conversationId ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateConversationWithBody Pin, mute, mark as unread or hide a conversation, for oneself
+	//
+	// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithBody(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
+	//
+	// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversation(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListMessages Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -2058,6 +2242,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 	ListMessages(ctx context.Context, conversationId ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadConversationWithBody Say up to where one has read
+	//
+	// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+	// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+	// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+	ReadConversationWithBody(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadConversation Say up to where one has read
+	//
+	// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+	// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+	// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+	ReadConversation(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, body ReadConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDevices List one's devices by id
 	//
@@ -2955,6 +3161,102 @@ func (c *Client) PutContact(ctx context.Context, userId OtherID, params *PutCont
 	return c.Client.Do(req)
 }
 
+// ListConversations List one's conversations, newest first
+//
+// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
+//
+// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
+// are then the conversations that changed, oldest change first, and `removed` those that left the list, to be taken off before
+// `items` are put in. While `next_cursor` is not null there is more: ask again with the new `changes`. A change may be told twice.
+//
+// Corresponds with GET /v1/conversations (the `ListConversations` operationId).
+func (c *Client) ListConversations(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConversationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteConversation Delete a conversation for oneself
+//
+// Its messages leave the caller's history, not that of the others, and count as unread no more; a membership stays. It comes
+// back, without them, with its next message. The caller's log still holds them.
+//
+// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+func (c *Client) DeleteConversation(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteConversationRequest(c.Server, conversationId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetConversation Read how one stands to a conversation, and how far its members have read
+//
+// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
+// `conversation_not_found`.
+//
+// Corresponds with GET /v1/conversations/{conversation_id} (the `GetConversation` operationId).
+func (c *Client) GetConversation(ctx context.Context, conversationId ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConversationRequest(c.Server, conversationId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateConversationWithBody Pin, mute, mark as unread or hide a conversation, for oneself
+//
+// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *Client) UpdateConversationWithBody(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConversationRequestWithBody(c.Server, conversationId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
+//
+// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *Client) UpdateConversation(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConversationRequest(c.Server, conversationId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListMessages Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -2963,6 +3265,48 @@ func (c *Client) PutContact(ctx context.Context, userId OtherID, params *PutCont
 // Corresponds with GET /v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 func (c *Client) ListMessages(ctx context.Context, conversationId ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMessagesRequest(c.Server, conversationId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadConversationWithBody Say up to where one has read
+//
+// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+func (c *Client) ReadConversationWithBody(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadConversationRequestWithBody(c.Server, conversationId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadConversation Say up to where one has read
+//
+// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+func (c *Client) ReadConversation(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, body ReadConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadConversationRequest(c.Server, conversationId, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5032,6 +5376,259 @@ func NewPutContactRequestWithBody(server string, userId OtherID, params *PutCont
 	return req, nil
 }
 
+// NewListConversationsRequest constructs an http.Request for the ListConversations method
+func NewListConversationsRequest(server string, params *ListConversationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ChangedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "changed_since", *params.ChangedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteConversationRequest constructs an http.Request for the DeleteConversation method
+func NewDeleteConversationRequest(server string, conversationId ConversationID, params *DeleteConversationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetConversationRequest constructs an http.Request for the GetConversation method
+func NewGetConversationRequest(server string, conversationId ConversationID, params *GetConversationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewUpdateConversationRequest calls the generic UpdateConversation builder with application/json body
+func NewUpdateConversationRequest(server string, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateConversationRequestWithBody(server, conversationId, params, "application/json", bodyReader)
+}
+
+// NewUpdateConversationRequestWithBody constructs an http.Request for the UpdateConversation method, with any body, and a specified content type
+func NewUpdateConversationRequestWithBody(server string, conversationId ConversationID, params *UpdateConversationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListMessagesRequest constructs an http.Request for the ListMessages method
 func NewListMessagesRequest(server string, conversationId ConversationID, params *ListMessagesParams) (*http.Request, error) {
 	var err error
@@ -5113,6 +5710,68 @@ func NewListMessagesRequest(server string, conversationId ConversationID, params
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReadConversationRequest calls the generic ReadConversation builder with application/json body
+func NewReadConversationRequest(server string, conversationId ConversationID, params *ReadConversationParams, body ReadConversationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReadConversationRequestWithBody(server, conversationId, params, "application/json", bodyReader)
+}
+
+// NewReadConversationRequestWithBody constructs an http.Request for the ReadConversation method, with any body, and a specified content type
+func NewReadConversationRequestWithBody(server string, conversationId ConversationID, params *ReadConversationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations/%s/read", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -7905,6 +8564,58 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/contacts/{user_id} (the `PutContact` operationId).
 	PutContactWithResponse(ctx context.Context, userId OtherID, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContactResponse, error)
 
+	// ListConversationsWithResponse List one's conversations, newest first
+	//
+	// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+	// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
+	//
+	// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
+	// are then the conversations that changed, oldest change first, and `removed` those that left the list, to be taken off before
+	// `items` are put in. While `next_cursor` is not null there is more: ask again with the new `changes`. A change may be told twice.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conversations (the `ListConversations` operationId).
+	ListConversationsWithResponse(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error)
+
+	// DeleteConversationWithResponse Delete a conversation for oneself
+	//
+	// Its messages leave the caller's history, not that of the others, and count as unread no more; a membership stays. It comes
+	// back, without them, with its next message. The caller's log still holds them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+	DeleteConversationWithResponse(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*DeleteConversationResponse, error)
+
+	// GetConversationWithResponse Read how one stands to a conversation, and how far its members have read
+	//
+	// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
+	// `conversation_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conversations/{conversation_id} (the `GetConversation` operationId).
+	GetConversationWithResponse(ctx context.Context, conversationId ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*GetConversationResponse, error)
+
+	// UpdateConversationWithBodyWithResponse Pin, mute, mark as unread or hide a conversation, for oneself
+	//
+	// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithBodyWithResponse(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConversationResponse, error)
+
+	// UpdateConversationWithResponse Pin, mute, mark as unread or hide a conversation, for oneself
+	//
+	// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithResponse(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResponse, error)
+
 	// ListMessagesWithResponse Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -7914,6 +8625,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 	ListMessagesWithResponse(ctx context.Context, conversationId ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*ListMessagesResponse, error)
+
+	// ReadConversationWithBodyWithResponse Say up to where one has read
+	//
+	// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+	// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+	// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+	ReadConversationWithBodyWithResponse(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadConversationResponse, error)
+
+	// ReadConversationWithResponse Say up to where one has read
+	//
+	// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+	// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+	// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+	ReadConversationWithResponse(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, body ReadConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadConversationResponse, error)
 
 	// ListDevicesWithResponse List one's devices by id
 	//
@@ -9341,6 +10074,191 @@ func (r PutContactResponse) ContentType() string {
 	return ""
 }
 
+type ListConversationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConversationList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListConversationsResponse) GetJSON200() *ConversationList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListConversationsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListConversationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListConversationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListConversationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListConversationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteConversationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteConversationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteConversationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteConversationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteConversationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteConversationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetConversationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Conversation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConversationResponse) GetJSON200() *Conversation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetConversationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConversationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConversationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConversationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConversationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateConversationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Conversation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateConversationResponse) GetJSON200() *Conversation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateConversationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateConversationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateConversationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateConversationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateConversationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListMessagesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -9383,6 +10301,54 @@ func (r ListMessagesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListMessagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadConversationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Conversation
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadConversationResponse) GetJSON200() *Conversation {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadConversationResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadConversationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadConversationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadConversationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadConversationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11731,6 +12697,88 @@ func (c *ClientWithResponses) PutContactWithResponse(ctx context.Context, userId
 	return ParsePutContactResponse(rsp)
 }
 
+// ListConversationsWithResponse List one's conversations, newest first
+//
+// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
+//
+// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
+// are then the conversations that changed, oldest change first, and `removed` those that left the list, to be taken off before
+// `items` are put in. While `next_cursor` is not null there is more: ask again with the new `changes`. A change may be told twice.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conversations (the `ListConversations` operationId).
+func (c *ClientWithResponses) ListConversationsWithResponse(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*ListConversationsResponse, error) {
+	rsp, err := c.ListConversations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListConversationsResponse(rsp)
+}
+
+// DeleteConversationWithResponse Delete a conversation for oneself
+//
+// Its messages leave the caller's history, not that of the others, and count as unread no more; a membership stays. It comes
+// back, without them, with its next message. The caller's log still holds them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+func (c *ClientWithResponses) DeleteConversationWithResponse(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*DeleteConversationResponse, error) {
+	rsp, err := c.DeleteConversation(ctx, conversationId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteConversationResponse(rsp)
+}
+
+// GetConversationWithResponse Read how one stands to a conversation, and how far its members have read
+//
+// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
+// `conversation_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conversations/{conversation_id} (the `GetConversation` operationId).
+func (c *ClientWithResponses) GetConversationWithResponse(ctx context.Context, conversationId ConversationID, params *GetConversationParams, reqEditors ...RequestEditorFn) (*GetConversationResponse, error) {
+	rsp, err := c.GetConversation(ctx, conversationId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConversationResponse(rsp)
+}
+
+// UpdateConversationWithBodyWithResponse Pin, mute, mark as unread or hide a conversation, for oneself
+//
+// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *ClientWithResponses) UpdateConversationWithBodyWithResponse(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConversationResponse, error) {
+	rsp, err := c.UpdateConversationWithBody(ctx, conversationId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConversationResponse(rsp)
+}
+
+// UpdateConversationWithResponse Pin, mute, mark as unread or hide a conversation, for oneself
+//
+// What is left out stays. A hidden conversation comes back to the list with its next message; nothing of it is lost.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *ClientWithResponses) UpdateConversationWithResponse(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResponse, error) {
+	rsp, err := c.UpdateConversation(ctx, conversationId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConversationResponse(rsp)
+}
+
 // ListMessagesWithResponse Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -11745,6 +12793,40 @@ func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, conv
 		return nil, err
 	}
 	return ParseListMessagesResponse(rsp)
+}
+
+// ReadConversationWithBodyWithResponse Say up to where one has read
+//
+// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+func (c *ClientWithResponses) ReadConversationWithBodyWithResponse(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadConversationResponse, error) {
+	rsp, err := c.ReadConversationWithBody(ctx, conversationId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadConversationResponse(rsp)
+}
+
+// ReadConversationWithResponse Say up to where one has read
+//
+// The position goes only forward: a lower one leaves it, one beyond the last message is 400. It also ends `marked_unread`. Where
+// it goes forward, the caller's devices and, but in a large group, the other members are told by a signal of kind `read` with
+// the data `{"conversation_seq":n}`; whoever is offline finds it here.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/conversations/{conversation_id}/read (the `ReadConversation` operationId).
+func (c *ClientWithResponses) ReadConversationWithResponse(ctx context.Context, conversationId ConversationID, params *ReadConversationParams, body ReadConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadConversationResponse, error) {
+	rsp, err := c.ReadConversation(ctx, conversationId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadConversationResponse(rsp)
 }
 
 // ListDevicesWithResponse List one's devices by id
@@ -13241,6 +14323,134 @@ func ParsePutContactResponse(rsp *http.Response) (*PutContactResponse, error) {
 	return response, nil
 }
 
+// ParseListConversationsResponse parses an HTTP response from a ListConversationsWithResponse call
+func ParseListConversationsResponse(rsp *http.Response) (*ListConversationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListConversationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConversationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteConversationResponse parses an HTTP response from a DeleteConversationWithResponse call
+func ParseDeleteConversationResponse(rsp *http.Response) (*DeleteConversationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteConversationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetConversationResponse parses an HTTP response from a GetConversationWithResponse call
+func ParseGetConversationResponse(rsp *http.Response) (*GetConversationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConversationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Conversation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateConversationResponse parses an HTTP response from a UpdateConversationWithResponse call
+func ParseUpdateConversationResponse(rsp *http.Response) (*UpdateConversationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateConversationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Conversation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListMessagesResponse parses an HTTP response from a ListMessagesWithResponse call
 func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13257,6 +14467,39 @@ func ParseListMessagesResponse(rsp *http.Response) (*ListMessagesResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest MessagePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadConversationResponse parses an HTTP response from a ReadConversationWithResponse call
+func ParseReadConversationResponse(rsp *http.Response) (*ReadConversationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadConversationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Conversation
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

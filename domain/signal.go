@@ -29,8 +29,10 @@ type Signal struct {
 	Kind   string
 	Data   json.RawMessage // compact
 	SentAt time.Time
-	// Receivers does not hold the sender.
+	// Receivers does not hold the sender, unless ToSender.
 	Receivers []UserNum
+	// ToSender tells that the receiver is the sender, on all its devices.
+	ToSender bool
 	// Group is the large group whose followers get it, but for the sender, and then
 	// Receivers is empty.
 	Group ConversationNum
@@ -38,7 +40,10 @@ type Signal struct {
 
 // ConversationID returns the name of the conversation for every receiver.
 func (s *Signal) ConversationID() string {
-	return (&Message{Sender: s.Sender, To: s.To}).ConversationID(false)
+	if s.To == (Target{}) {
+		return BusinessConversation
+	}
+	return (&Message{Sender: s.Sender, To: s.To}).ConversationID(s.ToSender)
 }
 
 // SignalPublisher tells the nodes that hold connections about signals.

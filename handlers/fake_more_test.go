@@ -215,7 +215,7 @@ func (f *fake) ForgetIdempotent(_ context.Context, _ domain.AppNum, key []byte) 
 func (f *fake) options() Options {
 	devices := domain.NewDevices(f, f, f)
 	return Options{
-		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, domain.NewGroups(f, f, f), f), Devices: devices, Blocks: domain.NewBlocks(f, f), Contacts: domain.NewContacts(f, f, f), Groups: domain.NewGroups(f, f, f),
+		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, domain.NewGroups(f, f, f), f), Devices: devices, Blocks: domain.NewBlocks(f, f), Conversations: domain.NewConversations(f, f, f), Contacts: domain.NewContacts(f, f, f), Groups: domain.NewGroups(f, f, f),
 		Credentials: domain.NewCredentials(f, f, devices, f, f, f),
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f, Apps: f,

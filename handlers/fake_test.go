@@ -16,6 +16,7 @@ type fake struct {
 	domain.CredentialStore
 	domain.DeviceStore
 	domain.BlockStore
+	domain.ConversationStore
 	domain.GroupStore
 	domain.MessageStore
 	domain.LogStore
@@ -39,6 +40,9 @@ type fake struct {
 	limited  time.Duration
 	online   []domain.OnlineSession // of alice
 	unknown  bool                   // who else is online
+	signals  []*domain.Signal
+	readSeq  int64 // of alice with bob
+	pinned   bool
 }
 
 var (

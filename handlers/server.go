@@ -25,17 +25,18 @@ type Authenticator interface {
 // Options are what the REST API stands on. All are required, but for those that
 // say what happens without them.
 type Options struct {
-	Apps        *domain.Apps
-	Users       *domain.Users
-	Devices     *domain.Devices
-	Blocks      *domain.Blocks
-	Contacts    *domain.Contacts
-	Groups      *domain.Groups
-	Occupancies *domain.Occupancies
-	Credentials *domain.Credentials
-	Messenger   *domain.Messenger
-	Presences   *domain.Presences
-	Traces      *domain.Traces
+	Apps          *domain.Apps
+	Users         *domain.Users
+	Devices       *domain.Devices
+	Blocks        *domain.Blocks
+	Conversations *domain.Conversations
+	Contacts      *domain.Contacts
+	Groups        *domain.Groups
+	Occupancies   *domain.Occupancies
+	Credentials   *domain.Credentials
+	Messenger     *domain.Messenger
+	Presences     *domain.Presences
+	Traces        *domain.Traces
 
 	Auth        Authenticator
 	Idempotency domain.IdempotencyStore
@@ -83,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 
 func newServer(o Options) (*server, error) {
 	missing := map[string]bool{
-		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Contacts": o.Contacts == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
+		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Conversations": o.Conversations == nil, "Contacts": o.Contacts == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
 		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Presences": o.Presences == nil, "Auth": o.Auth == nil,
 		"Traces": o.Traces == nil, "Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
 	}

@@ -138,7 +138,7 @@ func (a *appBatch) run(ctx context.Context) error {
 		a.findRepeats, a.readUsers, a.runReads, a.resolveUsers,
 		a.readBlocks, a.readConversations, a.readHeadsOfPairs, a.runReads, a.refuseBlocked, a.begin,
 		a.authorise, a.readMembers, a.putOff, a.lockHeads,
-		a.number, a.raise, a.insertMessages, a.insertLogs, a.insertSends, a.runWrites,
+		a.number, a.raise, a.countSent, a.insertMessages, a.insertLogs, a.insertSends, a.runWrites,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

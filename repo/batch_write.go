@@ -15,22 +15,23 @@ func (a *appBatch) insertConversations(ctx context.Context, fresh []*item) error
 	now := a.store.clock.Now().UnixMilli()
 	var rows, members []any
 	for _, it := range fresh {
-		rows = append(rows, a.app, it.conv.num, []byte(it.conv.key), 0)
+		rows = append(rows, a.app, it.conv.num, []byte(it.conv.key), 0, it.conv.num)
 		for _, user := range it.receivers {
-			members = append(members, a.app, it.conv.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0, kindSingle)
+			members = append(members, a.app, it.conv.num, user, string(domain.RoleMember), "", []byte("{}"), 0, now, 0, 0, kindSingle)
 		}
 	}
-	if err := insert(ctx, a.tx, `INSERT INTO conversations (app_id, id, conv_key, last_seq)`, "", 4, rows); err != nil {
+	if err := insert(ctx, a.tx, `INSERT INTO conversations (app_id, id, conv_key, last_seq, changed)`, "", 5, rows); err != nil {
 		return err
 	}
-	return insert(ctx, a.tx, insertMember, "", 10, members)
+	return insert(ctx, a.tx, insertMember, "", 11, members)
 }
 
-const insertMember = `INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq, kind)`
+const insertMember = `INSERT INTO members (app_id, conversation_id, user_id, role, label, extra, joined_seq, joined_at, read_seq, read_others, kind)`
 
 // What a membership is of.
 const (
-	kindSingle = iota
+	kindEnded = iota - 1 // chat with a user who was deleted
+	kindSingle
 	kindNormal // group
 	kindLarge  // group
 )
@@ -50,10 +51,28 @@ func (a *appBatch) raise(ctx context.Context) error {
 			added[c.num] = c.added
 		}
 	}
-	if err := addTo(ctx, a.w, "conversations", "last_seq", "id", a.app, added); err != nil {
+	changed := a.store.nums.next(a.store.clock.Now()) // under the locks, so that it rises with every message of a conversation
+	if err := addTo(ctx, a.w, "conversations", "last_seq", "id", a.app, added, ", changed = ?", changed); err != nil {
 		return err
 	}
-	return addTo(ctx, a.w, "user_heads", "head_seq", "user_id", a.app, a.taken)
+	return addTo(ctx, a.w, "user_heads", "head_seq", "user_id", a.app, a.taken, "")
+}
+
+// countSent counts the messages of each user in each conversation: they are no news to
+// their sender.
+func (a *appBatch) countSent(ctx context.Context) error {
+	sent := make(map[speaker]int64)
+	for _, it := range live(a.items) {
+		if it.out.User != 0 {
+			sent[speaker{it.conv.num, it.out.User}]++
+		}
+	}
+	rows := make([]any, 0, 4*len(sent))
+	for of, n := range sent {
+		rows = append(rows, a.app, of.group, of.user, n)
+	}
+	return insert(ctx, a.w, `INSERT INTO sent_counts (app_id, conversation_id, user_id, total)`,
+		a.store.dialect.add([]string{"app_id", "conversation_id", "user_id"}, "total"), 4, rows)
 }
 
 func (a *appBatch) insertMessages(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"net"
@@ -45,11 +46,17 @@ type dialect struct {
 	// work for now.
 	isUnavailable func(error) bool
 
+	// snapshot begins a transaction that reads as of one moment. Where it is nil every
+	// one does, and only one writes at a time.
+	snapshot *sql.TxOptions
+
 	// upsert ends an INSERT: rows whose key exists get the new values of columns.
 	upsert func(key, columns []string) string
 	// raise ends an INSERT: rows whose key exists get the new value of column if it
 	// is greater.
 	raise func(key []string, column string) string
+	// add ends an INSERT: rows whose key exists get the new value of column on top.
+	add func(key []string, column string) string
 }
 
 // MySQL's error numbers, https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html;
@@ -79,6 +86,7 @@ var mysqlDialect = dialect{
 	name:      "mysql",
 	atOnce:    true,
 	forUpdate: " FOR UPDATE",
+	snapshot:  &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	pairs: func(n int) string {
 		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"
 	},
@@ -109,6 +117,9 @@ var mysqlDialect = dialect{
 	},
 	raise: func(_ []string, column string) string {
 		return " ON DUPLICATE KEY UPDATE " + column + " = GREATEST(" + column + ", VALUES(" + column + "))"
+	},
+	add: func(_ []string, column string) string {
+		return " ON DUPLICATE KEY UPDATE " + column + " = " + column + " + VALUES(" + column + ")"
 	},
 }
 
@@ -143,6 +154,9 @@ var sqliteDialect = dialect{
 	},
 	raise: func(key []string, column string) string {
 		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + column + " = MAX(" + column + ", excluded." + column + ")"
+	},
+	add: func(key []string, column string) string {
+		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + column + " = " + column + " + excluded." + column
 	},
 }
 

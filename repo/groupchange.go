@@ -24,7 +24,7 @@ func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gr
 		if locked[key] == nil {
 			return domain.ErrGroupNotFound
 		}
-		c := &groupChange{tx: tx, app: app, conv: locked[key], dialect: s.dialect}
+		c := &groupChange{tx: tx, app: app, conv: locked[key], store: s}
 		if err := c.read(ctx, by, users); err != nil {
 			return err
 		}
@@ -99,11 +99,11 @@ func (c *groupChange) readMembers(ctx context.Context) ([]domain.UserNum, error)
 
 // groupChange is one change of a group in its transaction.
 type groupChange struct {
-	tx      *sqlx.Tx
-	app     domain.AppNum
-	conv    *conversation
-	dialect dialect
-	before  groupState
+	tx     *sqlx.Tx
+	app    domain.AppNum
+	conv   *conversation
+	store  *Store
+	before groupState
 }
 
 type groupState domain.GroupState
@@ -131,7 +131,7 @@ func cloneGroupUser(u domain.GroupUser) domain.GroupUser {
 }
 
 func (c *groupChange) read(ctx context.Context, by domain.UserNum, users []domain.UserID) error {
-	query := `SELECT ` + c.dialect.groupColumns() + ` FROM chat_groups g WHERE g.app_id = ? AND g.id = ?`
+	query := `SELECT ` + c.store.dialect.groupColumns() + ` FROM chat_groups g WHERE g.app_id = ? AND g.id = ?`
 	var err error
 	if c.before.Group, err = scanGroup(c.tx.QueryRowxContext(ctx, query, by, c.app, c.conv.num)); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (c *groupChange) read(ctx context.Context, by domain.UserNum, users []domai
 	if owner != "" && !slices.Contains(users, owner) {
 		ids = append(slices.Clone(users), owner)
 	}
-	nums, err := userNums(ctx, c.tx, c.app, ids, c.dialect.forUpdate)
+	nums, err := userNums(ctx, c.tx, c.app, ids, c.store.dialect.forUpdate)
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error
 			count++
 		case before.Member != nil && now.Member == nil:
 			count--
-			if err := c.exec(ctx, `DELETE FROM members`, now.Num); err != nil {
+			if err := c.remove(ctx, now.Num); err != nil {
 				return err
 			}
 		case now.Member != nil:
@@ -235,7 +235,11 @@ func (c *groupChange) write(ctx context.Context, after *domain.GroupState) error
 	}
 	// All of one change join at one time, as plain members.
 	at := is[slices.IndexFunc(is, func(u domain.GroupUser) bool { return u.Num == joined[0] })].Member.JoinedAt
-	return insertMembers(ctx, c.tx, c.app, c.conv.num, after.Group.Type, joined, 0, c.conv.joinedSeq(after.Group.Type, len(after.Events)), at)
+	events, err := eventsUpTo(ctx, c.tx, c.app, c.conv.num, c.conv.lastSeq)
+	if err != nil {
+		return err
+	}
+	return insertMembers(ctx, c.tx, c.app, c.conv.num, after.Group.Type, joined, 0, c.conv.joinedSeq(after.Group.Type, len(after.Events)), c.conv.lastSeq-events, at)
 }
 
 // joinedSeq is what a membership that begins by a change with so many events begins
@@ -246,6 +250,16 @@ func (c *conversation) joinedSeq(t domain.GroupType, events int) int64 {
 		return c.lastSeq + int64(events)
 	}
 	return c.lastSeq
+}
+
+// remove ends a membership, and tells so in the user's list of conversations.
+func (c *groupChange) remove(ctx context.Context, user domain.UserNum) error {
+	for _, statement := range []string{`DELETE FROM members`, `DELETE FROM sent_counts`} {
+		if err := c.exec(ctx, statement, user); err != nil {
+			return err
+		}
+	}
+	return c.store.putStates(ctx, c.tx, c.app, stateOf{user, c.conv.num, noState})
 }
 
 // exec runs a statement about one user in the group.
@@ -291,7 +305,7 @@ func (c *groupChange) writeMember(ctx context.Context, user domain.UserNum, was,
 		return nil
 	}
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO mutes (app_id, conversation_id, user_id, muted_until) VALUES (?, ?, ?, ?)`+
-		c.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"muted_until"}), c.app, c.conv.num, user, is.MutedUntil.UnixMilli())
+		c.store.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"muted_until"}), c.app, c.conv.num, user, is.MutedUntil.UnixMilli())
 	return err
 }
 
@@ -303,6 +317,6 @@ func (c *groupChange) writeRequest(ctx context.Context, user domain.UserNum, was
 		return nil
 	}
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO join_requests (app_id, conversation_id, user_id, message, created_at) VALUES (?, ?, ?, ?, ?)`+
-		c.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"message"}), c.app, c.conv.num, user, is.Message, is.CreatedAt.UnixMilli())
+		c.store.dialect.upsert([]string{"app_id", "conversation_id", "user_id"}, []string{"message"}), c.app, c.conv.num, user, is.Message, is.CreatedAt.UnixMilli())
 	return err
 }

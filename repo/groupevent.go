@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -72,8 +73,8 @@ func (a *appBatch) insertUncounted(ctx context.Context) error {
 		conv := it.conv.num
 		total, known := totals[conv]
 		if !known {
-			const last = `SELECT total FROM uncounted WHERE app_id = ? AND conversation_id = ? ORDER BY seq DESC LIMIT 1`
-			if err := a.tx.GetContext(ctx, &total, last, a.app, conv); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			var err error
+			if total, err = eventsUpTo(ctx, a.tx, a.app, conv, math.MaxInt64); err != nil {
 				return err
 			}
 		}
@@ -81,4 +82,14 @@ func (a *appBatch) insertUncounted(ctx context.Context) error {
 		rows = append(rows, a.app, conv, it.message.ConversationSeq, totals[conv])
 	}
 	return insert(ctx, a.tx, `INSERT INTO uncounted (app_id, conversation_id, seq, total)`, "", 4, rows)
+}
+
+// eventsUpTo is how many of the messages of a conversation up to seq are events.
+func eventsUpTo(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, conv domain.ConversationNum, seq int64) (total int64, err error) {
+	const query = `SELECT total FROM uncounted WHERE app_id = ? AND conversation_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1`
+	err = sqlx.GetContext(ctx, q, &total, query, app, conv, seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return total, err
 }

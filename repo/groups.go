@@ -31,8 +31,8 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			return err
 		}
 		g.Num = domain.ConversationNum(s.nums.next(s.clock.Now()))
-		if _, err := tx.ExecContext(ctx, `INSERT INTO conversations (app_id, id, conv_key, last_seq) VALUES (?, ?, ?, 0)`,
-			app, g.Num, []byte(groupKey(g.ID))); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO conversations (app_id, id, conv_key, last_seq, changed) VALUES (?, ?, ?, 0, ?)`,
+			app, g.Num, []byte(groupKey(g.ID)), g.Num); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra,
@@ -44,7 +44,7 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			return err
 		}
 		conv := &conversation{num: g.Num, key: groupKey(g.ID)}
-		if err := insertMembers(ctx, tx, app, g.Num, g.Type, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), g.CreatedAt); err != nil {
+		if err := insertMembers(ctx, tx, app, g.Num, g.Type, nums, nums[slices.Index(members, g.Owner)], conv.joinedSeq(g.Type, len(events)), 0, g.CreatedAt); err != nil {
 			return err
 		}
 		tellings := make([]telling, len(events))
@@ -90,16 +90,18 @@ func (s *Store) knownUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, 
 	return nums, nil
 }
 
-func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, t domain.GroupType, users []domain.UserNum, owner domain.UserNum, joinedSeq int64, at time.Time) error {
+// insertMembers makes users members, who have read what came before joinedSeq, of which
+// so many messages count as unread.
+func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv domain.ConversationNum, t domain.GroupType, users []domain.UserNum, owner domain.UserNum, joinedSeq, counted int64, at time.Time) error {
 	var rows []any
 	for _, user := range users {
 		role := domain.RoleMember
 		if user == owner {
 			role = domain.RoleOwner
 		}
-		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq, kindOf(t))
+		rows = append(rows, app, conv, user, string(role), "", []byte("{}"), joinedSeq, at.UnixMilli(), joinedSeq, counted, kindOf(t))
 	}
-	return insert(ctx, tx, insertMember, "", 10, rows)
+	return insert(ctx, tx, insertMember, "", 11, rows)
 }
 
 // groupColumns are what scanGroup reads; the first argument is the viewer's number.

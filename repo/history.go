@@ -63,35 +63,56 @@ func (s *Store) readMessages(ctx context.Context, limit int, query string, args 
 
 // visible resolves the conversation that viewer names target and the number
 // behind which viewer may read it; conversation 0 has no messages yet.
-func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (domain.ConversationNum, int64, error) {
-	var key string
-	switch {
-	case target.Group != "":
+func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (conv domain.ConversationNum, from int64, err error) {
+	if target.Group != "" {
 		l, err := s.groupLogByID(ctx, app, viewer.Num, target.Group)
 		if err != nil || viewer.Num == 0 {
 			return l.num, 0, err
 		}
-		from, err := l.memberFrom()
-		return l.num, from, err
+		conv = l.num
+		if from, err = l.memberFrom(); err != nil {
+			return conv, from, err
+		}
+	} else if conv, err = conversationOf(ctx, s.read, app, viewer.Num, target); err != nil {
+		return 0, 0, s.readError("find conversation", err)
+	} else if conv == 0 || viewer.Num == 0 {
+		return conv, 0, nil
+	}
+	state, err := readState(ctx, s.read, app, viewer.Num, conv)
+	if err != nil {
+		return 0, 0, s.readError("find conversation", err)
+	}
+	return conv, max(from, state.cleared), nil
+}
+
+// conversationOf is the conversation that a user, or the business for user 0, names
+// target; 0 for one without messages. ErrUserNotFound, ErrGroupNotFound.
+func conversationOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, user domain.UserNum, target domain.Target) (conv domain.ConversationNum, err error) {
+	var key string
+	switch {
+	case target.Group != "":
+		key = groupKey(target.Group)
 	case target.User == "":
-		key = businessKey(viewer.Num)
+		key = businessKey(user)
 	default:
-		nums, err := userNums(ctx, s.read, app, []domain.UserID{target.User}, "")
+		nums, err := userNums(ctx, q, app, []domain.UserID{target.User}, "")
 		if err != nil {
-			return 0, 0, s.readError("read history", err)
+			return 0, err
 		}
 		other := nums[target.User]
 		if other == 0 {
-			return 0, 0, domain.ErrUserNotFound
+			return 0, domain.ErrUserNotFound
 		}
-		if key = singleKey(viewer.Num, other); viewer.Num == 0 {
+		if key = singleKey(user, other); user == 0 {
 			key = businessKey(other)
 		}
 	}
-	var conv domain.ConversationNum
-	err := s.read.GetContext(ctx, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(key))
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, 0, s.readError("find conversation", err)
+	err = sqlx.GetContext(ctx, q, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(key))
+	switch {
+	case !errors.Is(err, sql.ErrNoRows):
+		return conv, err
+	case target.Group != "":
+		return 0, domain.ErrGroupNotFound
 	}
-	return conv, 0, nil
+	return 0, nil
 }

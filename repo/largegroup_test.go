@@ -28,7 +28,7 @@ func fillGroup(t *testing.T, s *Store, app domain.AppNum, group domain.Conversat
 			for n := range nums {
 				nums[n] = domain.UserNum(first + i + n)
 			}
-			if err := insertMembers(t.Context(), tx, app, group, domain.GroupLarge, nums, 0, 0, time.UnixMilli(int64(i))); err != nil {
+			if err := insertMembers(t.Context(), tx, app, group, domain.GroupLarge, nums, 0, 0, 0, time.UnixMilli(int64(i))); err != nil {
 				return err
 			}
 		}
@@ -62,7 +62,7 @@ func TestAppend_LargeGroupCostsTheSameWhateverItsSize(t *testing.T) {
 		}
 		g.run()
 		g.want("batches", g.batches, []int{c.sends})
-		g.want(fmt.Sprintf("statements for %d sends and %d members", c.sends, c.members), seen.times(""), 6)
+		g.want(fmt.Sprintf("statements for %d sends and %d members", c.sends, c.members), seen.times(""), 7)
 		g.want("log entries", seen.times("user_log"), 0)
 		page, err := g.ReadGroup(t.Context(), g.app, group.Num, domain.GroupReader{User: g.users["alice"]}, 0, 1000)
 		g.must(err)
@@ -185,9 +185,9 @@ func crowd(t *testing.T, o Options, members int) (s *Store, app domain.AppNum, g
 	}
 	var singles []any // of alice, who knows very many
 	for i := range members {
-		singles = append(singles, app, domain.ConversationNum(i+1), users[0].Num, "member", "", []byte("{}"), 0, 0, 0, kindSingle)
+		singles = append(singles, app, domain.ConversationNum(i+1), users[0].Num, "member", "", []byte("{}"), 0, 0, 0, 0, kindSingle)
 	}
-	must(s.inTx(ctx, func(tx *sqlx.Tx) error { return insert(ctx, tx, insertMember, "", 10, singles) }))
+	must(s.inTx(ctx, func(tx *sqlx.Tx) error { return insert(ctx, tx, insertMember, "", 11, singles) }))
 	return s, app, group, users
 }
 

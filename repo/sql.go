@@ -176,8 +176,8 @@ func each(ctx context.Context, q sqlx.QueryerContext, scan func(*sqlx.Rows) erro
 
 // addTo raises column of the rows whose key column has one of the keys of by,
 // each by its amount. There is one statement for each different amount, which
-// are few, whatever the number of rows.
-func addTo[K ~int64](ctx context.Context, tx execer, table, column, key string, app any, by map[K]int64) error {
+// are few, whatever the number of rows. set is what else is set in all of them.
+func addTo[K ~int64](ctx context.Context, tx execer, table, column, key string, app any, by map[K]int64, set string, values ...any) error {
 	rows := make(map[int64][]K)
 	for k, amount := range by {
 		rows[amount] = append(rows[amount], k)
@@ -185,11 +185,11 @@ func addTo[K ~int64](ctx context.Context, tx execer, table, column, key string, 
 	for amount, keys := range rows {
 		slices.Sort(keys)
 		for part := range slices.Chunk(keys, chunk) {
-			args := []any{amount, app}
+			args := append(append([]any{amount}, values...), app)
 			for _, k := range part {
 				args = append(args, int64(k))
 			}
-			query := leaving(tx, "UPDATE ") + fmt.Sprintf("%s SET %s = %s + ? WHERE app_id = ? AND %s IN %s", table, column, column, key, in(len(part)))
+			query := leaving(tx, "UPDATE ") + fmt.Sprintf("%s SET %s = %s + ?%s WHERE app_id = ? AND %s IN %s", table, column, column, set, key, in(len(part)))
 			if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 				return fmt.Errorf("raise %s: %w", table, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -192,6 +193,9 @@ func (s *Store) DeleteUser(ctx context.Context, app domain.AppNum, id domain.Use
 		if err := s.leaveGroups(ctx, tx, app, u.Num); err != nil {
 			return err
 		}
+		if err := s.endChats(ctx, tx, app, u.Num); err != nil {
+			return err
+		}
 		deletedAt, err := freeMoment(ctx, tx, at, `SELECT COALESCE(MAX(deleted_at), 0) FROM users WHERE app_id = ? AND user_id = ?`, app, string(id))
 		if err != nil {
 			return err
@@ -252,6 +256,32 @@ func (s *Store) leaveGroups(ctx context.Context, tx *sqlx.Tx, app domain.AppNum,
 		}
 	}
 	return nil
+}
+
+// endChats takes the chats with a user from the lists of the others.
+func (s *Store) endChats(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum) error {
+	var ended []stateOf
+	err := each(ctx, tx, func(rows *sqlx.Rows) error {
+		of := stateOf{state: noState}
+		err := rows.Scan(&of.conv, &of.user)
+		ended = append(ended, of)
+		return err
+	}, `SELECT o.conversation_id, o.user_id FROM members m`+s.dialect.index("members_by_user")+s.dialect.then("members o")+`
+		ON o.app_id = m.app_id AND o.conversation_id = m.conversation_id
+		WHERE m.app_id = ? AND m.user_id = ? AND m.kind = ? AND o.user_id <> m.user_id`, app, user, kindSingle)
+	if err != nil || len(ended) == 0 {
+		return err
+	}
+	for part := range slices.Chunk(ended, chunk) {
+		args := []any{kindEnded, app}
+		for _, of := range part {
+			args = append(args, of.conv)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE members SET kind = ? WHERE app_id = ? AND conversation_id IN `+in(len(part)), args...); err != nil {
+			return err
+		}
+	}
+	return s.putStates(ctx, tx, app, ended...)
 }
 
 // passOn gives a group that user owns to the admin who has been there longest, or

@@ -47,17 +47,18 @@ type node struct {
 
 // useCases are the rules of the domain over this node's store.
 type useCases struct {
-	apps        *domain.Apps
-	users       *domain.Users
-	devices     *domain.Devices
-	blocks      *domain.Blocks
-	contacts    *domain.Contacts
-	groups      *domain.Groups
-	occupancies *domain.Occupancies
-	credentials *domain.Credentials
-	messenger   *domain.Messenger
-	presences   *domain.Presences
-	traces      *domain.Traces
+	apps          *domain.Apps
+	users         *domain.Users
+	devices       *domain.Devices
+	blocks        *domain.Blocks
+	conversations *domain.Conversations
+	contacts      *domain.Contacts
+	groups        *domain.Groups
+	occupancies   *domain.Occupancies
+	credentials   *domain.Credentials
+	messenger     *domain.Messenger
+	presences     *domain.Presences
+	traces        *domain.Traces
 }
 
 // burstFactor is how many times what is allowed in a second is allowed at once.
@@ -193,6 +194,7 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	u.devices = domain.NewDevices(n.store, ids, a.Clock)
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.contacts = domain.NewContacts(n.store, a.limiter(a.Config.RateLimitSends), a.Clock)
+	u.conversations = domain.NewConversations(n.store, n.bus, a.Clock)
 	u.presences = domain.NewPresences(n.store, n.presence)
 	u.groups = domain.NewGroups(n.store, ids, a.Clock)
 	if u.occupancies = domain.NewOccupancies(n.store, n.hub); n.occupancy != nil {
@@ -287,7 +289,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		return nil
 	}
 	rest, err := handlers.New(handlers.Options{
-		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Contacts: n.uses.contacts, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
+		Apps: n.uses.apps, Users: n.uses.users, Devices: n.uses.devices, Blocks: n.uses.blocks, Conversations: n.uses.conversations, Contacts: n.uses.contacts, Groups: n.uses.groups, Occupancies: n.uses.occupancies,
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, EventStream: stream, Page: web.Handler(),

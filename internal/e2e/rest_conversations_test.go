@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gim-im/gim/client"
+	"github.com/gim-im/gim/internal/gimtest"
+	"github.com/gim-im/gim/wire"
+)
+
+// conversations returns the caller's list, each with what is unread.
+func (c caller) conversations(t *testing.T) []string {
+	t.Helper()
+	all := []string{}
+	for _, entry := range everything[client.Conversation](t, c, "/v1/conversations") {
+		all = append(all, fmt.Sprintf("%s %d", entry.ConversationId, entry.Unread))
+	}
+	return all
+}
+
+func (c caller) wantConversations(t *testing.T, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), c.conversations(t)); diff != "" {
+		t.Errorf("conversations (-want +got):\n%s", diff)
+	}
+}
+
+// What is read on one device is told to the others of the user and to the peers as it
+// happens, and found by those who were not there.
+func TestConversations_ReadingIsToldAndFound(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "alice", "bob")
+		app := gimtest.App{Caller: g.Caller(), ID: a.id, Key: a.key}
+		alice, bob := a.as("alice"), a.as("bob")
+		for range 3 {
+			bob.post(t, "/v1/messages", object{"to": object{"user_id": "alice"}, "type": "text", "content": object{"text": "hi"}}).want(t, 201)
+		}
+		a.back().post(t, "/v1/messages", object{"to": object{"user_id": "alice"}, "type": "text", "content": object{"text": "news"}}).want(t, 201)
+		alice.wantConversations(t, "business 1", "user:bob 3")
+		bob.wantConversations(t, "user:alice 0")
+
+		signals := make(chan string, 10)
+		for _, of := range []struct{ user, address string }{{"alice", g.URL}, {"bob", g.TCPURL}} {
+			token, _ := app.Token(t, of.user)
+			s := runStream(t, client.StreamOptions{Address: of.address, Token: always(token), Handler: client.Handler{
+				Signal: func(_ context.Context, s *wire.PushedSignal) {
+					signals <- fmt.Sprintf("%s: %s %s of %s: %s", of.user, s.GetConversationId(), s.GetKind(), s.GetSender().GetUserId(), s.GetData())
+				},
+			}})
+			if _, err := s.Watch(t.Context(), []string{"alice"}, nil); err != nil { // it is connected
+				t.Fatal(err)
+			}
+		}
+		path := "/v1/conversations/user:bob/read"
+		alice.put(t, path, object{"conversation_seq": 4}).refused(t, 400, "bad_request")
+		for range 2 { // the second changes nothing, and tells nobody
+			c := read[client.Conversation](t, alice.put(t, path, object{"conversation_seq": 2}).want(t, 200))
+			if c.ReadSeq != 2 || c.Unread != 1 {
+				t.Errorf("after reading: %+v", c)
+			}
+		}
+		alice.put(t, "/v1/conversations/business/read", object{"conversation_seq": 1}).want(t, 200)
+		want := map[string]bool{
+			`alice: user:bob read of alice: {"conversation_seq":2}`: true,
+			`bob: user:alice read of alice: {"conversation_seq":2}`: true,
+			`alice: business read of alice: {"conversation_seq":1}`: true,
+		}
+		for len(want) > 0 {
+			select {
+			case got := <-signals:
+				if !want[got] {
+					t.Errorf("unexpected: %s", got)
+				}
+				delete(want, got)
+			case <-time.After(patience):
+				t.Fatalf("these did not come: %v", want)
+			}
+		}
+		members := *read[client.Conversation](t, bob.get(t, "/v1/conversations/user:alice").want(t, 200)).Members
+		if diff := cmp.Diff([]client.ConversationMember{{UserId: "alice", ReadSeq: 2}, {UserId: "bob"}}, members); diff != "" {
+			t.Errorf("members (-want +got):\n%s", diff)
+		}
+		alice.wantConversations(t, "business 0", "user:bob 1")
+		alice.delete(t, "/v1/conversations/user:bob").want(t, 204)
+		alice.delete(t, "/v1/conversations/user:bob").refused(t, 404, "conversation_not_found")
+		alice.wantConversations(t, "business 0")
+	})
+}
