@@ -270,7 +270,7 @@ func asProtobuf(t *testing.T, tree object) {
 				tree[name] = at.UnixMilli()
 			}
 		case object:
-			if name == "content" {
+			if name == "content" || name == "data" {
 				text, _ := json.Marshal(v)
 				tree[name] = text // base64, as protobuf has bytes
 				continue
