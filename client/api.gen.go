@@ -1415,6 +1415,12 @@ type Limit = int
 // MessageID defines model for MessageID.
 type MessageID = string
 
+// MinConversationSeq defines model for MinConversationSeq.
+type MinConversationSeq = int64
+
+// MinSeq defines model for MinSeq.
+type MinSeq = int64
+
 // OtherID An id chosen by the business, compared byte for byte.
 type OtherID = ID
 
@@ -1581,6 +1587,9 @@ type ListMessagesParams struct {
 
 	// Limit The most entries to answer with.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// MinSeq The same with a `conversation_seq`.
+	MinSeq *MinConversationSeq `form:"min_seq,omitempty" json:"min_seq,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -1821,6 +1830,10 @@ type SyncParams struct {
 
 	// Wait How long to wait for an entry, in seconds.
 	Wait *SyncWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// MinSeq Read your writes: a `seq` that an answer told, of any node. Where it is not visible here yet the answer waits for it, up to
+	// 5 seconds; then it is 503 `unavailable`.
+	MinSeq *MinSeq `form:"min_seq,omitempty" json:"min_seq,omitempty"`
 
 	// Groups Positions in large groups, as `team:12,news:7`: with `wait`, the answer comes as soon as one of them has more.
 	Groups *SyncGroups `form:"groups,omitempty" json:"groups,omitempty"`
@@ -5700,6 +5713,18 @@ func NewListMessagesRequest(server string, conversationId ConversationID, params
 
 		}
 
+		if params.MinSeq != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_seq", *params.MinSeq, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -7787,6 +7812,18 @@ func NewSyncRequest(server string, params *SyncParams) (*http.Request, error) {
 		if params.Wait != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MinSeq != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "min_seq", *params.MinSeq, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

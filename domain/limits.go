@@ -18,6 +18,7 @@ const (
 	DefaultPageSize      = 50                  // entries of a page, unless asked otherwise
 	MaxPageBytes         = 1 << 20             // of message content in one page of sync or history
 	MaxSyncWait          = 30 * time.Second    // of a long poll
+	MaxVisibleWait       = 5 * time.Second     // until what was written elsewhere can be read here
 	MaxUserBatch         = 1000                // users of one batch
 	MaxMemberBatch       = 500                 // users added to a group by one call
 	MaxGroupMembers      = 500                 // of a normal group, unless the app says otherwise

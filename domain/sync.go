@@ -49,6 +49,9 @@ type LogStore interface {
 type HistoryRange struct {
 	Before, After *int64
 	Limit         int
+	// MinSeq is a message of the conversation that has to be visible first, see
+	// untilVisible; 0 is none. Stores do not look at it.
+	MinSeq int64
 }
 
 // HistoryPage is a part of a conversation, ascending by ConversationSeq.
@@ -63,6 +66,8 @@ type SyncParams struct {
 	Epoch string        // of the log that After belongs to; "" does not check
 	Limit int           // 1 to MaxPageSize
 	Wait  time.Duration // how long to wait for an entry when there is none, up to MaxSyncWait
+	// MinSeq is an entry that the page has to know of, see untilVisible; 0 is none.
+	MinSeq int64
 	// Groups are positions in large groups: Wait ends as well when one has more.
 	Groups map[GroupID]int64
 }
@@ -103,12 +108,15 @@ func (p *SyncPage) moreThan(positions map[GroupID]int64) bool {
 
 // Sync returns the caller's log after a position. With Wait it answers as soon
 // as there is an entry, or empty when the time is over. bad_request, forbidden,
-// resync_required.
+// resync_required, unavailable.
 func (m *Messenger) Sync(ctx context.Context, by Principal, p SyncParams) (SyncPage, error) {
 	if err := by.RequireUser(); err != nil {
 		return SyncPage{}, err
 	}
 	if err := p.validate(); err != nil {
+		return SyncPage{}, err
+	}
+	if err := m.awaitEntry(ctx, by, p); err != nil {
 		return SyncPage{}, err
 	}
 	page, err := m.readSync(ctx, by, p)
@@ -171,12 +179,15 @@ func (p SyncParams) validate() error {
 	if p.Wait < 0 || p.Wait > MaxSyncWait {
 		fails = append(fails, Invalid("wait", "must be between 0 and %d", int(MaxSyncWait/time.Second)))
 	}
+	if p.MinSeq < 0 {
+		fails = append(fails, Invalid("min_seq", "must not be negative"))
+	}
 	return join(fails...)
 }
 
 // History returns messages of a conversation that the caller takes part in; the
 // back end reads any group, and its own conversation with a user. bad_request,
-// forbidden, user_not_found, group_not_found, not_in_group.
+// forbidden, user_not_found, group_not_found, not_in_group, unavailable.
 func (m *Messenger) History(ctx context.Context, by Principal, conversationID string, r HistoryRange) (HistoryPage, error) {
 	if err := by.RequireUserOrApp(); err != nil {
 		return HistoryPage{}, err
@@ -186,6 +197,9 @@ func (m *Messenger) History(ctx context.Context, by Principal, conversationID st
 		return HistoryPage{}, err
 	}
 	if err := r.validate(); err != nil {
+		return HistoryPage{}, err
+	}
+	if err := m.awaitMessage(ctx, by, target, r.MinSeq); err != nil {
 		return HistoryPage{}, err
 	}
 	return m.logs.History(ctx, by.App.Num, by.User, target, r)
@@ -204,6 +218,9 @@ func (r HistoryRange) validate() error {
 	}
 	if r.After != nil && *r.After < 0 {
 		fails = append(fails, Invalid("after", "must not be negative"))
+	}
+	if r.MinSeq < 0 {
+		fails = append(fails, Invalid("min_seq", "must not be negative"))
 	}
 	return join(fails...)
 }

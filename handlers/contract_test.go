@@ -268,6 +268,7 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 		fmt.Sprintf("A body may have %d KiB, a message's content %d KiB.", domain.MaxBodyBytes>>10, domain.MaxContentBytes>>10),
 		fmt.Sprintf("up to %d KiB.", domain.MaxExtraBytes>>10),
 		fmt.Sprintf("A user may have %d,000 contacts and requests together.", domain.MaxContacts/1000),
+		fmt.Sprintf("up to %d seconds; then it is 503", int(domain.MaxVisibleWait/time.Second)),
 		fmt.Sprintf("A user may block %d,000 others.", domain.MaxBlocks/1000),
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(gim.OpenAPI)), " "), figure) {

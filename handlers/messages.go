@@ -40,9 +40,10 @@ func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncR
 		Epoch:  orZero(req.Params.Epoch),
 		Limit:  limit,
 		Wait:   time.Duration(orZero(req.Params.Wait)) * time.Second,
+		MinSeq: orZero(req.Params.MinSeq),
 		Groups: groups,
 	})
-	if err == nil && orZero(req.Params.Wait) > 0 {
+	if err == nil && (orZero(req.Params.Wait) > 0 || orZero(req.Params.MinSeq) > 0) {
 		err = stillGood(ctx)
 	}
 	if err != nil {
@@ -67,8 +68,11 @@ func (s *server) ListMessages(ctx context.Context, req api.ListMessagesRequestOb
 	}
 	by := principalOf(ctx)
 	page, err := s.Messenger.History(ctx, by, req.ConversationId, domain.HistoryRange{
-		Before: req.Params.Before, After: req.Params.After, Limit: limit,
+		Before: req.Params.Before, After: req.Params.After, Limit: limit, MinSeq: orZero(req.Params.MinSeq),
 	})
+	if err == nil && orZero(req.Params.MinSeq) > 0 {
+		err = stillGood(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1411,6 +1411,12 @@ type Limit = int
 // MessageID defines model for MessageID.
 type MessageID = string
 
+// MinConversationSeq defines model for MinConversationSeq.
+type MinConversationSeq = int64
+
+// MinSeq defines model for MinSeq.
+type MinSeq = int64
+
 // OtherID An id chosen by the business, compared byte for byte.
 type OtherID = ID
 
@@ -1577,6 +1583,9 @@ type ListMessagesParams struct {
 
 	// Limit The most entries to answer with.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// MinSeq The same with a `conversation_seq`.
+	MinSeq *MinConversationSeq `form:"min_seq,omitempty" json:"min_seq,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -1817,6 +1826,10 @@ type SyncParams struct {
 
 	// Wait How long to wait for an entry, in seconds.
 	Wait *SyncWait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// MinSeq Read your writes: a `seq` that an answer told, of any node. Where it is not visible here yet the answer waits for it, up to
+	// 5 seconds; then it is 503 `unavailable`.
+	MinSeq *MinSeq `form:"min_seq,omitempty" json:"min_seq,omitempty"`
 
 	// Groups Positions in large groups, as `team:12,news:7`: with `wait`, the answer comes as soon as one of them has more.
 	Groups *SyncGroups `form:"groups,omitempty" json:"groups,omitempty"`
@@ -3623,6 +3636,19 @@ func (siw *ServerInterfaceWrapper) ListMessages(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "min_seq" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_seq", r.URL.Query(), &params.MinSeq, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "min_seq"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "min_seq", Err: err})
 		}
 		return
 	}
@@ -5499,6 +5525,19 @@ func (siw *ServerInterfaceWrapper) Sync(w http.ResponseWriter, r *http.Request) 
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "min_seq" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_seq", r.URL.Query(), &params.MinSeq, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "min_seq"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "min_seq", Err: err})
 		}
 		return
 	}
