@@ -22,6 +22,7 @@ type AppSettings struct {
 	MaxGroupMembers      int  `json:"max_group_members"`       // of a normal group, 2 to MaxMaxGroupMembers
 	MaxLargeGroupMembers int  `json:"max_large_group_members"` // of a large group, 2 to MaxMaxLargeGroupMembers
 	ConvertWhenFull      bool `json:"convert_when_full"`       // a normal group becomes large when it may have no more members
+	FriendsOnly          bool `json:"-"`                       // users send to their contacts only; kept apart, where a send finds it
 	DevicePolicy
 	EditPolicy
 }
@@ -66,6 +67,7 @@ type AppPatch struct {
 	MaxGroupMembers      *int
 	MaxLargeGroupMembers *int
 	ConvertWhenFull      *bool
+	FriendsOnly          *bool
 	MaxDevicesPerUser    *int
 	MaxOnlinePerType     *int
 	OnlineYields         *OnlineYield
@@ -80,6 +82,7 @@ func (p AppPatch) apply(a *App) {
 	set(&a.Settings.MaxGroupMembers, p.MaxGroupMembers)
 	set(&a.Settings.MaxLargeGroupMembers, p.MaxLargeGroupMembers)
 	set(&a.Settings.ConvertWhenFull, p.ConvertWhenFull)
+	set(&a.Settings.FriendsOnly, p.FriendsOnly)
 	set(&a.Settings.MaxDevicesPerUser, p.MaxDevicesPerUser)
 	set(&a.Settings.MaxOnlinePerType, p.MaxOnlinePerType)
 	set(&a.Settings.OnlineYields, p.OnlineYields)

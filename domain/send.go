@@ -50,7 +50,8 @@ type MessageStore interface {
 	// every member of its conversation, all or nothing, gives them their numbers, and publishes.
 	// It returns after commit. ErrUnauthorized when the sender is gone,
 	// ErrUserNotFound, ErrGroupNotFound, ErrNotInGroup, ErrIdempotencyConflict;
-	// ErrBlocked when the receiver has blocked the user who sends;
+	// ErrBlocked when the receiver has blocked the user who sends, ErrNotFriend when the
+	// two are no contacts where the app asks for that;
 	// ErrUnavailable when the outcome is not known.
 	Append(ctx context.Context, out Outgoing) (Receipt, error)
 	// Receivers returns who would receive the message now, with the errors of Append.
@@ -108,7 +109,7 @@ func NewMessenger(o MessengerOptions) *Messenger {
 // durable, the message is stored and in the log of every receiver, or in that of a
 // large group. bad_request,
 // too_large, forbidden, rate_limited, unauthorized, user_not_found,
-// group_not_found, not_in_group, blocked, idempotency_conflict, unavailable.
+// group_not_found, not_in_group, blocked, not_friend, idempotency_conflict, unavailable.
 func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Receipt, error) {
 	sender, err := senderOf(by, p.SenderType)
 	if err != nil {

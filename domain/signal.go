@@ -55,7 +55,7 @@ type SignalPublisher interface {
 
 // Signal tells the others of a conversation something, if they are online.
 // bad_request, forbidden, rate_limited, unauthorized, user_not_found,
-// group_not_found, not_in_group, blocked.
+// group_not_found, not_in_group, blocked, not_friend.
 func (m *Messenger) Signal(ctx context.Context, by Principal, p SignalParams) error {
 	sender, err := senderOf(by, "")
 	if err != nil {

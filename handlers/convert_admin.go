@@ -25,7 +25,7 @@ func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
 	set := orZero(settings)
 	return domain.AppPatch{
 		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxLargeGroupMembers: set.MaxLargeGroupMembers,
-		ConvertWhenFull: set.ConvertWhenFull, MaxDevicesPerUser: set.MaxDevicesPerUser,
+		ConvertWhenFull: set.ConvertWhenFull, FriendsOnly: set.FriendsOnly, MaxDevicesPerUser: set.MaxDevicesPerUser,
 		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
 		RecallWindowSeconds: set.RecallWindowSeconds, EditWindowSeconds: set.EditWindowSeconds, EditHistory: set.EditHistory,
 	}
@@ -36,7 +36,7 @@ func toAPIApp(a domain.App) api.App {
 		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
 		Settings: api.AppSettings{
 			MaxGroupMembers: &a.Settings.MaxGroupMembers, MaxLargeGroupMembers: &a.Settings.MaxLargeGroupMembers,
-			ConvertWhenFull: &a.Settings.ConvertWhenFull, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
+			ConvertWhenFull: &a.Settings.ConvertWhenFull, FriendsOnly: &a.Settings.FriendsOnly, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
 			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
 			RecallWindowSeconds: &a.Settings.RecallWindowSeconds, EditWindowSeconds: &a.Settings.EditWindowSeconds, EditHistory: &a.Settings.EditHistory,
 		},

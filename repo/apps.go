@@ -14,13 +14,13 @@ import (
 
 var _ domain.AppStore = (*Store)(nil)
 
-const appColumns = `id, app_id, name, settings, created_at`
+const appColumns = `id, app_id, name, settings, friends_only, created_at`
 
 func scanApp(row interface{ Scan(dest ...any) error }) (domain.App, error) {
 	a := domain.App{Settings: domain.DefaultAppSettings()}
 	var settings []byte
 	var created int64
-	if err := row.Scan(&a.Num, &a.ID, &a.Name, &settings, &created); err != nil {
+	if err := row.Scan(&a.Num, &a.ID, &a.Name, &settings, &a.Settings.FriendsOnly, &created); err != nil {
 		return a, err
 	}
 	a.CreatedAt = time.UnixMilli(created).UTC()
@@ -55,8 +55,8 @@ func (s *Store) CreateApp(ctx context.Context, a domain.App, key domain.AppKey, 
 			return err
 		}
 		a.Num = domain.AppNum(num)
-		if _, err := tx.ExecContext(ctx, `INSERT INTO apps (id, app_id, name, settings, created_at, deleted_at) VALUES (?, ?, ?, ?, ?, 0)`,
-			a.Num, string(a.ID), a.Name, settings, a.CreatedAt.UnixMilli()); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO apps (id, app_id, name, settings, friends_only, created_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?, 0)`,
+			a.Num, string(a.ID), a.Name, settings, a.Settings.FriendsOnly, a.CreatedAt.UnixMilli()); err != nil {
 			return err
 		}
 		return insertAppKey(ctx, tx, a.Num, key, keyHash)
@@ -113,7 +113,7 @@ func (s *Store) UpdateApp(ctx context.Context, id domain.AppID, change func(*dom
 		if err != nil {
 			return fmt.Errorf("encode settings: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE apps SET name = ?, settings = ? WHERE id = ?`, a.Name, settings, a.Num)
+		_, err = tx.ExecContext(ctx, `UPDATE apps SET name = ?, settings = ?, friends_only = ? WHERE id = ?`, a.Name, settings, a.Settings.FriendsOnly, a.Num)
 		return err
 	})
 	return a, err
@@ -178,7 +178,8 @@ func (s *Store) RevokeAppKey(ctx context.Context, app domain.AppNum, keyID strin
 func appSettings(ctx context.Context, tx *sqlx.Tx, app domain.AppNum) (domain.AppSettings, error) {
 	settings := domain.DefaultAppSettings()
 	var stored []byte
-	if err := tx.GetContext(ctx, &stored, `SELECT settings FROM apps WHERE id = ?`, app); err != nil {
+	row := tx.QueryRowxContext(ctx, `SELECT settings, friends_only FROM apps WHERE id = ?`, app)
+	if err := row.Scan(&stored, &settings.FriendsOnly); err != nil {
 		return settings, err
 	}
 	return settings, json.Unmarshal(stored, &settings)

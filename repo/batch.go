@@ -127,7 +127,7 @@ type appBatch struct {
 	left      []*fanout
 
 	users         map[domain.UserID]domain.UserNum
-	blocked       map[sendTo]bool
+	barriers      *barriers
 	conversations map[string]*conversation
 	heads         map[domain.UserNum]int64
 	taken         map[domain.UserNum]int64 // numbers taken from each head
@@ -136,7 +136,7 @@ type appBatch struct {
 func (a *appBatch) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
 		a.findRepeats, a.readUsers, a.runReads, a.resolveUsers,
-		a.readBlocks, a.readConversations, a.readHeadsOfPairs, a.runReads, a.refuseBlocked, a.begin,
+		a.readBarriers, a.readConversations, a.readHeadsOfPairs, a.runReads, a.refuseBarred, a.begin,
 		a.authorise, a.readMembers, a.putOff, a.lockHeads,
 		a.number, a.raise, a.countSent, a.insertMessages, a.insertLogs, a.insertSends, a.runWrites,
 	}

@@ -92,30 +92,33 @@ func (it *item) resolve(users map[domain.UserID]domain.UserNum) {
 	}
 }
 
-// readBlocks finds users whom their receiver has blocked.
-func (a *appBatch) readBlocks(ctx context.Context) (err error) {
+// readBarriers finds what keeps users from sending to each other.
+func (a *appBatch) readBarriers(ctx context.Context) (err error) {
 	pairs := make(map[sendTo]bool)
 	for _, it := range live(a.items) {
 		if p, ok := it.pair(); ok {
 			pairs[p] = true
 		}
 	}
-	a.blocked, err = a.store.blockedAmong(ctx, a.r, a.app, slices.Collect(maps.Keys(pairs)))
+	a.barriers, err = a.store.readBarriers(ctx, a.r, a.app, slices.Collect(maps.Keys(pairs)))
 	return err
 }
 
-// refuseBlocked refuses them, before anything is made for them.
-func (a *appBatch) refuseBlocked(context.Context) error {
+// refuseBarred refuses their sends, before anything is made for them.
+func (a *appBatch) refuseBarred(ctx context.Context) error {
+	if err := a.store.readContacts(ctx, a.tx, a.app, a.barriers); err != nil {
+		return err
+	}
 	for _, it := range live(a.items) {
-		if p, ok := it.pair(); ok && a.blocked[p] {
-			it.err = domain.ErrBlocked
+		if p, ok := it.pair(); ok {
+			it.err = a.barriers.refusal(p)
 		}
 	}
 	return nil
 }
 
 // pair returns who sends to whom, once that is resolved. It is not ok where nobody
-// can have blocked the sender.
+// can bar the sender.
 func (it *item) pair() (p sendTo, ok bool) {
 	return sendTo{it.out.User, it.toUser}, it.out.User != 0 && it.toUser != 0 && it.out.User != it.toUser
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gim-im/gim/domain"
@@ -110,37 +109,4 @@ func (s *Store) DeleteBlock(ctx context.Context, app domain.AppNum, user domain.
 		}
 		return nil
 	})
-}
-
-// sendTo is a single chat from one user to another.
-type sendTo struct{ from, to domain.UserNum }
-
-// blockedAmong returns those of pairs whose receiver has blocked the sender, by one
-// statement, or by none where there are no pairs.
-func (s *Store) blockedAmong(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, pairs []sendTo) (map[sendTo]bool, error) {
-	if len(pairs) == 0 {
-		return nil, nil
-	}
-	args := make([]any, 0, 2*len(pairs)+1)
-	for _, p := range pairs {
-		args = append(args, p.to, p.from)
-	}
-	args = append(args, app)
-	blocked := make(map[sendTo]bool)
-	err := each(ctx, q, func(rows *sqlx.Rows) error {
-		var p sendTo
-		err := rows.Scan(&p.to, &p.from)
-		blocked[p] = true
-		return err
-	}, s.dialect.blockedAmong(len(pairs)), args...)
-	if err != nil {
-		return nil, fmt.Errorf("find blocks: %w", err)
-	}
-	return blocked, nil
-}
-
-// blockedAmong is the query for n pairs, each of a receiver and a sender.
-func (d dialect) blockedAmong(n int) string {
-	return `SELECT b.user_id, b.blocked_id FROM ` + d.pairs(n) + ` p` + d.then("blocks b") + `
-		ON b.app_id = ? AND b.user_id = p.a AND b.blocked_id = p.b`
 }

@@ -56,3 +56,22 @@ func TestAppend_BlocksAreNotAskedForWithoutSingleChats(t *testing.T) {
 	g.want("stored", g.log("bob"), []string{"by the business", "in a group", "to oneself"})
 	g.want("statements", seen.times("JOIN blocks"), 0)
 }
+
+// Contacts are asked for by one more statement a batch, and only where the app's users
+// may send to them alone.
+func TestAppend_ContactsTakeAStatementWhereTheyMatter(t *testing.T) {
+	t.Parallel()
+	for friendsOnly, want := range map[int]domain.Code{0: "", 1: domain.CodeNotFriend} {
+		g := gather(t, "alice", "bob", "carol")
+		_, err := g.write.Exec(`UPDATE apps SET friends_only = ? WHERE id = ?`, friendsOnly, g.app)
+		g.must(err)
+		seen := &statementsSeen{all: map[string]int{}}
+		seen.watch(t, g.Store, g.dir)
+		bob := g.queue(g.out("alice", domain.Target{User: "bob"}, "hi", ""))
+		carol := g.queue(g.out("alice", domain.Target{User: "carol"}, "hi", ""))
+		g.run()
+		g.want("batches", g.batches, []int{2})
+		g.want("answers", []domain.Code{domain.CodeOf(bob.err), domain.CodeOf(carol.err)}, []domain.Code{want, want})
+		g.want("statements", seen.times("contacts"), friendsOnly)
+	}
+}

@@ -109,9 +109,12 @@ func (c *contactChange) read(ctx context.Context, user domain.UserRef, other dom
 		return nil, err
 	}
 	p := sendTo{from: user.Num, to: c.nums[other]}
-	blocked, err := c.blockedAmong(ctx, c.tx, c.app, []sendTo{p})
-	pair.IsBlocked = blocked[p]
-	return pair, err
+	b, err := c.readBarriers(ctx, c.tx, c.app, []sendTo{p})
+	if err != nil {
+		return nil, err
+	}
+	pair.IsBlocked = b.blocked[p]
+	return pair, nil
 }
 
 // write stores how the two now know each other.

@@ -166,11 +166,17 @@ func (c *messageChange) state(ctx context.Context) (*domain.MessageState, error)
 			pairs = append(pairs, sendTo{c.by.Num, user})
 		}
 	}
-	blocked, err := c.store.blockedAmong(ctx, c.q, c.app, pairs)
-	if len(blocked) > 0 {
-		state.Refusal = domain.ErrBlocked
+	b, err := c.store.readBarriers(ctx, c.q, c.app, pairs)
+	if err == nil {
+		err = c.store.readContacts(ctx, c.q, c.app, b)
 	}
-	return state, err
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		state.Refusal = b.refusal(p)
+	}
+	return state, nil
 }
 
 // standing is by's role in the group of the message, and why it may not send to it.

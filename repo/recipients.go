@@ -29,12 +29,15 @@ func (s *Store) Receivers(ctx context.Context, out domain.Outgoing) (domain.Rece
 		return s.groupReceivers(ctx, &out)
 	}
 	if p, ok := it.pair(); ok {
-		blocked, err := s.blockedAmong(ctx, s.read, out.App, []sendTo{p})
+		b, err := s.readBarriers(ctx, s.read, out.App, []sendTo{p})
+		if err == nil {
+			err = s.readContacts(ctx, s.read, out.App, b)
+		}
 		if err != nil {
 			return domain.Receivers{}, s.readError("find recipients", err)
 		}
-		if blocked[p] {
-			return domain.Receivers{}, domain.ErrBlocked
+		if err := b.refusal(p); err != nil {
+			return domain.Receivers{}, err
 		}
 	}
 	return receiversOf(&out, it.members()), nil

@@ -517,6 +517,9 @@ type AppSettings struct {
 	// EditWindowSeconds How long users may edit what they sent; 0 is never.
 	EditWindowSeconds *int `json:"edit_window_seconds,omitempty"`
 
+	// FriendsOnly A user may send to another one, signals included, only while they are contacts; else 403 `not_friend`. Groups and the business are not affected.
+	FriendsOnly *bool `json:"friends_only,omitempty"`
+
 	// MaxDevicesPerUser Devices that a user may register; one more is 409 `device_limit`.
 	MaxDevicesPerUser *int `json:"max_devices_per_user,omitempty"`
 

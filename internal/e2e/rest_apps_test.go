@@ -65,7 +65,7 @@ func TestApps_AreMadeReadChangedAndDeleted(t *testing.T) {
 func setting(maxMembers int) client.AppSettings {
 	oldest := client.Oldest
 	return client.AppSettings{
-		MaxGroupMembers: &maxMembers, MaxLargeGroupMembers: new(100_000), ConvertWhenFull: new(false),
+		MaxGroupMembers: &maxMembers, MaxLargeGroupMembers: new(100_000), ConvertWhenFull: new(false), FriendsOnly: new(false),
 		MaxDevicesPerUser: new(1000), MaxOnlinePerType: new(0), OnlineYields: &oldest, RecallWindowSeconds: new(120), EditWindowSeconds: new(900), EditHistory: new(false),
 	}
 }

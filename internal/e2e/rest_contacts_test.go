@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -148,6 +149,76 @@ func TestContacts_StreamsAreTold(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatalf("not told of %s", want)
 			}
+		}
+	})
+}
+
+func TestContacts_FriendsOnlyRefusesWhatStrangersSend(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		users := []string{"alice", "bob", "carol"}
+		a := newApp(t, g, users...)
+		a.newGroup(t, "team", users...)
+		alice, bob := a.with(a.token(t, "alice", object{}).Token), a.as("bob")
+		before := with(text("bob", "before"), "client_msg_id", "before")
+		alice.post(t, "/v1/messages", before).want(t, 201)
+		friendsOnly := func(on bool) {
+			t.Helper()
+			got := a.admin().do(t, "PATCH", "/v1/apps/"+a.id, object{"settings": object{"friends_only": on}}).want(t, 200)
+			if set := read[client.App](t, got).Settings; *set.FriendsOnly != on {
+				t.Errorf("friends_only is %v, want %v", *set.FriendsOnly, on)
+			}
+		}
+		friendsOnly(true)
+		alice.put(t, "/v1/contacts/bob", object{}).want(t, 201)
+		hi := text("bob", "hi")
+		a.changesNothing(t, users, []string{"team"}, func() {
+			for _, by := range []caller{alice, a.as("alice")} {
+				for _, body := range []object{hi, with(hi, "persist", false), with(hi, "client_msg_id", "c1")} {
+					if p := by.post(t, "/v1/messages", body).refused(t, 403, "not_friend"); p.Retryable {
+						t.Errorf("retryable: %+v", p)
+					}
+				}
+			}
+			bob.post(t, "/v1/messages", text("alice", "hi")).refused(t, 403, "not_friend")
+			alice.post(t, "/v1/messages", before).want(t, 200)
+		})
+		alice.post(t, "/v1/messages", text("alice", "to oneself")).want(t, 201)
+		alice.post(t, "/v1/messages", groupText("team", "to all")).want(t, 201)
+		a.back().post(t, "/v1/messages", text("bob", "from the business")).want(t, 201)
+		bob.put(t, "/v1/contacts/alice", object{}).want(t, 200)
+		alice.post(t, "/v1/messages", with(hi, "client_msg_id", "c1")).want(t, 201)
+		bob.post(t, "/v1/messages", with(text("alice", "hi"), "persist", false)).want(t, 202)
+		bob.delete(t, "/v1/contacts/alice").want(t, 204)
+		alice.post(t, "/v1/messages", hi).refused(t, 403, "not_friend")
+		friendsOnly(false)
+		alice.post(t, "/v1/messages", text("bob", "again")).want(t, 201)
+		want := []string{"before", "to all", "from the business", "hi", "again"}
+		if diff := cmp.Diff(want, texts(t, bob.sync(t, "").Items)); diff != "" {
+			t.Errorf("bob's log (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestContacts_FriendsOnlyHoldsOnStreams(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "alice", "bob")
+		a.admin().do(t, "PATCH", "/v1/apps/"+a.id, object{"settings": object{"friends_only": true}}).want(t, 200)
+		app := gimtest.App{Caller: g.Caller(), ID: a.id, Key: a.key}
+		for _, address := range []string{g.URL, g.TCPURL} {
+			token, _ := app.Token(t, "bob")
+			bob := runStream(t, client.StreamOptions{Address: address, Token: always(token)})
+			to := &wire.Target{UserId: "alice"}
+			_, sent := bob.Send(t.Context(), &wire.Send{To: to, Type: "text", Content: []byte(`{"text":"hi"}`)})
+			for _, err := range []error{sent, bob.Signal(t.Context(), &wire.Signal{To: to, Kind: "typing"})} {
+				if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Code != "not_friend" {
+					t.Errorf("got %v, want not_friend", err)
+				}
+			}
+			a.as("bob").put(t, "/v1/contacts/alice", object{"accepted": true}).want(t, 201)
+			if err := bob.Signal(t.Context(), &wire.Signal{To: to, Kind: "typing"}); err != nil {
+				t.Error(err)
+			}
+			a.as("bob").delete(t, "/v1/contacts/alice").want(t, 204)
 		}
 	})
 }
