@@ -17,7 +17,7 @@ func messages() []*domain.Message {
 	sentAt := time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
 	return []*domain.Message{
 		{
-			ConversationSeq: 1<<53 + 1, ID: "0123456789abcdefghijklmnopqrstuv",
+			Conversation: 1<<62 + 9, ConversationSeq: 1<<53 + 1, ID: domain.NewMessageID(sentAt, 1<<62+9, 7), // which carries the conversation
 			Sender: domain.Sender{Type: domain.SenderUser, User: "ann", Device: "phone-1"},
 			To:     domain.Target{Group: "team"}, Type: "text",
 			Content:  json.RawMessage(`{"text":"héllo 👩‍👩‍👧‍👦 \u0000 \"q\"","n":12345678901234567890,"f":1e400,"e":{}}`),
