@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -34,9 +35,8 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 	if err := c.Config.Validate(); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	ctx, cancel := untilSignal(ctx)
+	defer cancel()
 	log := app.NewLogger(io.err, c.Logging)
 	app.SetLibraryLogger(log)
 	a, err := app.New(app.Options{
@@ -50,6 +50,23 @@ func (c *serveCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	return a.Run(ctx)
+}
+
+// untilSignal returns a context that ends with the first SIGTERM or SIGINT. When it
+// ends, a signal does again what it does by default.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() { // ends with ctx
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // printReady writes the one line that scripts wait for.

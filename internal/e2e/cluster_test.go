@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -178,9 +182,34 @@ func TestCluster_DeliversAcrossNodesOverARedisCluster(t *testing.T) {
 // find, so that it is the push alone that carries it.
 func (c *cluster) pushesAcross() {
 	c.t.Helper()
+	c.busIsUp(c.a, c.b) // what is not stored does not arrive later
 	alice, bob := talkTo(c.t, c.a.URL, c.app, "alice"), talkTo(c.t, c.b.URL, c.app, "bob")
 	c.volatile(c.a, "alice", "bob", alice, bob)
 	c.volatile(c.b, "bob", "alice", alice, bob)
+}
+
+// busIsUp waits until nodes hear what others publish.
+func (c *cluster) busIsUp(nodes ...*gimtest.Process) {
+	c.t.Helper()
+	for _, node := range nodes {
+		for deadline := time.Now().Add(patience); ; pause(c.t.Context()) {
+			got, err := http.Get(node.AdminURL + "/readyz") //nolint:noctx // a test's own server
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			all, err := io.ReadAll(got.Body)
+			_ = got.Body.Close() // it was read
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			if bytes.Contains(all, []byte(`"bus":{"kind":"redis","status":"up"}`)) {
+				break
+			}
+			if time.Now().After(deadline) {
+				c.t.Fatalf("the bus of %s is not up: %s", node.URL, all)
+			}
+		}
+	}
 }
 
 // volatile sends, through node, a message that is not stored, and waits until
