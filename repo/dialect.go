@@ -18,7 +18,7 @@ type dialect struct {
 	name string // directory under migrations
 
 	// atOnce is set where a round trip takes longer than a statement, so that several are
-	// better sent together.
+	// better sent together. Not on Galera, see isGalera.
 	atOnce bool
 
 	// forUpdate ends a SELECT whose rows the transaction is going to change. On

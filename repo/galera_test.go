@@ -15,6 +15,13 @@ import (
 func TestGalera_NodesWorkTogether(t *testing.T) {
 	t.Parallel()
 	cluster := testserver.NewGalera(t, 3)
+	one := open(t, repo.Options{MySQLDSN: cluster.DSN(0), Publisher: nobody{}})
+	if one.SendsTogether() {
+		t.Error("statements of a batch are sent together, whose rollback may not be seen")
+	}
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
 	var opened atomic.Int64
 	storetest.ExerciseNodes(t, func(t *testing.T, publisher domain.Publisher) storetest.Store {
 		t.Helper()

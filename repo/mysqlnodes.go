@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
 )
 
 const (
@@ -169,6 +171,19 @@ func joinGalera(ctx context.Context, conn mysqlConn) error {
 	// 1 is for reads and the beginning of a transaction, 2 for UPDATE and DELETE, 4 for INSERT.
 	_, err = conn.ExecContext(ctx, "SET SESSION wsrep_sync_wait = 7", nil)
 	return err
+}
+
+// isGalera reports whether a server is a node of a Galera cluster. There a commit of
+// another node may end a transaction at any moment, and where that is among statements
+// that were sent together, it has been seen that the COMMIT behind them succeeded
+// without them.
+func isGalera(ctx context.Context, db *sqlx.DB) (bool, error) {
+	var name, on string
+	err := db.QueryRowxContext(ctx, "SHOW VARIABLES LIKE 'wsrep_on'").Scan(&name, &on)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return on == "ON", err
 }
 
 // setting returns the second column of a SHOW, or "" when it shows nothing.

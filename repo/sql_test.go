@@ -18,6 +18,9 @@ func TestMySQL_StatementsAtOnceFailLikeOneByOne(t *testing.T) {
 	if _, err := s.write.ExecContext(t.Context(), "DO 1; DO 2"); err == nil {
 		t.Error("a connection that is not a committer's takes two statements")
 	}
+	if !s.SendsTogether() {
+		t.Error("on MariaDB by itself statements of a batch do not go together")
+	}
 	const name = `INSERT INTO counters (name, value) VALUES (?, ?)`
 	undo := errors.New("undo")
 	for _, c := range []struct {

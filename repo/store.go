@@ -122,17 +122,24 @@ func (s *Store) openMySQL(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
+	s.write = openDB(connector)
+	s.canMove = len(connector.nodes) > 1
+	s.read, s.commits = s.write, s.write
+	if err := s.write.PingContext(ctx); err != nil {
+		return fmt.Errorf("connect to MySQL: %w", err)
+	}
+	galera, err := isGalera(ctx, s.write)
+	if err != nil {
+		return fmt.Errorf("connect to MySQL: %w", err)
+	}
+	if s.dialect.atOnce = !galera; galera {
+		return nil
+	}
 	many, err := newMySQLConnector(dsn, true)
 	if err != nil {
 		return err
 	}
 	s.commits = openDB(many)
-	s.write = openDB(connector)
-	s.canMove = len(connector.nodes) > 1
-	s.read = s.write
-	if err := s.write.PingContext(ctx); err != nil {
-		return fmt.Errorf("connect to MySQL: %w", err)
-	}
 	return nil
 }
 
