@@ -118,11 +118,8 @@ func (s *Store) commit(ctx context.Context, l *load) {
 	defer cancel()
 	start := time.Now()
 	loads, batches, err := s.commitLoad(ctx, l)
-	if err != nil && l.fanout != nil { // not the fault of those who are in the same transaction
-		s.appends.fanouts.failed(time.Now())
-		s.log.ErrorContext(ctx, "log entries that were put off cannot be written", slog.Any("err", err))
-		l.fanout = nil
-		loads, batches, err = s.commitLoad(ctx, loads...)
+	if err != nil && l.fanout != nil {
+		loads, batches, err = s.commitWithoutFanout(ctx, loads, err)
 	}
 	took := time.Since(start)
 	var sends []*send
@@ -144,6 +141,19 @@ func (s *Store) commit(ctx context.Context, l *load) {
 		s.fail(ctx, sends, err)
 	}
 	s.appends.done(loads, putBack, time.Now(), took)
+}
+
+// commitWithoutFanout runs the transaction of loads again, which failed with cause,
+// without the entries that were put off. The fault was theirs unless it is there again;
+// then they are written with what comes next.
+func (s *Store) commitWithoutFanout(ctx context.Context, loads []*load, cause error) (_ []*load, batches []*batch, err error) {
+	loads[0].fanout = nil
+	loads, batches, err = s.commitLoad(ctx, loads...)
+	if err == nil || errors.Is(err, domain.ErrUnavailable) {
+		s.appends.fanouts.failed(time.Now())
+		s.log.ErrorContext(ctx, "log entries that were put off cannot be written", slog.Any("err", cause))
+	}
+	return loads, batches, err
 }
 
 // commitLoad runs one transaction for loads and, where a batch of those who wait keeps

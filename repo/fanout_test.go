@@ -148,6 +148,30 @@ func TestFanout_WhatCannotBeWrittenIsUnavailableAndComesLater(t *testing.T) {
 	g.want("later", g.log(ids[200]), []string{"group"})
 }
 
+// What fails in the transaction of put off entries is not held against them.
+func TestFanout_IsNotToBlameForWhatComesAboard(t *testing.T) {
+	t.Parallel()
+	const members = 250
+	g, ids := crowded(t, members)
+	bad := g.out(ids[3], domain.Target{User: ids[4]}, "bad", "")
+	bad.Message.Content = nil // no database takes it
+	good := g.queue(g.out(ids[5], domain.Target{User: ids[6]}, "good", ""))
+	refused := g.queue(bad)
+	b, _ := g.appends.take(time.Now().Add(time.Hour))
+	g.want("entries and who comes meanwhile", fmt.Sprint(b.fanout != nil, len(b.taken)), "true 2")
+	g.queued = 0
+	g.commit(t.Context(), b)
+	g.wg.Wait()
+	g.want("good", fmt.Sprint(good.receipt.Seq, good.err), "2 <nil>")
+	g.want("bad", domain.CodeOf(refused.err), domain.CodeInternal)
+	b, wait := g.appends.take(time.Now().Add(maxGiveWay))
+	if b == nil || b.fanout == nil {
+		t.Fatalf("the entries are left for %v", wait)
+	}
+	g.commit(t.Context(), b)
+	g.want("a log", g.log(ids[200]), []string{"group"})
+}
+
 // Readers of logs see no gap and no entry too few at any time.
 func TestFanout_ReadersSeeWholeLogsInAStorm(t *testing.T) {
 	t.Parallel()
