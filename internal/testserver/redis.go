@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -185,21 +186,51 @@ func network(addr string) string {
 // busOffset is the distance from a node's port to that of its cluster bus.
 const busOffset = 10_000
 
+// Ports are handed out in order from blocks of blockSize, which begin between
+// firstPort and lastPort. A process holds a block by listening on its first port, so
+// that test programs that run at the same time never get the same one.
+const (
+	firstPort = 11_000
+	lastPort  = 21_000
+	blockSize = 50
+)
+
+var ports struct {
+	mu   sync.Mutex
+	next int
+	left int // of the block
+	held []net.Listener
+}
+
 // freePort finds a loopback port that is free together with its cluster bus
 // port. Both are below the range that the system hands out for outgoing
 // connections, so that a restarted server finds its port still free.
 func freePort() (int, error) {
-	for range 200 {
-		port := 11_000 + rand.IntN(10_000)
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
+	for range 20 * blockSize {
+		if ports.left == 0 {
+			block := firstPort + blockSize*rand.IntN((lastPort-firstPort)/blockSize)
+			l, err := net.Listen("tcp", loopback(block))
+			if err != nil {
+				continue
+			}
+			ports.held = append(ports.held, l) // until the process ends
+			ports.next, ports.left = block+1, blockSize-1
+		}
+		port := ports.next
+		ports.next, ports.left = port+1, ports.left-1
 		if isFree(port) && isFree(port+busOffset) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free port between %d and %d", 11_000, 21_000)
+	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
 }
 
+func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
 func isFree(port int) bool {
-	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	l, err := net.Listen("tcp", loopback(port))
 	if err != nil {
 		return false
 	}

@@ -144,3 +144,19 @@ func TestReadReply(t *testing.T) {
 		}
 	}
 }
+
+func TestFreePort_IsNobodyElses(t *testing.T) {
+	t.Parallel()
+	seen := make(map[int]bool)
+	for range 2 * blockSize {
+		port, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := port - (port-firstPort)%blockSize
+		if seen[port] || port == block || isFree(block) {
+			t.Errorf("port %d is handed out twice, or another process could have it too", port)
+		}
+		seen[port] = true
+	}
+}
