@@ -889,6 +889,18 @@ type JoinRequestList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// LogDigest defines model for LogDigest.
+type LogDigest struct {
+	// Digest SHA-256, in hexadecimal.
+	Digest string `json:"digest"`
+
+	// Epoch Of the user's log; a conversation has none.
+	Epoch *string `json:"epoch,omitempty"`
+
+	// Seq The last entry that is in it: a `seq`, or a `conversation_seq`.
+	Seq int64 `json:"seq"`
+}
+
 // Member defines model for Member.
 type Member struct {
 	// Extra An object of your own, up to 16 KiB.
@@ -1580,6 +1592,15 @@ type UpdateConversationParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetConversationDigestParams defines parameters for GetConversationDigest.
+type GetConversationDigestParams struct {
+	// Upto The `conversation_seq` of the last message that is digested.
+	Upto *int64 `form:"upto,omitempty" json:"upto,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Before Read what comes before this `conversation_seq`.
@@ -1840,6 +1861,18 @@ type SyncParams struct {
 
 	// Groups Positions in large groups, as `team:12,news:7`: with `wait`, the answer comes as soon as one of them has more.
 	Groups *SyncGroups `form:"groups,omitempty" json:"groups,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// GetSyncDigestParams defines parameters for GetSyncDigest.
+type GetSyncDigestParams struct {
+	// Upto The `seq` of the last entry that is digested.
+	Upto *int64 `form:"upto,omitempty" json:"upto,omitempty"`
+
+	// Epoch The `epoch` of the log that `upto` belongs to.
+	Epoch *string `form:"epoch,omitempty" json:"epoch,omitempty"`
 
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
@@ -2251,6 +2284,15 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 	UpdateConversation(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetConversationDigest Digest a conversation, to compare
+	//
+	// As the digest of one's own log, over the messages of a conversation by `conversation_seq`, from the first one whoever asks. Who may
+	// read the history may ask, from the message on behind which the caller may read: with that digest a chain begins where a
+	// history does. Lower is 400.
+	//
+	// Corresponds with GET /v1/conversations/{conversation_id}/digest (the `GetConversationDigest` operationId).
+	GetConversationDigest(ctx context.Context, conversationId ConversationID, params *GetConversationDigestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListMessages Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -2657,6 +2699,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/sync (the `Sync` operationId).
 	Sync(ctx context.Context, params *SyncParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSyncDigest Digest one's own log, to compare
+	//
+	// A running hash over the log from its first entry up to `upto`, or up to its head. A client that keeps the same of what it has
+	// received finds out whether both have the same; the verify page of the documentation has the rule. `seq` is below `upto` where one
+	// call did not get so far: ask again. Beyond the head, or of another `epoch`, it is 409 `resync_required`.
+	//
+	// Corresponds with GET /v1/sync/digest (the `GetSyncDigest` operationId).
+	GetSyncDigest(ctx context.Context, params *GetSyncDigestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUsers List users by id
 	//
@@ -3263,6 +3314,25 @@ func (c *Client) UpdateConversationWithBody(ctx context.Context, conversationId 
 // Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 func (c *Client) UpdateConversation(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateConversationRequest(c.Server, conversationId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetConversationDigest Digest a conversation, to compare
+//
+// As the digest of one's own log, over the messages of a conversation by `conversation_seq`, from the first one whoever asks. Who may
+// read the history may ask, from the message on behind which the caller may read: with that digest a chain begins where a
+// history does. Lower is 400.
+//
+// Corresponds with GET /v1/conversations/{conversation_id}/digest (the `GetConversationDigest` operationId).
+func (c *Client) GetConversationDigest(ctx context.Context, conversationId ConversationID, params *GetConversationDigestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConversationDigestRequest(c.Server, conversationId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4140,6 +4210,25 @@ func (c *Client) PutSigningKey(ctx context.Context, kid KID, body PutSigningKeyJ
 // Corresponds with GET /v1/sync (the `Sync` operationId).
 func (c *Client) Sync(ctx context.Context, params *SyncParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSyncRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSyncDigest Digest one's own log, to compare
+//
+// A running hash over the log from its first entry up to `upto`, or up to its head. A client that keeps the same of what it has
+// received finds out whether both have the same; the verify page of the documentation has the rule. `seq` is below `upto` where one
+// call did not get so far: ask again. Beyond the head, or of another `epoch`, it is 409 `resync_required`.
+//
+// Corresponds with GET /v1/sync/digest (the `GetSyncDigest` operationId).
+func (c *Client) GetSyncDigest(ctx context.Context, params *GetSyncDigestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSyncDigestRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5626,6 +5715,82 @@ func NewUpdateConversationRequestWithBody(server string, conversationId Conversa
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetConversationDigestRequest constructs an http.Request for the GetConversationDigest method
+func NewGetConversationDigestRequest(server string, conversationId ConversationID, params *GetConversationDigestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversations/%s/digest", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Upto != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "upto", *params.Upto, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	if params != nil {
 
@@ -7877,6 +8042,87 @@ func NewSyncRequest(server string, params *SyncParams) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetSyncDigestRequest constructs an http.Request for the GetSyncDigest method
+func NewGetSyncDigestRequest(server string, params *GetSyncDigestParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sync/digest")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Upto != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "upto", *params.Upto, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Epoch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "epoch", *params.Epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListUsersRequest constructs an http.Request for the ListUsers method
 func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request, error) {
 	var err error
@@ -8656,6 +8902,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 	UpdateConversationWithResponse(ctx context.Context, conversationId ConversationID, params *UpdateConversationParams, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResponse, error)
 
+	// GetConversationDigestWithResponse Digest a conversation, to compare
+	//
+	// As the digest of one's own log, over the messages of a conversation by `conversation_seq`, from the first one whoever asks. Who may
+	// read the history may ask, from the message on behind which the caller may read: with that digest a chain begins where a
+	// history does. Lower is 400.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conversations/{conversation_id}/digest (the `GetConversationDigest` operationId).
+	GetConversationDigestWithResponse(ctx context.Context, conversationId ConversationID, params *GetConversationDigestParams, reqEditors ...RequestEditorFn) (*GetConversationDigestResponse, error)
+
 	// ListMessagesWithResponse Read the history of a conversation
 	//
 	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -9108,6 +9365,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/sync (the `Sync` operationId).
 	SyncWithResponse(ctx context.Context, params *SyncParams, reqEditors ...RequestEditorFn) (*SyncResponse, error)
+
+	// GetSyncDigestWithResponse Digest one's own log, to compare
+	//
+	// A running hash over the log from its first entry up to `upto`, or up to its head. A client that keeps the same of what it has
+	// received finds out whether both have the same; the verify page of the documentation has the rule. `seq` is below `upto` where one
+	// call did not get so far: ask again. Beyond the head, or of another `epoch`, it is 409 `resync_required`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sync/digest (the `GetSyncDigest` operationId).
+	GetSyncDigestWithResponse(ctx context.Context, params *GetSyncDigestParams, reqEditors ...RequestEditorFn) (*GetSyncDigestResponse, error)
 
 	// ListUsersWithResponse List users by id
 	//
@@ -10293,6 +10561,54 @@ func (r UpdateConversationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateConversationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetConversationDigestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogDigest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConversationDigestResponse) GetJSON200() *LogDigest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetConversationDigestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConversationDigestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConversationDigestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConversationDigestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConversationDigestResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11972,6 +12288,54 @@ func (r SyncResponse) ContentType() string {
 	return ""
 }
 
+type GetSyncDigestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogDigest
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSyncDigestResponse) GetJSON200() *LogDigest {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetSyncDigestResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSyncDigestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSyncDigestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSyncDigestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSyncDigestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListUsersResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12819,6 +13183,23 @@ func (c *ClientWithResponses) UpdateConversationWithResponse(ctx context.Context
 	return ParseUpdateConversationResponse(rsp)
 }
 
+// GetConversationDigestWithResponse Digest a conversation, to compare
+//
+// As the digest of one's own log, over the messages of a conversation by `conversation_seq`, from the first one whoever asks. Who may
+// read the history may ask, from the message on behind which the caller may read: with that digest a chain begins where a
+// history does. Lower is 400.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conversations/{conversation_id}/digest (the `GetConversationDigest` operationId).
+func (c *ClientWithResponses) GetConversationDigestWithResponse(ctx context.Context, conversationId ConversationID, params *GetConversationDigestParams, reqEditors ...RequestEditorFn) (*GetConversationDigestResponse, error) {
+	rsp, err := c.GetConversationDigest(ctx, conversationId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConversationDigestResponse(rsp)
+}
+
 // ListMessagesWithResponse Read the history of a conversation
 //
 // Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
@@ -13552,6 +13933,23 @@ func (c *ClientWithResponses) SyncWithResponse(ctx context.Context, params *Sync
 		return nil, err
 	}
 	return ParseSyncResponse(rsp)
+}
+
+// GetSyncDigestWithResponse Digest one's own log, to compare
+//
+// A running hash over the log from its first entry up to `upto`, or up to its head. A client that keeps the same of what it has
+// received finds out whether both have the same; the verify page of the documentation has the rule. `seq` is below `upto` where one
+// call did not get so far: ask again. Beyond the head, or of another `epoch`, it is 409 `resync_required`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sync/digest (the `GetSyncDigest` operationId).
+func (c *ClientWithResponses) GetSyncDigestWithResponse(ctx context.Context, params *GetSyncDigestParams, reqEditors ...RequestEditorFn) (*GetSyncDigestResponse, error) {
+	rsp, err := c.GetSyncDigest(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSyncDigestResponse(rsp)
 }
 
 // ListUsersWithResponse List users by id
@@ -14474,6 +14872,39 @@ func ParseUpdateConversationResponse(rsp *http.Response) (*UpdateConversationRes
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Conversation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetConversationDigestResponse parses an HTTP response from a GetConversationDigestWithResponse call
+func ParseGetConversationDigestResponse(rsp *http.Response) (*GetConversationDigestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConversationDigestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogDigest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -15637,6 +16068,39 @@ func ParseSyncResponse(rsp *http.Response) (*SyncResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest SyncPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSyncDigestResponse parses an HTTP response from a GetSyncDigestWithResponse call
+func ParseGetSyncDigestResponse(rsp *http.Response) (*GetSyncDigestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSyncDigestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogDigest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 
 // fakeBack stands for everything a Messenger works with.
 type fakeBack struct {
+	DigestStore
 	appended  []Outgoing
 	published []Delivery
 	members   []Recipient

@@ -33,6 +33,7 @@ type LogPage struct {
 // LogStore reads what was appended.
 type LogStore interface {
 	GroupLogStore
+	DigestStore
 	// ReadLog returns up to limit entries after after, or from the first that is
 	// kept, cut at MaxPageBytes of content but never empty when there is one; one
 	// consistent view. ErrUserNotFound.

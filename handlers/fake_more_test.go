@@ -161,6 +161,14 @@ func (f *fake) History(context.Context, domain.AppNum, domain.UserRef, domain.Ta
 	return domain.HistoryPage{Messages: f.messages, HasMore: true}, nil
 }
 
+func (f *fake) LogDigest(_ context.Context, _ domain.AppNum, _ domain.UserNum, upto *int64) (domain.LogDigest, domain.LogHead, error) {
+	return domain.LogDigest{Seq: *upto}, domain.LogHead{First: 1, Head: 99, Epoch: "e1"}, nil
+}
+
+func (f *fake) ConversationDigest(_ context.Context, _ domain.AppNum, _ domain.UserRef, _ domain.Target, upto *int64) (domain.LogDigest, error) {
+	return domain.LogDigest{Seq: *upto}, nil
+}
+
 func (f *fake) Mint(_ context.Context, _ domain.AppRef, _ domain.UserID, device domain.DeviceID, ttl time.Duration) (domain.MintedToken, error) {
 	return domain.MintedToken{Token: "secret-token", ID: "jti1", ExpiresAt: testTime.Add(ttl), Device: device}, nil
 }

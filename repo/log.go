@@ -14,22 +14,25 @@ import (
 
 var _ domain.LogStore = (*Store)(nil)
 
-// messageColumns are what scanMessage reads.
-const messageColumns = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sender_id, m.sender_device, m.to_group, m.to_id,
-	m.type, m.content, m.mentions, m.client_msg_id, m.sent_at, m.status, m.edited_at`
+// messageColumns are what scanMessage reads, and envelopeColumns the same without
+// content and mentions.
+const (
+	messageColumns  = messageHead + `m.content, m.mentions, ` + messageTail
+	envelopeColumns = messageHead + `'', '', ` + messageTail
+
+	messageHead = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sender_id, m.sender_device, m.to_group, m.to_id, m.type, `
+	messageTail = `m.client_msg_id, m.sent_at, m.status, m.edited_at`
+)
 
 // ReadLog implements [domain.LogStore]. The head is read first and bounds what
 // is read after it: entries up to a committed head are all there, so the two
 // statements see one state. An entry that was put off when the
 // head was read is waited for, which ErrUnavailable ends.
 func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.UserNum, after int64, limit int) (domain.LogPage, error) {
-	page := domain.LogPage{}
-	const head = `SELECT first_seq, head_seq, epoch FROM user_heads WHERE app_id = ? AND user_id = ?`
-	err := s.read.QueryRowxContext(ctx, head, app, user).Scan(&page.First, &page.Head, &page.Epoch)
-	if errors.Is(err, sql.ErrNoRows) {
-		return page, domain.ErrUserNotFound
-	} else if err != nil {
-		return page, s.readError("read log head", err)
+	head, err := s.logHead(ctx, app, user)
+	page := domain.LogPage{LogHead: head}
+	if err != nil {
+		return page, err
 	}
 	after = max(after, page.First-1)
 	if after >= page.Head {
@@ -60,6 +63,17 @@ func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.User
 	}
 	page.HasMore = len(page.Entries) > 0 && page.Entries[len(page.Entries)-1].Seq < page.Head
 	return page, nil
+}
+
+func (s *Store) logHead(ctx context.Context, app domain.AppNum, user domain.UserNum) (h domain.LogHead, err error) {
+	const query = `SELECT first_seq, head_seq, epoch FROM user_heads WHERE app_id = ? AND user_id = ?`
+	err = s.read.QueryRowxContext(ctx, query, app, user).Scan(&h.First, &h.Head, &h.Epoch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return h, domain.ErrUserNotFound
+	} else if err != nil {
+		return h, s.readError("read log head", err)
+	}
+	return h, nil
 }
 
 // errPageFull ends the reading of a page at its limit of bytes.

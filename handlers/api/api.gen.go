@@ -885,6 +885,18 @@ type JoinRequestList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// LogDigest defines model for LogDigest.
+type LogDigest struct {
+	// Digest SHA-256, in hexadecimal.
+	Digest string `json:"digest"`
+
+	// Epoch Of the user's log; a conversation has none.
+	Epoch *string `json:"epoch,omitempty"`
+
+	// Seq The last entry that is in it: a `seq`, or a `conversation_seq`.
+	Seq int64 `json:"seq"`
+}
+
 // Member defines model for Member.
 type Member struct {
 	// Extra An object of your own, up to 16 KiB.
@@ -1576,6 +1588,15 @@ type UpdateConversationParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetConversationDigestParams defines parameters for GetConversationDigest.
+type GetConversationDigestParams struct {
+	// Upto The `conversation_seq` of the last message that is digested.
+	Upto *int64 `form:"upto,omitempty" json:"upto,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Before Read what comes before this `conversation_seq`.
@@ -1841,6 +1862,18 @@ type SyncParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// GetSyncDigestParams defines parameters for GetSyncDigest.
+type GetSyncDigestParams struct {
+	// Upto The `seq` of the last entry that is digested.
+	Upto *int64 `form:"upto,omitempty" json:"upto,omitempty"`
+
+	// Epoch The `epoch` of the log that `upto` belongs to.
+	Epoch *string `form:"epoch,omitempty" json:"epoch,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Limit The most entries to answer with.
@@ -2017,6 +2050,9 @@ type ServerInterface interface {
 	// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
 	// (PATCH /v1/conversations/{conversation_id})
 	UpdateConversation(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params UpdateConversationParams)
+	// GetConversationDigest Digest a conversation, to compare
+	// (GET /v1/conversations/{conversation_id}/digest)
+	GetConversationDigest(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params GetConversationDigestParams)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params ListMessagesParams)
@@ -2122,6 +2158,9 @@ type ServerInterface interface {
 	// Sync Read one's own log after a position
 	// (GET /v1/sync)
 	Sync(w http.ResponseWriter, r *http.Request, params SyncParams)
+	// GetSyncDigest Digest one's own log, to compare
+	// (GET /v1/sync/digest)
+	GetSyncDigest(w http.ResponseWriter, r *http.Request, params GetSyncDigestParams)
 	// ListUsers List users by id
 	// (GET /v1/users)
 	ListUsers(w http.ResponseWriter, r *http.Request, params ListUsersParams)
@@ -2278,6 +2317,12 @@ func (_ Unimplemented) GetConversation(w http.ResponseWriter, r *http.Request, c
 // UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
 // (PATCH /v1/conversations/{conversation_id})
 func (_ Unimplemented) UpdateConversation(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params UpdateConversationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetConversationDigest Digest a conversation, to compare
+// (GET /v1/conversations/{conversation_id}/digest)
+func (_ Unimplemented) GetConversationDigest(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params GetConversationDigestParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2488,6 +2533,12 @@ func (_ Unimplemented) PutSigningKey(w http.ResponseWriter, r *http.Request, kid
 // Sync Read one's own log after a position
 // (GET /v1/sync)
 func (_ Unimplemented) Sync(w http.ResponseWriter, r *http.Request, params SyncParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetSyncDigest Digest one's own log, to compare
+// (GET /v1/sync/digest)
+func (_ Unimplemented) GetSyncDigest(w http.ResponseWriter, r *http.Request, params GetSyncDigestParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3577,6 +3628,69 @@ func (siw *ServerInterfaceWrapper) UpdateConversation(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateConversation(w, r, conversationId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetConversationDigest operation middleware
+func (siw *ServerInterfaceWrapper) GetConversationDigest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationId ConversationID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetConversationDigestParams
+
+	// ------------- Optional query parameter "upto" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "upto", r.URL.Query(), &params.Upto, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "upto"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upto", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetConversationDigest(w, r, conversationId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5590,6 +5704,73 @@ func (siw *ServerInterfaceWrapper) Sync(w http.ResponseWriter, r *http.Request) 
 	handler.ServeHTTP(w, r)
 }
 
+// GetSyncDigest operation middleware
+func (siw *ServerInterfaceWrapper) GetSyncDigest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSyncDigestParams
+
+	// ------------- Optional query parameter "upto" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "upto", r.URL.Query(), &params.Upto, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "upto"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upto", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "epoch" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "epoch", r.URL.Query(), &params.Epoch, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "epoch"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSyncDigest(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListUsers operation middleware
 func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Request) {
 
@@ -6121,6 +6302,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/sync", wrapper.Sync)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/sync/digest", wrapper.GetSyncDigest)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/conversations/{conversation_id}/digest", wrapper.GetConversationDigest)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/conversations/{conversation_id}/messages", wrapper.ListMessages)
@@ -7127,6 +7314,46 @@ type UpdateConversationdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateConversationdefaultApplicationProblemPlusJSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationDigestRequestObject struct {
+	ConversationId ConversationID `json:"conversation_id"`
+	Params         GetConversationDigestParams
+}
+
+type GetConversationDigestResponseObject interface {
+	VisitGetConversationDigestResponse(w http.ResponseWriter) error
+}
+
+type GetConversationDigest200JSONResponse LogDigest
+
+func (response GetConversationDigest200JSONResponse) VisitGetConversationDigestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationDigestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetConversationDigestdefaultApplicationProblemPlusJSONResponse) VisitGetConversationDigestResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8571,6 +8798,45 @@ func (response SyncdefaultApplicationProblemPlusJSONResponse) VisitSyncResponse(
 	return err
 }
 
+type GetSyncDigestRequestObject struct {
+	Params GetSyncDigestParams
+}
+
+type GetSyncDigestResponseObject interface {
+	VisitGetSyncDigestResponse(w http.ResponseWriter) error
+}
+
+type GetSyncDigest200JSONResponse LogDigest
+
+func (response GetSyncDigest200JSONResponse) VisitGetSyncDigestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSyncDigestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSyncDigestdefaultApplicationProblemPlusJSONResponse) VisitGetSyncDigestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUsersRequestObject struct {
 	Params ListUsersParams
 }
@@ -8993,6 +9259,9 @@ type StrictServerInterface interface {
 	// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
 	// (PATCH /v1/conversations/{conversation_id})
 	UpdateConversation(ctx context.Context, request UpdateConversationRequestObject) (UpdateConversationResponseObject, error)
+	// GetConversationDigest Digest a conversation, to compare
+	// (GET /v1/conversations/{conversation_id}/digest)
+	GetConversationDigest(ctx context.Context, request GetConversationDigestRequestObject) (GetConversationDigestResponseObject, error)
 	// ListMessages Read the history of a conversation
 	// (GET /v1/conversations/{conversation_id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
@@ -9098,6 +9367,9 @@ type StrictServerInterface interface {
 	// Sync Read one's own log after a position
 	// (GET /v1/sync)
 	Sync(ctx context.Context, request SyncRequestObject) (SyncResponseObject, error)
+	// GetSyncDigest Digest one's own log, to compare
+	// (GET /v1/sync/digest)
+	GetSyncDigest(ctx context.Context, request GetSyncDigestRequestObject) (GetSyncDigestResponseObject, error)
 	// ListUsers List users by id
 	// (GET /v1/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -9760,6 +10032,33 @@ func (sh *strictHandler) UpdateConversation(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateConversationResponseObject); ok {
 		if err := validResponse.VisitUpdateConversationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetConversationDigest operation middleware
+func (sh *strictHandler) GetConversationDigest(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params GetConversationDigestParams) {
+	var request GetConversationDigestRequestObject
+
+	request.ConversationId = conversationId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationDigest(ctx, request.(GetConversationDigestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationDigest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetConversationDigestResponseObject); ok {
+		if err := validResponse.VisitGetConversationDigestResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10783,6 +11082,32 @@ func (sh *strictHandler) Sync(w http.ResponseWriter, r *http.Request, params Syn
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SyncResponseObject); ok {
 		if err := validResponse.VisitSyncResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSyncDigest operation middleware
+func (sh *strictHandler) GetSyncDigest(w http.ResponseWriter, r *http.Request, params GetSyncDigestParams) {
+	var request GetSyncDigestRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSyncDigest(ctx, request.(GetSyncDigestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSyncDigest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSyncDigestResponseObject); ok {
+		if err := validResponse.VisitGetSyncDigestResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

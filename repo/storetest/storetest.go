@@ -48,7 +48,7 @@ func Exercise(t *testing.T, open Opener) {
 	for _, suite := range []map[string]func(*world){
 		editTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
-		appendTests(), repeatTests(), logTests(), historyTests(), idempotencyTests(), isolationTests(), exactTests(),
+		appendTests(), repeatTests(), logTests(), historyTests(), digestTests(), idempotencyTests(), isolationTests(), exactTests(),
 		presenceTests(), blockTests(), conversationTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
 	} {
 		for name, test := range suite {
