@@ -1,58 +1,126 @@
 // One user's chat: the parts, put together.
 
+import { Api } from './api.js';
 import { Connection } from './connection.js';
+import { conversationOf, Conversations, targetOf } from './conversations.js';
 import { signInAs } from './demo.js';
+import { Refused } from './frames.js';
 import { Groups } from './groups.js';
 import { Log } from './log.js';
 import { Outbox } from './outbox.js';
 import { Store } from './store.js';
 import { recall, remember } from './tabmemory.js';
 
-/**
- * Starts the chat of me with peer.
- * @returns {{store: Store, send: (text: string) => void, retry: (item: object) => void,
- *   connect: () => void, leave: () => void}}
- */
-export function startChat(me, peer) {
-  const store = new Store();
-  const outbox = makeOutbox(me, store);
-  const show = (message) => {
-    store.addMessage(message);
-    if (message.sender.user_id === me) outbox.arrived(message.client_msg_id);
-  };
-  const groups = new Groups(show, memoryOf(`gim.groups.${me}`));
-  const log = new Log((message) => {
-    show(message);
-    groups.heed(message);
-  });
-  const connection = new Connection({
-    open: () => new WebSocket(streamURL(), 'gim.v1.json'),
-    signIn: () => signInAs(me),
-    log,
-    groups,
-    outbox,
-    onState: (state) => store.setConnection(state),
-    onReset: () => store.clearMessages(),
-  });
-  const stopWatching = watchNetwork(() => connection.nudge());
-  connection.run();
+/** Clients say again every few seconds that somebody types. */
+const TYPING_EVERY_MS = 3000;
 
-  return {
-    store,
-    send(text) {
-      outbox.add({ user_id: peer }, text);
-      connection.flush();
-    },
-    retry(item) {
-      outbox.retry(item);
-      connection.flush();
-    },
-    connect: () => connection.run(),
-    leave() {
-      stopWatching();
-      connection.stop();
-    },
-  };
+/** The chat of a user; the views show it, and do with it what the user wants. */
+export class Chat {
+  me;
+  store = new Store();
+  /** @type {Conversations} */
+  conversations;
+
+  #api;
+  #outbox;
+  #connection;
+  #stopWatching;
+  #typedAt = 0;
+  /** The conversation that is on screen. */
+  #open;
+
+  constructor(me) {
+    this.me = me;
+    this.#api = new Api(() => this.#connection.token);
+    this.conversations = new Conversations({ me, api: this.#api, store: this.store });
+    this.#outbox = makeOutbox(me, this.store);
+    this.#connection = this.#connect();
+    this.#stopWatching = watchNetwork(() => this.#connection.nudge());
+    this.#connection.run();
+  }
+
+  /** Asks how far the others have read in a conversation, from now on after each reconnect too. */
+  look(id) {
+    this.#open = id;
+    if (this.store.connection.status === 'online') this.conversations.look(id);
+  }
+
+  /** What is on its way out in a conversation. */
+  outgoingOf(id) {
+    return this.store.outgoing.filter(({ to }) => conversationOf(to) === id);
+  }
+
+  send(id, text) {
+    this.#typedAt = 0;
+    this.#outbox.add(targetOf(id), text);
+    this.#connection.flush();
+  }
+
+  retry(item) {
+    this.#outbox.retry(item);
+    this.#connection.flush();
+  }
+
+  /** The user is writing to a conversation. */
+  types(id) {
+    if (Date.now() - this.#typedAt < TYPING_EVERY_MS) return;
+    this.#typedAt = Date.now();
+    this.#connection.signal(targetOf(id), 'typing');
+  }
+
+  /** Takes a message back. Throws Refused or Interrupted. */
+  async recall({ message_id, conversation_id }) {
+    try {
+      await this.#api.call('POST', `messages/${message_id}/recall`);
+    } catch (error) {
+      if (!(error instanceof Refused && error.code === 'message_recalled')) throw error;
+    }
+    this.store.changeMessage(conversation_id, { message_id, status: 'recalled', content: {} });
+  }
+
+  /** Makes a message say something else. Throws Refused or Interrupted. */
+  async edit({ message_id, conversation_id, content }, text) {
+    const edited = await this.#api.call('PATCH', `messages/${message_id}`, { content: { ...content, text } });
+    this.store.changeMessage(conversation_id, edited);
+  }
+
+  connect() {
+    this.#connection.run();
+  }
+
+  leave() {
+    this.#stopWatching();
+    this.#connection.stop();
+  }
+
+  #connect() {
+    const show = (message) => {
+      this.store.addMessage(message);
+      this.conversations.arrived(message);
+      if (message.sender.user_id === this.me) this.#outbox.arrived(message.client_msg_id);
+    };
+    const groups = new Groups(show, memoryOf(`gim.groups.${this.me}`));
+    const log = new Log((message) => {
+      show(message);
+      groups.heed(message);
+    });
+    return new Connection({
+      open: () => new WebSocket(streamURL(), 'gim.v1.json'),
+      signIn: () => signInAs(this.me),
+      log,
+      groups,
+      outbox: this.#outbox,
+      onState: (state) => {
+        this.store.setConnection(state);
+        if (state.status === 'online') this.conversations.refresh().then(() => this.look(this.#open));
+      },
+      onReset: () => {
+        this.store.clearMessages();
+        this.conversations.reset();
+      },
+      onSignal: (signal) => this.conversations.signalled(signal),
+    });
+  }
 }
 
 /** Unsent messages outlive a reload of the tab. */

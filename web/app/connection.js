@@ -42,10 +42,16 @@ export class Connection {
    * @param {import('./outbox.js').Outbox} options.outbox
    * @param {(state: State) => void} options.onState
    * @param {() => void} options.onReset  The log starts again from 0.
+   * @param {(signal: object) => void} [options.onSignal]
    * @param {() => number} [options.random]
    */
   constructor(options) {
     this.#options = { random: Math.random, ...options };
+  }
+
+  /** The user token of the connection. @returns {string | undefined} */
+  get token() {
+    return this.#token;
   }
 
   /** Connects and stays connected. Returns when the state is 'stopped'; may be called again then. */
@@ -77,6 +83,11 @@ export class Connection {
     this.#session?.emptyOutbox();
   }
 
+  /** Tells the others of a conversation something, if there is a connection. */
+  signal(to, kind) {
+    this.#session?.signal(to, kind);
+  }
+
   /** The network may have changed: try at once, or see whether the connection still lives. */
   nudge() {
     this.#wake();
@@ -85,11 +96,11 @@ export class Connection {
 
   /** @returns {Promise<import('./frames.js').End>} how it ended */
   async #oneSession() {
-    const { open, log, groups, outbox } = this.#options;
+    const { open, log, groups, outbox, onSignal } = this.#options;
     if (!(await this.#haveToken()) || !this.#isRunning) return { code: GAVE_UP, reconnectAfterMs: 0 };
 
     const startedAt = Date.now();
-    const session = new Session(open(), { log, groups, outbox, onProgress: () => this.#showProgress(session) });
+    const session = new Session(open(), { log, groups, outbox, onSignal, onProgress: () => this.#showProgress(session) });
     this.#session = session;
     const epoch = await session.signIn(this.#token, this.#epoch);
     if (epoch !== undefined) {

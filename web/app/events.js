@@ -1,16 +1,28 @@
-// Group events: entries of the log by which the server tells what became of a
-// group. docs/groups.md has their codes.
+// Entries of the log by which the server tells what became of a group, a contact
+// or a message. docs/groups.md, contacts.md and messages.md have their codes.
 
 const FIRST_CODE_OF_BUSINESS = 1000;
 // News of a message have the sender of the message, and codes from the first to before the other.
 const FIRST_CODE_OF_MESSAGES = 300;
 const END_OF_MESSAGES = 400;
 
-/** Whether message is news of a group or of a message, and not something that somebody wrote. */
+/** Whether message is such news, and not something that somebody wrote. */
 export function isEvent({ sender, type, content }) {
   if (type !== 'command' || !Number.isInteger(content?.code)) return false;
   const { code } = content;
   return sender.type === 'system' ? code < FIRST_CODE_OF_BUSINESS : code >= FIRST_CODE_OF_MESSAGES && code < END_OF_MESSAGES;
+}
+
+/**
+ * What became of another message, where message tells that.
+ * @returns {{message_id: string, status: string, content: object, edited_at?: string} | undefined}
+ */
+export function changeOf(message) {
+  if (!isEvent(message)) return undefined;
+  const { code, data: { message_id, content, edited_at } = {} } = message.content;
+  if (code === 300) return { message_id, status: 'recalled', content: {} };
+  // Without a content, a later entry has what the message says now.
+  return code === 301 && content ? { message_id, status: 'edited', content, edited_at } : undefined;
 }
 
 /**
@@ -52,6 +64,28 @@ export function describeEvent({ content, sent_at }, nameOf = (id) => id) {
       if (data.by === data.user_id) return `${user} changed their label`;
       return by ? `${by} changed ${user}’s label` : `${user}’s label was changed`;
     }
+  }
+  return user && contactChanged(content.code, user, data);
+}
+
+/** Says what became of the user's contact with another one. */
+function contactChanged(code, user, { user_id, by, message }) {
+  const byThem = by === user_id;
+  switch (code) {
+    case 200: {
+      const says = message ? `: ${message}` : '';
+      return byThem ? `${user} asks to be your contact${says}` : `You asked ${user} to be your contact${says}`;
+    }
+    case 201:
+      return `You and ${user} are contacts`;
+    case 202:
+      return byThem ? `${user} turned your request down` : `You turned the request of ${user} down`;
+    case 203:
+      return byThem ? `${user} took the request back` : `You took your request to ${user} back`;
+    case 204:
+      return `You and ${user} are contacts no more`;
+    case 205:
+      return `You changed your remark on ${user}`;
   }
   return undefined;
 }

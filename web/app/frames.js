@@ -30,6 +30,7 @@ export class FrameSocket {
 
   #socket;
   #onPush;
+  #onSignal;
   #answerWithinMs;
   #resolveClosed;
   #ended = false;
@@ -43,11 +44,13 @@ export class FrameSocket {
    * @param {WebSocket} socket  Freshly made; it belongs to this object from now on.
    * @param {object} options
    * @param {(messages: object[]) => void} options.onPush
+   * @param {(signal: object) => void} [options.onSignal]
    * @param {number} options.answerWithinMs  A request that waits longer ends the connection.
    */
-  constructor(socket, { onPush, answerWithinMs }) {
+  constructor(socket, { onPush, onSignal = () => {}, answerWithinMs }) {
     this.#socket = socket;
     this.#onPush = onPush;
+    this.#onSignal = onSignal;
     this.#answerWithinMs = answerWithinMs;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     socket.onopen = () => this.#flush();
@@ -91,8 +94,9 @@ export class FrameSocket {
 
   #receive(data) {
     if (this.#ended) return;
-    const { id, error, push, closing, ...answer } = JSON.parse(data);
+    const { id, error, push, signal, closing, ...answer } = JSON.parse(data);
     if (push) this.#onPush(push.messages);
+    else if (signal) this.#onSignal(signal);
     else if (closing) this.#announce(closing);
     else this.#settle(id, error, Object.values(answer)[0]);
   }

@@ -1,5 +1,5 @@
-// The list of messages: those of the logs in their order, then what is on its way
-// out. All text goes in as text, never as HTML.
+// The messages of a conversation: those of the log in their order, then what is on
+// its way out. All text goes in as text, never as HTML.
 
 import { describeEvent, isEvent } from './events.js';
 
@@ -10,7 +10,7 @@ export class MessageList {
   #parts;
   #options;
   #template = document.getElementById('message-template');
-  /** What is on screen. @type {Map<object, Element>} */
+  /** What is on screen, and what it says. @type {Map<object, {element: Element, says: string}>} */
   #shown = new Map();
   #isFollowing = true;
   /** Elements of own messages that are not in the log yet, by client_msg_id. */
@@ -18,7 +18,13 @@ export class MessageList {
 
   /**
    * @param {{scroller: Element, messages: Element, toEnd: HTMLElement}} parts
-   * @param {{me: string, peer: string, names: Record<string, string>, retry: (item: object) => void}} options
+   * @param {object} options
+   * @param {string} options.me
+   * @param {(userID: string) => string} options.nameOf
+   * @param {(message: object) => {state: string, text: string}} options.markOf  How far an own message has come.
+   * @param {(item: object) => void} options.retry
+   * @param {(button: HTMLElement, message: object) => void} options.openMenu
+   * @param {() => void} options.onEnd  The list was scrolled to its end.
    */
   constructor(parts, options) {
     this.#parts = parts;
@@ -28,15 +34,28 @@ export class MessageList {
     new ResizeObserver(() => this.#keepAtEnd()).observe(parts.scroller);
   }
 
+  /** Whether the newest message is on screen. */
+  get isAtEnd() {
+    return this.#isFollowing;
+  }
+
+  /** Begins with another conversation. */
+  clear() {
+    this.#outgoing.clear();
+    this.#clearShown();
+    this.followEnd();
+  }
+
   /** Scrolls to the end and stays there. */
   followEnd() {
     this.#isFollowing = true;
     this.#keepAtEnd();
+    this.#options.onEnd();
   }
 
   /** @param {object[]} messages  Those of the last call and, anywhere, more; or a new start. */
   render(messages, outgoing) {
-    if (messages.length < this.#shown.size) this.#clear();
+    if (messages.length < this.#shown.size) this.#clearShown();
     const hasNews = this.#showMessages(messages);
     this.#showOutgoing(outgoing);
     if (hasNews && !this.#isFollowing) this.#parts.toEnd.hidden = false;
@@ -51,7 +70,8 @@ export class MessageList {
     for (const message of messages) {
       const isNew = !this.#shown.has(message);
       if (isNew) this.#insert(isEvent(message) ? this.#makeEvent(message) : this.#makeShown(message), message, before);
-      if (isNew || isBehindNew) this.#shown.get(message).classList.toggle('follows', continues(message, before));
+      if (!isEvent(message)) this.#update(message);
+      if (isNew || isBehindNew) this.#shown.get(message).element.classList.toggle('follows', continues(message, before));
       hasNews ||= isNew && !isEvent(message);
       isBehindNew = isNew;
       before = message;
@@ -60,28 +80,44 @@ export class MessageList {
   }
 
   #makeShown(message) {
-    const mine = message.sender.user_id === this.#options.me;
     // The element that stood for it on its way out stays, and moves up.
-    const waiting = mine && this.#outgoing.get(message.client_msg_id);
+    const waiting = this.#isMine(message) && this.#outgoing.get(message.client_msg_id);
     const element = waiting || this.#make(message);
     if (waiting) this.#outgoing.delete(message.client_msg_id);
     element.dataset.seq = message.seq;
     setTime(element, message.sent_at);
-    setMark(element, mine ? 'sent' : '');
+    const more = element.querySelector('.more');
+    more.addEventListener('click', () => this.#options.openMenu(more, message));
     return element;
+  }
+
+  /** Shows what has become of a message that is on screen. */
+  #update(message) {
+    const mine = this.#isMine(message);
+    const isRecalled = message.status === 'recalled';
+    const { state, text } = mine && !isRecalled ? this.#options.markOf(message) : { state: '', text: '' };
+    const shown = this.#shown.get(message);
+    const says = `${message.status} ${message.edited_at} ${state} ${text}`;
+    if (shown.says === says) return;
+    shown.says = says;
+    const { element } = shown;
+    setContent(element, message);
+    setMark(element, state, text);
+    element.querySelector('.edited').hidden = message.status !== 'edited';
+    element.querySelector('.more').hidden = !mine || isRecalled || !message.message_id;
   }
 
   #makeEvent(message) {
     const element = document.createElement('li');
     element.className = 'event';
-    element.textContent = describeEvent(message, (id) => this.#knownAs(id));
+    element.textContent = describeEvent(message, this.#options.nameOf);
     return element;
   }
 
   #insert(element, message, before) {
-    if (before) this.#shown.get(before).after(element);
+    if (before) this.#shown.get(before).element.after(element);
     else this.#parts.messages.prepend(element);
-    this.#shown.set(message, element);
+    this.#shown.set(message, { element, says: '' });
   }
 
   #showOutgoing(items) {
@@ -95,43 +131,39 @@ export class MessageList {
       }
       const element = this.#outgoing.get(id);
       setTime(element, item.written_at);
-      setMark(element, item.state === 'failed' ? 'failed' : 'sending', item.problem);
+      if (item.state === 'failed') setMark(element, 'failed', `not sent: ${item.problem}`);
+      else setMark(element, 'sending', 'sending…');
     }
   }
 
   #make(message) {
-    const { me, peer } = this.#options;
     const { sender } = message;
+    const mine = this.#isMine(message);
     const element = this.#template.content.firstElementChild.cloneNode(true);
-    element.classList.add(sender.user_id === me ? 'mine' : 'theirs');
+    element.classList.add(mine ? 'mine' : 'theirs');
     const name = element.querySelector('.sender');
-    name.textContent = this.#nameOf(sender);
-    name.classList.toggle('unseen', sender.user_id === me || sender.user_id === peer);
-    const isText = message.type === 'text';
-    element.querySelector('.text').textContent = isText ? message.content.text : `(${message.type})`;
-    element.classList.toggle('special', !isText);
+    name.textContent = mine ? 'You' : senderName(sender, this.#options.nameOf);
+    // In a chat of two, position and colour say it.
+    name.classList.toggle('unseen', mine || message.conversation_id === `user:${sender.user_id}`);
+    setContent(element, message);
     return element;
   }
 
-  #nameOf({ type, user_id }) {
-    if (user_id === this.#options.me) return 'You';
-    return this.#knownAs(user_id) ?? { business: 'Business', system: 'System' }[type];
+  #isMine({ sender }) {
+    return sender.user_id === this.#options.me;
   }
 
-  #knownAs(userID) {
-    const { names } = this.#options;
-    return Object.hasOwn(names, userID) ? names[userID] : userID;
-  }
-
-  #clear() {
+  #clearShown() {
     this.#parts.messages.replaceChildren(...this.#outgoing.values());
     this.#shown.clear();
   }
 
   #noteScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#parts.scroller;
+    const wasFollowing = this.#isFollowing;
     this.#isFollowing = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
     if (this.#isFollowing) this.#parts.toEnd.hidden = true;
+    if (this.#isFollowing && !wasFollowing) this.#options.onEnd();
   }
 
   #keepAtEnd() {
@@ -139,6 +171,21 @@ export class MessageList {
     this.#parts.scroller.scrollTop = this.#parts.scroller.scrollHeight;
     this.#parts.toEnd.hidden = true;
   }
+}
+
+/** What a message says, in a line of plain text. */
+export function textOf({ type, status, content }) {
+  if (status === 'recalled') return 'This message was recalled';
+  return type === 'text' ? content.text : `(${type})`;
+}
+
+export function senderName({ type, user_id }, nameOf) {
+  return user_id ? nameOf(user_id) : { business: 'Business', system: 'System' }[type];
+}
+
+function setContent(element, message) {
+  element.querySelector('.text').textContent = textOf(message);
+  element.classList.toggle('special', message.type !== 'text' || message.status === 'recalled');
 }
 
 /** Whether message stands close under the one before it. */
@@ -160,10 +207,8 @@ function setTime(element, at) {
   time.title = date.toLocaleString();
 }
 
-const MARKS = { sending: 'sending…', sent: 'sent', failed: 'not sent', '': '' };
-
-function setMark(element, state, problem) {
+function setMark(element, state, text) {
   element.dataset.state = state;
-  element.querySelector('.mark').textContent = problem ? `${MARKS[state]}: ${problem}` : MARKS[state];
+  element.querySelector('.mark').textContent = text;
   element.querySelector('.retry').hidden = state !== 'failed';
 }

@@ -44,14 +44,15 @@ export class Session {
    * @param {Groups} options.groups
    * @param {Outbox} options.outbox
    * @param {() => void} options.onProgress  Signed in, or took messages in.
+   * @param {(signal: object) => void} [options.onSignal]
    */
-  constructor(socket, { log, groups, outbox, onProgress }) {
+  constructor(socket, { log, groups, outbox, onProgress, onSignal }) {
     this.#log = log;
     this.#groups = groups;
     this.#outbox = outbox;
     this.#onProgress = onProgress;
     const onPush = (messages) => this.#take(messages);
-    this.#socket = new FrameSocket(socket, { onPush, answerWithinMs: ANSWER_WITHIN_MS });
+    this.#socket = new FrameSocket(socket, { onPush, onSignal, answerWithinMs: ANSWER_WITHIN_MS });
   }
 
   /** Settles when the connection is over. */
@@ -118,6 +119,16 @@ export class Session {
       }
     }
     this.#isEmptying = false;
+  }
+
+  /** Tells the others of a conversation something that may be lost. */
+  async signal(to, kind) {
+    if (!this.#welcome) return;
+    try {
+      await this.#socket.ask({ signal: { to, kind } });
+    } catch (error) {
+      if (!(error instanceof Interrupted || error instanceof Refused)) throw error;
+    }
   }
 
   /** Ends the connection at once. */

@@ -1,6 +1,9 @@
-// The chat on screen: header, connection state, messages, composer.
+// The chat on screen: connection state, list of conversations, the open one.
 
-import { MessageList } from './messagelist.js';
+import { ConversationList } from './conversationlist.js';
+import { setText } from './dom.js';
+import { Names } from './names.js';
+import { Pane } from './pane.js';
 
 const STATUS = {
   connecting: 'Connecting…',
@@ -22,83 +25,88 @@ export class ChatView {
   /** The element to put on the page. */
   element;
 
+  #chat;
   #me;
-  #store;
-  #list;
+  #peer;
+  #names;
   #parts;
+  #list;
+  #pane;
+  #open;
+  #onVisible = () => this.#look();
 
   /**
    * @param {object} options
-   * @param {string} options.me
-   * @param {string} options.peer
-   * @param {Record<string, string>} options.names
-   * @param {import('./store.js').Store} options.store
-   * @param {(text: string) => void} options.send
-   * @param {(item: object) => void} options.retry
-   * @param {() => void} options.connect
+   * @param {import('./chat.js').Chat} options.chat
+   * @param {string} options.peer  The other demo user, whose conversation is always in the list.
+   * @param {Record<string, string>} options.users  Names by id.
    */
-  constructor({ me, peer, names, store, send, retry, connect }) {
-    const template = document.getElementById('chat-template');
-    this.element = template.content.firstElementChild.cloneNode(true);
+  constructor({ chat, peer, users }) {
+    this.element = document.getElementById('chat-template').content.firstElementChild.cloneNode(true);
+    this.#chat = chat;
+    this.#peer = peer;
+    this.#names = new Names(users, chat.conversations);
+    this.#me = this.#names.ofUser(chat.me);
     this.#parts = findParts(this.element);
-    this.#me = names[me];
-    this.#store = store;
-    this.#list = new MessageList(this.#parts, { me, peer, names, retry });
-
-    this.#fillIn(me, peer, names);
-    this.#listenToComposer(send);
-    this.#parts.again.addEventListener('click', connect);
-    store.watch(() => this.#render());
+    this.#list = new ConversationList(this.#parts.conversations, chat.me, this.#names);
+    this.#pane = new Pane(this.#parts.pane, chat, this.#names);
+    this.#fillIn();
+    this.#parts.again.addEventListener('click', () => chat.connect());
+    document.addEventListener('visibilitychange', this.#onVisible);
+    chat.store.watch(() => this.#render());
   }
 
-  focus() {
-    this.#parts.input.focus();
+  /** Shows a conversation or, on a narrow screen, the list alone. */
+  open(id) {
+    this.#open = id;
+    this.element.dataset.pane = id ? 'conversation' : 'list';
+    this.#pane.open(id);
+    this.#look();
+    this.#render();
   }
 
-  #fillIn(me, peer, names) {
-    const { avatar, peerName, other, input, empty } = this.#parts;
-    avatar.dataset.user = peer;
-    avatar.textContent = names[peer][0];
-    peerName.textContent = names[peer];
-    this.element.setAttribute('aria-label', `${names[me]}’s chat with ${names[peer]}`);
-    other.href = `#${peer}`;
-    other.textContent = `Open ${names[peer]}’s tab`;
-    input.placeholder = `Message to ${names[peer]}`;
-    input.setAttribute('aria-label', `Message to ${names[peer]}`);
-    empty.textContent = `No messages yet. Say hello to ${names[peer]}!`;
+  remove() {
+    document.removeEventListener('visibilitychange', this.#onVisible);
+    this.#chat.leave();
+    this.element.remove();
   }
 
-  #listenToComposer(send) {
-    const { composer, input } = this.#parts;
-    composer.addEventListener('submit', (event) => {
-      event.preventDefault();
-      const text = input.value.trim();
-      if (!text) return;
-      input.value = '';
-      input.focus();
-      this.#list.followEnd();
-      send(text);
-    });
-    input.addEventListener('keydown', (event) => {
-      // While a word is being composed, Enter belongs to the input method.
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      composer.requestSubmit();
-    });
+  #fillIn() {
+    const { avatar, me, other, back } = this.#parts;
+    const peer = this.#names.ofUser(this.#peer);
+    this.#names.paint(avatar, `user:${this.#chat.me}`);
+    me.textContent = this.#me;
+    this.element.setAttribute('aria-label', `${this.#me}’s chats`);
+    other.href = `#${this.#peer}`;
+    other.textContent = `Open ${peer}’s tab`;
+    back.href = `#${this.#chat.me}/`;
+  }
+
+  /** Somebody looks at the open conversation. */
+  #look() {
+    if (document.visibilityState !== 'visible') return;
+    this.#pane.noteSeen();
+    this.#chat.look(this.#open);
   }
 
   #render() {
-    const { messages, outgoing, connection } = this.#store;
-    const { state, notice, problem, empty, scroller } = this.#parts;
+    const { connection } = this.#chat.store;
+    const { state, notice, problem } = this.#parts;
     const { status } = connection;
     this.element.dataset.status = status;
     setText(state, status === 'online' ? `Connected as ${this.#me}` : STATUS[status]);
     notice.hidden = status !== 'stopped';
     if (status === 'stopped') setText(problem, problemOf(connection));
-    empty.hidden = status !== 'online' || messages.length + outgoing.length > 0;
-    // Else a screen reader would read all of an old conversation out.
-    scroller.setAttribute('aria-busy', String(status === 'catching_up'));
-    this.#list.render(messages, outgoing);
+    this.#pane.render();
+    const listed = this.#chat.conversations.list;
+    this.#list.render(this.#withPeer(listed), this.#open);
+    const unread = listed.reduce((sum, conversation) => sum + conversation.unread, 0);
+    document.title = `${unread > 0 ? `(${unread}) ` : ''}${this.#me} – gim`;
+  }
+
+  #withPeer(listed) {
+    const id = `user:${this.#peer}`;
+    return listed.some((conversation) => conversation.id === id) ? listed : [...listed, { id, unread: 0 }];
   }
 }
 
@@ -109,23 +117,15 @@ function problemOf({ code, problem }) {
 function findParts(element) {
   const find = (selector) => element.querySelector(selector);
   return {
-    avatar: find('.avatar'),
-    peerName: find('.peer'),
-    other: find('.other'),
+    avatar: find('header .avatar'),
+    me: find('.me'),
     state: find('.state'),
+    other: find('.other'),
     notice: find('.notice'),
     problem: find('.notice p'),
     again: find('.notice button'),
-    scroller: find('.scroller'),
-    empty: find('.empty'),
-    messages: find('.messages'),
-    toEnd: find('.to-end'),
-    composer: find('.composer'),
-    input: find('.composer textarea'),
+    conversations: find('.conversations'),
+    pane: find('.pane'),
+    back: find('.to-list'),
   };
-}
-
-/** Leaves an unchanged live region alone: some readers would say it again. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

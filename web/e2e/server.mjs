@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 
 const ROOT = new URL('../..', import.meta.url);
 const START_WITHIN_MS = 30_000;
+const ADMIN_KEY = 'admin-key-of-the-browser-tests';
 
 /** Builds the program once. @returns {Promise<{program: string, remove: () => Promise<void>}>} */
 export async function build() {
@@ -44,7 +45,7 @@ export class Server {
   async start() {
     this.#dataDir ??= await mkdtemp(join(tmpdir(), 'gim-e2e-data-'));
     const { address } = this;
-    const own = ['--data-dir', this.#dataDir, '--rest-addr', address, '--tcp-addr', '127.0.0.1:0', '--admin-addr', '127.0.0.1:0'];
+    const own = ['--data-dir', this.#dataDir, '--rest-addr', address, '--tcp-addr', '127.0.0.1:0', '--admin-addr', '127.0.0.1:0', '--admin-key', ADMIN_KEY];
     this.#process = spawn(this.#program, ['serve', '--demo', ...own, ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe'] });
     let stderr = '';
     this.#process.stderr.on('data', (chunk) => (stderr += chunk));
@@ -87,17 +88,30 @@ export class Server {
     return this.#create('messages', from, { to: { group_id: group }, type: 'text', content: { text } });
   }
 
+  openGroup(owner, group, members) {
+    return this.#create('groups', owner, { group_id: group, members });
+  }
+
   openLargeGroup(owner, group, members) {
     return this.#create('groups', owner, { group_id: group, type: 'large', members });
   }
 
-  async #create(what, user, body) {
+  /** Changes settings of the demo app. */
+  configure(settings) {
+    return this.#call('PATCH', 'apps/demo', { settings }, { Authorization: `Bearer ${ADMIN_KEY}` });
+  }
+
+  #create(what, user, body) {
+    return this.#call('POST', what, body, { 'Gim-User': user });
+  }
+
+  async #call(method, what, body, headers = {}) {
     const response = await fetch(`${this.url}/v1/${what}`, {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${this.appKey}`, 'Gim-User': user, 'Content-Type': 'application/json' },
+      method,
+      headers: { Authorization: `Bearer ${this.appKey}`, 'Content-Type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
-    if (response.status !== 201) throw new Error(`${what} answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${what} answered ${response.status}: ${await response.text()}`);
     return response.json();
   }
 }

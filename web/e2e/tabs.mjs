@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 export function launch() {
   return chromium.launch({
@@ -13,7 +13,7 @@ export function launch() {
 }
 
 /** What Chromium itself logs when a connection is refused or lost. */
-const LOST_CONNECTION = /^WebSocket connection to .* failed|^Failed to load resource: net::ERR_/;
+const LOST_CONNECTION = /^WebSocket connection to .* failed|^WebSocket is already in CLOSING|^Failed to load resource: net::ERR_/;
 
 export class Tab {
   /** What went wrong on the page, but for lost connections. */
@@ -75,14 +75,75 @@ export class Tab {
     await this.page.getByRole('status').filter({ hasText: text }).waitFor();
   }
 
-  /** A message, with its mark: sending…, sent or none. */
+  /** A message, with its mark: sending…, sent, read or none. */
   message(text) {
-    return this.page.getByRole('listitem').filter({ hasText: text });
+    return this.page.getByRole('log').getByRole('listitem').filter({ hasText: text });
+  }
+
+  /** The link to a conversation in the list. */
+  conversation(name) {
+    return this.page.getByRole('navigation', { name: 'Conversations' }).getByRole('link').filter({
+      has: this.page.locator('.name').getByText(name, { exact: true }),
+    });
+  }
+
+  /** Waits until the list says of a conversation that so many are unread. */
+  async unread(name, count) {
+    const link = this.conversation(name);
+    if (count === 0) await link.locator('.unread').waitFor({ state: 'hidden' });
+    else await link.getByText(`${count} unread`).waitFor();
+  }
+
+  /** Waits until the title of the page is so. */
+  async title(text) {
+    await this.page.waitForFunction((title) => document.title === title, text);
+  }
+
+  /** Chooses from the menu of an own message. */
+  async choose(text, action) {
+    await this.message(text).hover();
+    await this.message(text).getByRole('button', { name: 'Change this message' }).click();
+    await this.page.getByRole('menuitem', { name: action }).click();
   }
 
   /** Waits until the message bears the mark. */
   async mark(text, mark) {
     await this.message(text).getByText(mark, { exact: true }).waitFor();
+  }
+
+  scrollUp() {
+    return this.page.locator('.scroller').evaluate((scroller) => {
+      const scrolled = new Promise((resolve) => scroller.addEventListener('scroll', resolve, { once: true }));
+      scroller.scrollTop = 0;
+      return scrolled;
+    });
+  }
+
+  /** Makes the page believe that another tab is in front of it; the browser of a test has none. */
+  hide() {
+    return this.#setVisible('hidden');
+  }
+
+  show() {
+    return this.#setVisible('visible');
+  }
+
+  #setVisible(state) {
+    return this.page.evaluate((value) => {
+      Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  }
+
+  /** Asserts that every control on screen has a name, and that the page is not too wide. */
+  async namesOfControls() {
+    for (const role of ['link', 'button', 'textbox']) {
+      for (const control of await this.page.getByRole(role).all()) {
+        assert.match(await control.ariaSnapshot(), /"[^"]+"/, `a ${role} without a name`);
+      }
+    }
+    const overflow = await this.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} px too wide`);
   }
 
   assertFlawless() {

@@ -51,6 +51,21 @@ test('names stand in for user ids', () => {
   assert.equal(describeEvent(event(105, { members: [{ user_id: 'b', role: 'admin' }] }), nameOf), 'B was made an admin');
 });
 
+test('news of contacts are said from the side of the user', () => {
+  const cases = [
+    [200, { by: 'bob', message: 'It is me' }, 'Bob asks to be your contact: It is me'],
+    [200, { by: 'alice' }, 'You asked Bob to be your contact'],
+    [201, { by: 'alice' }, 'You and Bob are contacts'],
+    [202, { by: 'bob' }, 'Bob turned your request down'],
+    [202, { by: 'alice' }, 'You turned the request of Bob down'],
+    [203, { by: 'bob' }, 'Bob took the request back'],
+    [203, { by: 'alice' }, 'You took your request to Bob back'],
+    [204, {}, 'You and Bob are contacts no more'],
+    [205, { by: 'alice', remark: 'Bobby' }, 'You changed your remark on Bob'],
+  ];
+  for (const [code, data, want] of cases) assert.equal(describeEvent(event(code, { user_id: 'bob', ...data }), () => 'Bob'), want);
+});
+
 test('an event without what belongs in it breaks nothing', () => {
   for (let code = 0; code < 1000; code++) {
     describeEvent(event(code));
@@ -74,5 +89,5 @@ test('only commands of the system below 1000 are events', () => {
 test('an event of an unknown code is not shown; commands of the business are', () => {
   const store = new Store();
   for (const code of [100, 99, 199, 1000]) store.addMessage(event(code, { by: 'alice', user_id: 'bob' }));
-  assert.deepEqual(store.messages.map(({ content }) => content.code), [100, 1000]);
+  assert.deepEqual(store.messagesOf().map(({ content }) => content.code), [100, 1000]);
 });

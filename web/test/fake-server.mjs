@@ -26,6 +26,8 @@ export class FakeServer {
   #groups = new Map();
   #sockets = new Set();
   #sent = new Map();
+  /** How many messages there are in each chat of two. */
+  #chats = new Map();
 
   log(user) {
     if (!this.#logs.has(user)) this.#logs.set(user, []);
@@ -37,6 +39,7 @@ export class FakeServer {
     this.#logs.clear();
     this.#groups.clear();
     this.#sent.clear();
+    this.#chats.clear();
     this.epoch += "'";
     this.closeAll(4000);
   }
@@ -67,14 +70,24 @@ export class FakeServer {
     const sent_at = now();
     const sender = { type: 'user', user_id: from, device_id: device };
     const common = { message_id: key, sender, to: { user_id: to }, type: 'text', content: { text }, client_msg_id, sent_at };
-    const entries = [from, to].map((user) => ({ user, entry: { ...common, seq: this.log(user).length + 1 } }));
+    const conversation_seq = this.#countInChat(from, to);
+    const entries = [[from, to], [to, from]].map(([user, other]) => {
+      const entry = { ...common, seq: this.log(user).length + 1, conversation_id: `user:${other}`, conversation_seq };
+      return { user, entry };
+    });
     for (const { user, entry } of entries) {
       this.log(user).push(entry);
       for (const socket of this.#sockets) if (socket.user === user && socket !== origin) socket.deliver({ push: { messages: [entry] } });
     }
-    const answer = { message_id: key, conversation_id: `user:${to}`, seq: entries[0].entry.seq, sent_at };
+    const answer = { message_id: key, conversation_id: `user:${to}`, conversation_seq, seq: entries[0].entry.seq, sent_at };
     this.#sent.set(key, answer);
     return answer;
+  }
+
+  #countInChat(...pair) {
+    const key = pair.sort().join();
+    this.#chats.set(key, (this.#chats.get(key) ?? 0) + 1);
+    return this.#chats.get(key);
   }
 
   /** A large group; the memberships begin before its first message. */
