@@ -168,16 +168,16 @@ func (e GroupSettingsHistory) Valid() bool {
 
 // Defines values for GroupSettingsInviteBy.
 const (
-	Admins  GroupSettingsInviteBy = "admins"
-	Members GroupSettingsInviteBy = "members"
+	GroupSettingsInviteByAdmins  GroupSettingsInviteBy = "admins"
+	GroupSettingsInviteByMembers GroupSettingsInviteBy = "members"
 )
 
 // Valid indicates whether the value is a known member of the GroupSettingsInviteBy enum.
 func (e GroupSettingsInviteBy) Valid() bool {
 	switch e {
-	case Admins:
+	case GroupSettingsInviteByAdmins:
 		return true
-	case Members:
+	case GroupSettingsInviteByMembers:
 		return true
 	default:
 		return false
@@ -199,6 +199,24 @@ func (e GroupSettingsJoin) Valid() bool {
 	case Invite:
 		return true
 	case Open:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GroupSettingsMentionAllBy.
+const (
+	GroupSettingsMentionAllByAdmins  GroupSettingsMentionAllBy = "admins"
+	GroupSettingsMentionAllByMembers GroupSettingsMentionAllBy = "members"
+)
+
+// Valid indicates whether the value is a known member of the GroupSettingsMentionAllBy enum.
+func (e GroupSettingsMentionAllBy) Valid() bool {
+	switch e {
+	case GroupSettingsMentionAllByAdmins:
+		return true
+	case GroupSettingsMentionAllByMembers:
 		return true
 	default:
 		return false
@@ -606,6 +624,9 @@ type Conversation struct {
 	// ConversationId As the user names it.
 	ConversationId string `json:"conversation_id"`
 
+	// FirstMentionSeq conversation_seq of the first such message; only where mentioned is true.
+	FirstMentionSeq *int64 `json:"first_mention_seq,omitempty"`
+
 	// Hidden From the list, until the next message.
 	Hidden bool `json:"hidden"`
 
@@ -623,8 +644,11 @@ type Conversation struct {
 
 	// Members By user id; not in a list, and not of a large group.
 	Members *[]ConversationMember `json:"members,omitempty"`
-	Muted   bool                  `json:"muted"`
-	Pinned  bool                  `json:"pinned"`
+
+	// Mentioned An unread message mentions the user, or `@all`.
+	Mentioned bool `json:"mentioned"`
+	Muted     bool `json:"muted"`
+	Pinned    bool `json:"pinned"`
 
 	// ReadSeq Up to where the user has read.
 	ReadSeq int64            `json:"read_seq"`
@@ -854,6 +878,9 @@ type GroupSettings struct {
 	// LiveAudience Of a large group: users who are no members may follow it while they are connected.
 	LiveAudience *bool `json:"live_audience,omitempty"`
 
+	// MentionAllBy Who may mention `@all`: the owner and admins, or every member.
+	MentionAllBy *GroupSettingsMentionAllBy `json:"mention_all_by,omitempty"`
+
 	// MuteAll Only the owner and admins may send.
 	MuteAll *bool `json:"mute_all,omitempty"`
 }
@@ -866,6 +893,9 @@ type GroupSettingsInviteBy string
 
 // GroupSettingsJoin Who may join by itself: anybody, whoever is approved, nobody.
 type GroupSettingsJoin string
+
+// GroupSettingsMentionAllBy Who may mention `@all`: the owner and admins, or every member.
+type GroupSettingsMentionAllBy string
 
 // GroupType normal: each message is an entry in the log of every member; large: members read the log of the group itself.
 type GroupType string
@@ -1135,7 +1165,7 @@ type SendMessageRequest struct {
 	// Sizes are bytes, durations seconds. Up to 64 KiB.
 	Content Content `json:"content"`
 
-	// Mentions User ids, or `@all` alone.
+	// Mentions User ids, or `@all` alone, which in a group its settings may leave to the owner and the admins.
 	Mentions *[]string `json:"mentions,omitempty"`
 
 	// Persist false pushes to those online and stores nothing.

@@ -25,6 +25,9 @@ type Conversation struct {
 	// Unread counts the messages behind ReadSeq, but for the user's own and for events
 	// of the group.
 	Unread int64
+	// MentionSeq is the first message behind ReadSeq, not the user's own, that mentions it
+	// or everybody; 0 when there is none.
+	MentionSeq int64
 	// LastMessage is the message LastSeq; nil where there is none that the user may read.
 	LastMessage  *Message
 	LastIsSender bool // the user sent it

@@ -55,6 +55,7 @@ type GroupPatch struct {
 	Join         *JoinPolicy
 	InviteBy     *InvitePolicy
 	MuteAll      *bool
+	MentionAllBy *MentionPolicy
 	History      *HistoryRule
 	LiveAudience *bool
 }
@@ -157,6 +158,7 @@ func (s *Groups) Create(ctx context.Context, by Principal, g Group, members []Us
 	}
 	g.Settings.Join = cmp.Or(g.Settings.Join, JoinInvite)
 	g.Settings.InviteBy = cmp.Or(g.Settings.InviteBy, InviteByAdmins)
+	g.Settings.MentionAllBy = cmp.Or(g.Settings.MentionAllBy, MentionAllByAdmins)
 	g.Settings.History = cmp.Or(g.Settings.History, HistoryJoined)
 	if err := g.validate(); err != nil {
 		return Group{}, err
@@ -318,6 +320,7 @@ func (p GroupPatch) apply(g *Group) {
 	set(&g.Settings.Join, p.Join)
 	set(&g.Settings.InviteBy, p.InviteBy)
 	set(&g.Settings.MuteAll, p.MuteAll)
+	set(&g.Settings.MentionAllBy, p.MentionAllBy)
 	set(&g.Settings.History, p.History)
 	set(&g.Settings.LiveAudience, p.LiveAudience)
 }

@@ -66,8 +66,9 @@ type GroupEventSettings struct {
 	InviteBy *InvitePolicy `json:"invite_by,omitempty"`
 	MuteAll  *bool         `json:"mute_all,omitempty"`
 
-	History      *HistoryRule `json:"history,omitempty"`
-	LiveAudience *bool        `json:"live_audience,omitempty"`
+	MentionAllBy *MentionPolicy `json:"mention_all_by,omitempty"`
+	History      *HistoryRule   `json:"history,omitempty"`
+	LiveAudience *bool          `json:"live_audience,omitempty"`
 }
 
 // TellsUser reports whether the event, in a large group, also belongs into the log
@@ -146,7 +147,8 @@ func (p GroupPatch) data(was Group) (data GroupEventData, changed bool) {
 	}
 	set := GroupEventSettings{
 		Join: differing(p.Join, was.Settings.Join), InviteBy: differing(p.InviteBy, was.Settings.InviteBy), MuteAll: differing(p.MuteAll, was.Settings.MuteAll),
-		History: differing(p.History, was.Settings.History), LiveAudience: differing(p.LiveAudience, was.Settings.LiveAudience),
+		MentionAllBy: differing(p.MentionAllBy, was.Settings.MentionAllBy),
+		History:      differing(p.History, was.Settings.History), LiveAudience: differing(p.LiveAudience, was.Settings.LiveAudience),
 	}
 	if set != (GroupEventSettings{}) {
 		data.Settings = &set

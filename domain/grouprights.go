@@ -26,6 +26,11 @@ func (r Role) rank() int {
 // MaySpeakMuted reports whether a mute of the whole group leaves r its voice.
 func (r Role) MaySpeakMuted() bool { return r.rank() >= RoleAdmin.rank() }
 
+// MayMentionAll reports whether r may mention all of a group with these settings.
+func (r Role) MayMentionAll(s MentionPolicy) bool {
+	return r.rank() >= RoleAdmin.rank() || r == RoleMember && s == MentionAllByMembers
+}
+
 // rights are what somebody may do in a group: the business everything that keeps
 // the group whole, a member what its role allows, anybody else nothing.
 type rights struct {

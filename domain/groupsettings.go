@@ -36,6 +36,15 @@ const (
 	InviteByMembers InvitePolicy = "members"
 )
 
+// MentionPolicy says who may mention all of a group.
+type MentionPolicy string
+
+// The policies.
+const (
+	MentionAllByAdmins  MentionPolicy = "admins" // the owner and admins
+	MentionAllByMembers MentionPolicy = "members"
+)
+
 // HistoryRule says what a member may read of a group.
 type HistoryRule string
 
@@ -51,6 +60,8 @@ type GroupSettings struct {
 	InviteBy InvitePolicy
 	MuteAll  bool // only the owner and admins may send
 	History  HistoryRule
+	// MentionAllBy is who may send with the mention [MentionAll].
+	MentionAllBy MentionPolicy
 	// LiveAudience lets users who are no members follow a large group.
 	LiveAudience bool
 }
@@ -61,6 +72,8 @@ func (s GroupSettings) validate() *Error {
 		return Invalid("/settings/join", "must be %s, %s or %s", JoinOpen, JoinApproval, JoinInvite)
 	case s.InviteBy != InviteByAdmins && s.InviteBy != InviteByMembers:
 		return Invalid("/settings/invite_by", "must be %s or %s", InviteByAdmins, InviteByMembers)
+	case s.MentionAllBy != MentionAllByAdmins && s.MentionAllBy != MentionAllByMembers:
+		return Invalid("/settings/mention_all_by", "must be %s or %s", MentionAllByAdmins, MentionAllByMembers)
 	case s.History != HistoryJoined && s.History != HistoryAll:
 		return Invalid("/settings/history", "must be %s or %s", HistoryJoined, HistoryAll)
 	}

@@ -72,6 +72,9 @@ const (
 	BusinessConversation = "business"
 )
 
+// MentionsAll reports whether m mentions everybody in its conversation.
+func (m *Message) MentionsAll() bool { return len(m.Mentions) == 1 && m.Mentions[0] == MentionAll }
+
 // ConversationID returns the name of m's conversation for a viewer: the sender
 // of m (toSender), any other receiver, or, for a message of the business, the
 // business itself (toSender as well).

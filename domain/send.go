@@ -49,7 +49,8 @@ type MessageStore interface {
 	// Append stores the message and, but for large groups, an entry in the log of
 	// every member of its conversation, all or nothing, gives them their numbers, and publishes.
 	// It returns after commit. ErrUnauthorized when the sender is gone,
-	// ErrUserNotFound, ErrGroupNotFound, ErrNotInGroup, ErrIdempotencyConflict;
+	// ErrUserNotFound, ErrGroupNotFound, ErrNotInGroup, ErrIdempotencyConflict; forbidden
+	// for who may not mention all of the group;
 	// ErrBlocked when the receiver has blocked the user who sends, ErrNotFriend when the
 	// two are no contacts where the app asks for that;
 	// ErrUnavailable when the outcome is not known.
@@ -231,7 +232,7 @@ func validateClientMsgID(id string) *Error {
 	return validateText(pointer, id, MaxClientMsgID)
 }
 
-// MentionAll in mentions means every member of the group.
+// MentionAll in mentions means everybody in the conversation.
 const MentionAll = "@all"
 
 func validateMentions(mentions []string) *Error {

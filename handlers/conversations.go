@@ -114,6 +114,7 @@ func toConversation(c domain.Conversation, err error) (conversation, error) {
 func toAPIConversation(c domain.Conversation) api.Conversation {
 	out := api.Conversation{
 		ConversationId: c.ID, Type: api.ConversationType(c.Type), LastSeq: c.LastSeq, ReadSeq: c.ReadSeq, Unread: c.Unread,
+		Mentioned: c.MentionSeq != 0, FirstMentionSeq: orNil(c.MentionSeq),
 		Pinned: c.Pinned, Muted: c.Muted, MarkedUnread: c.MarkedUnread, Hidden: c.Hidden,
 	}
 	if c.LastMessage != nil {

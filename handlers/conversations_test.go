@@ -17,7 +17,7 @@ func (f *fake) Conversation(_ context.Context, _ domain.AppNum, user domain.User
 		return domain.Conversation{ID: "group:" + string(target.Group), Type: domain.ConversationGroup, LastSeq: 3, MemberCount: 90_000}, nil
 	case target.User == bob.ID:
 		return domain.Conversation{
-			ID: "user:bob", Type: domain.ConversationSingle, LastSeq: 7, ReadSeq: f.readSeq, Unread: 7 - f.readSeq, Pinned: f.pinned,
+			ID: "user:bob", Type: domain.ConversationSingle, LastSeq: 7, ReadSeq: f.readSeq, Unread: 7 - f.readSeq, MentionSeq: 6, Pinned: f.pinned,
 			LastMessage: &domain.Message{ConversationSeq: 7, ID: "m7", Sender: domain.Sender{Type: domain.SenderUser, User: bob.ID},
 				To: domain.Target{User: alice.ID}, Type: domain.ContentText, Content: []byte(`{"text":"<b>"}`), SentAt: testTime, Status: domain.StatusNormal},
 			MemberCount: 2, Members: []domain.ConversationMember{{User: alice.ID, ReadSeq: f.readSeq}, {User: bob.ID}},
@@ -86,8 +86,8 @@ func TestConversations_AnswersAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	const (
 		path  = "/v1/conversations/user:bob"
-		entry = `{"conversation_id":"user:bob","hidden":false,"last_message":{"content":{"text":"<b>"},"conversation_id":"user:bob","conversation_seq":7`
-		group = `{"conversation_id":"group:stage","hidden":false,"last_message":null,"last_seq":3,"marked_unread":false,"member_count":90000,"muted":false,"pinned":false`
+		entry = `{"conversation_id":"user:bob","first_mention_seq":6,"hidden":false,"last_message":{"content":{"text":"<b>"},"conversation_id":"user:bob","conversation_seq":7`
+		group = `{"conversation_id":"group:stage","hidden":false,"last_message":null,"last_seq":3,"marked_unread":false,"member_count":90000,"mentioned":false,"muted":false,"pinned":false`
 	)
 	patch := func(id, body string) request {
 		return request{"PATCH", "/v1/conversations/" + id, body, []string{asAlice}}
@@ -113,7 +113,7 @@ func TestConversations_AnswersAreAsDocumented(t *testing.T) {
 		{get("/v1/conversations?limit=201"), 400, `"pointer":"limit"`},
 		{request{"GET", "/v1/conversations", "", []string{asApp}}, 403, `"code":"forbidden"`},
 		{get(path), 200, entry},
-		{get(path), 200, `"member_count":2,"members":[{"read_seq":0,"user_id":"alice"},{"read_seq":0,"user_id":"bob"}],"muted":false,"pinned":false,"read_seq":0,"type":"single","unread":7}`},
+		{get(path), 200, `"member_count":2,"members":[{"read_seq":0,"user_id":"alice"},{"read_seq":0,"user_id":"bob"}],"mentioned":true,"muted":false,"pinned":false,"read_seq":0,"type":"single","unread":7}`},
 		{get("/v1/conversations/group:stage"), 200, group},
 		{get("/v1/conversations/business"), 404, `"code":"conversation_not_found"`},
 		{get("/v1/conversations/user:ghost"), 404, `"code":"user_not_found"`},

@@ -13,7 +13,8 @@ func fromAPIGroup(b *api.CreateGroupRequest) domain.Group {
 		Owner: domain.UserID(orZero(b.Owner)),
 		Settings: domain.GroupSettings{
 			Join: domain.JoinPolicy(orZero(set.Join)), InviteBy: domain.InvitePolicy(orZero(set.InviteBy)), MuteAll: orZero(set.MuteAll),
-			History: domain.HistoryRule(orZero(set.History)), LiveAudience: orZero(set.LiveAudience),
+			MentionAllBy: domain.MentionPolicy(orZero(set.MentionAllBy)),
+			History:      domain.HistoryRule(orZero(set.History)), LiveAudience: orZero(set.LiveAudience),
 		},
 	}
 }
@@ -23,7 +24,8 @@ func fromAPIGroupPatch(b *api.UpdateGroupRequest) domain.GroupPatch {
 	return domain.GroupPatch{
 		Type: (*domain.GroupType)(b.Type), Name: b.Name, Introduction: b.Introduction, AvatarURL: b.AvatarUrl, Extra: fromAPIObject(b.Extra),
 		Join: (*domain.JoinPolicy)(set.Join), InviteBy: (*domain.InvitePolicy)(set.InviteBy), MuteAll: set.MuteAll,
-		History: (*domain.HistoryRule)(set.History), LiveAudience: set.LiveAudience,
+		MentionAllBy: (*domain.MentionPolicy)(set.MentionAllBy),
+		History:      (*domain.HistoryRule)(set.History), LiveAudience: set.LiveAudience,
 	}
 }
 
@@ -33,7 +35,8 @@ func toAPIGroup(g domain.Group) api.Group {
 		Extra: g.Extra, Owner: string(g.Owner), MemberCount: g.MemberCount, MyRole: orNil(api.Role(g.MyRole)),
 		Settings: api.GroupSettings{
 			Join: (*api.GroupSettingsJoin)(&g.Settings.Join), InviteBy: (*api.GroupSettingsInviteBy)(&g.Settings.InviteBy),
-			MuteAll: &g.Settings.MuteAll, History: (*api.GroupSettingsHistory)(&g.Settings.History), LiveAudience: &g.Settings.LiveAudience,
+			MentionAllBy: (*api.GroupSettingsMentionAllBy)(&g.Settings.MentionAllBy),
+			MuteAll:      &g.Settings.MuteAll, History: (*api.GroupSettingsHistory)(&g.Settings.History), LiveAudience: &g.Settings.LiveAudience,
 		},
 		CreatedAt: toAPITime(g.CreatedAt), UpdatedAt: toAPITime(g.UpdatedAt), DismissedAt: toAPITimeOrNil(g.DismissedAt),
 	}

@@ -40,7 +40,7 @@ func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group,
 func (f *fake) Group(_ context.Context, _ domain.AppNum, id domain.GroupID, viewer domain.UserNum) (domain.Group, error) {
 	g := domain.Group{
 		Num: 1, ID: id, Type: domain.GroupNormal, Extra: json.RawMessage("{}"), Owner: alice.ID, MemberCount: 2, CreatedAt: testTime, UpdatedAt: testTime,
-		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByAdmins, History: domain.HistoryJoined},
+		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByAdmins, MentionAllBy: domain.MentionAllByAdmins, History: domain.HistoryJoined},
 	}
 	switch {
 	case id == "stage":

@@ -148,7 +148,7 @@ func TestAnswers_AreAsDocumented(t *testing.T) {
 		{post("/v1/users/bob/tokens", `{"device_id":"phone"}`), 201, `{"device_id":"phone","expires_at":"2026-02-01T12:00:00.000Z","token":"secret-token","token_id":"jti1"}`},
 		{post("/v1/users/bob/tokens", `{"ttl_seconds":60}`), 201, `{"expires_at":"2026-01-31T12:01:00.000Z","token":"secret-token","token_id":"jti1"}`},
 		{post("/v1/groups/team/members", `{"user_ids":["alice"]}`), 200, `{"added":["alice"]}`},
-		{request{"GET", "/v1/groups/team", "", []string{asApp}}, 200, `{"avatar_url":"","created_at":` + now + `,"extra":{},"group_id":"team","introduction":"","member_count":2,"name":"","owner":"alice","settings":{"history":"joined","invite_by":"admins","join":"approval","live_audience":false,"mute_all":false},"type":"normal","updated_at":` + now + `}`},
+		{request{"GET", "/v1/groups/team", "", []string{asApp}}, 200, `{"avatar_url":"","created_at":` + now + `,"extra":{},"group_id":"team","introduction":"","member_count":2,"name":"","owner":"alice","settings":{"history":"joined","invite_by":"admins","join":"approval","live_audience":false,"mention_all_by":"admins","mute_all":false},"type":"normal","updated_at":` + now + `}`},
 		{get("/v1/groups/team"), 200, `"my_role":"owner"`},
 		{get("/v1/groups/stage/occupancy"), 200, `{"connections":7,"group_id":"stage"}`},
 		{get("/v1/sync"), 200, `{"epoch":"e1","first_seq":1,"groups":[],"has_more":false,"head_seq":99,"items":[]}`},

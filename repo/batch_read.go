@@ -56,7 +56,7 @@ func (a *appBatch) findRepeats(ctx context.Context) error {
 	})
 }
 
-// readUsers finds the numbers of receivers and senders.
+// readUsers finds the numbers of receivers, senders and whom messages mention.
 func (a *appBatch) readUsers(ctx context.Context) (err error) {
 	want := make(map[domain.UserID]bool)
 	for _, it := range live(a.items) {
@@ -65,6 +65,11 @@ func (a *appBatch) readUsers(ctx context.Context) (err error) {
 		}
 		if id := it.out.Message.Sender.User; id != "" {
 			want[id] = true
+		}
+		if len(it.out.Message.Mentions) > 0 && !it.out.Message.MentionsAll() {
+			for _, id := range it.out.Message.Mentions {
+				want[domain.UserID(id)] = true
+			}
 		}
 	}
 	a.users, err = userNums(ctx, a.r, a.app, slices.Sorted(maps.Keys(want)), "")

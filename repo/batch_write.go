@@ -76,7 +76,7 @@ func (a *appBatch) countSent(ctx context.Context) error {
 }
 
 func (a *appBatch) insertMessages(ctx context.Context) error {
-	var rows []any
+	var rows, mentioned []any
 	for _, it := range live(a.items) {
 		m := &it.message
 		mentions := []byte{}
@@ -84,6 +84,9 @@ func (a *appBatch) insertMessages(ctx context.Context) error {
 			var err error
 			if mentions, err = json.Marshal(m.Mentions); err != nil {
 				return fmt.Errorf("encode mentions: %w", err)
+			}
+			for _, user := range it.mentioned(a.users) {
+				mentioned = append(mentioned, a.app, m.Conversation, user, m.ConversationSeq, it.out.User)
 			}
 		}
 		toGroup, to := 0, string(m.To.User)
@@ -93,6 +96,9 @@ func (a *appBatch) insertMessages(ctx context.Context) error {
 		rows = append(rows,
 			a.app, m.Conversation, m.ConversationSeq, senderTypes.number(m.Sender.Type), it.out.User, string(m.Sender.User), string(m.Sender.Device),
 			toGroup, to, string(m.Type), []byte(m.Content), mentions, m.ClientMsgID, m.SentAt.UnixMilli(), statuses.number(m.Status))
+	}
+	if err := insert(ctx, a.w, insertMention, "", 5, mentioned); err != nil {
+		return err
 	}
 	return insert(ctx, a.w, `INSERT INTO messages (app_id, conversation_id, seq, sender_type, sender, sender_id, sender_device,
 		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status)`, "", 15, rows)

@@ -133,7 +133,7 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // describe reads what memberships do not say: the ids of the other users and the last
-// messages, by two statements however many there are.
+// messages and mentions, by three statements however many there are.
 func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.UserNum, all []membership) ([]domain.Conversation, error) {
 	items := make([]domain.Conversation, len(all))
 	peers, err := readPeers(ctx, s.read, app, user, all)
@@ -153,8 +153,8 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 			args = append(args, m.conv, m.lastSeq)
 		}
 	}
-	if len(args) == 0 {
-		return items, nil
+	if err := s.addMentions(ctx, app, user, all, items); err != nil || len(args) == 0 {
+		return items, err
 	}
 	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
 		m := &domain.Message{}

@@ -230,6 +230,9 @@ func (c *messageChange) writeMessage(ctx context.Context, tx *sqlx.Tx, state *do
 	place := []any{c.app, m.Conversation, m.ConversationSeq}
 	const where = ` WHERE app_id = ? AND conversation_id = ? AND seq = ?`
 	if m.Status == domain.StatusRecalled {
+		if err := c.forgetMentions(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM message_edits`+where, place...); err != nil {
 			return err
 		}

@@ -179,6 +179,7 @@ func pretendLarge(t *testing.T, dir string) {
 		{"join_requests", "join_requests", "10000 10000 2 1"},
 		{"group_acks", "group_acks", "200000 200000 2 1 1"},
 		{"uncounted", "uncounted", "100000 100000 3 1"},
+		{"mentions", "mentions", "100000 100000 100 3 1"},
 		{"revocations", "revocations", "100000 1"},
 		{"apps", "apps_by_name", "1000 1 1"},
 		{"apps", "apps", "1000 1"},

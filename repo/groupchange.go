@@ -289,9 +289,9 @@ func (c *groupChange) writeGroup(ctx context.Context, after *domain.GroupState) 
 		dismissed = g.DismissedAt.UnixMilli()
 	}
 	_, err := c.tx.ExecContext(ctx, `UPDATE chat_groups SET name = ?, introduction = ?, avatar_url = ?, extra = ?, join_policy = ?, invite_by = ?,
-		mute_all = ?, history = ?, live_audience = ?, member_count = ?, dismissed_at = ?, updated_at = ? WHERE app_id = ? AND id = ?`,
+		mute_all = ?, mention_all_by = ?, history = ?, live_audience = ?, member_count = ?, dismissed_at = ?, updated_at = ? WHERE app_id = ? AND id = ?`,
 		g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra), string(g.Settings.Join), string(g.Settings.InviteBy),
-		g.Settings.MuteAll, string(g.Settings.History), g.Settings.LiveAudience, g.MemberCount, dismissed, g.UpdatedAt.UnixMilli(), c.app, c.conv.num)
+		g.Settings.MuteAll, string(g.Settings.MentionAllBy), string(g.Settings.History), g.Settings.LiveAudience, g.MemberCount, dismissed, g.UpdatedAt.UnixMilli(), c.app, c.conv.num)
 	return err
 }
 

@@ -36,10 +36,10 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_groups (app_id, id, group_id, type, name, introduction, avatar_url, extra,
-			join_policy, invite_by, mute_all, history, live_audience, member_count, dismissed_at, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+			join_policy, invite_by, mute_all, mention_all_by, history, live_audience, member_count, dismissed_at, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
 			app, g.Num, string(g.ID), string(g.Type), g.Name, g.Introduction, g.AvatarURL, []byte(g.Extra),
-			string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, string(g.Settings.History), g.Settings.LiveAudience,
+			string(g.Settings.Join), string(g.Settings.InviteBy), g.Settings.MuteAll, string(g.Settings.MentionAllBy), string(g.Settings.History), g.Settings.LiveAudience,
 			len(members), g.CreatedAt.UnixMilli(), g.UpdatedAt.UnixMilli()); err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func insertMembers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv dom
 // groupColumns are what scanGroup reads; the first argument is the viewer's number.
 func (d dialect) groupColumns() string {
 	return `g.id, g.group_id, g.type, g.name, g.introduction, g.avatar_url, g.extra, g.join_policy, g.invite_by, g.mute_all,
-	g.history, g.live_audience, g.created_at, g.updated_at, g.dismissed_at, g.member_count,
+	g.mention_all_by, g.history, g.live_audience, g.created_at, g.updated_at, g.dismissed_at, g.member_count,
 	COALESCE((SELECT (SELECT u.user_id FROM users u WHERE u.app_id = o.app_id AND u.id = o.user_id) FROM members o` + d.index("members_by_role") + `
 		WHERE o.app_id = g.app_id AND o.conversation_id = g.id AND o.role = 'owner'), ''),
 	COALESCE((SELECT v.role FROM members v WHERE v.app_id = g.app_id AND v.conversation_id = g.id AND v.user_id = ?), '')`
@@ -117,7 +117,7 @@ func scanGroup(row interface{ Scan(dest ...any) error }) (g domain.Group, err er
 	var extra []byte
 	var created, updated, dismissed int64
 	err = row.Scan(&g.Num, &g.ID, &g.Type, &g.Name, &g.Introduction, &g.AvatarURL, &extra, &g.Settings.Join, &g.Settings.InviteBy, &g.Settings.MuteAll,
-		&g.Settings.History, &g.Settings.LiveAudience, &created, &updated, &dismissed, &g.MemberCount, &g.Owner, &g.MyRole)
+		&g.Settings.MentionAllBy, &g.Settings.History, &g.Settings.LiveAudience, &created, &updated, &dismissed, &g.MemberCount, &g.Owner, &g.MyRole)
 	g.Extra = extra
 	g.CreatedAt, g.UpdatedAt = time.UnixMilli(created).UTC(), time.UnixMilli(updated).UTC()
 	g.DismissedAt = momentOf(dismissed)

@@ -84,7 +84,7 @@ func (g *growing) group(id string, kind domain.GroupType, members []domain.UserR
 	}
 	_, err := g.CreateGroup(g.t.Context(), g.app, domain.Group{
 		ID: domain.GroupID(id), Type: kind, Owner: ids[0], Extra: json.RawMessage("{}"),
-		Settings: domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, History: domain.HistoryAll},
+		Settings: domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, MentionAllBy: domain.MentionAllByAdmins, History: domain.HistoryAll},
 	}, ids)
 	if err != nil {
 		g.t.Fatal(err)

@@ -178,7 +178,7 @@ func crowd(t *testing.T, o Options, members int) (s *Store, app domain.AppNum, g
 	must(err)
 	for i := range 3 {
 		group = domain.Group{ID: domain.GroupID(fmt.Sprint("g", i)), Type: domain.GroupLarge, Owner: "alice", Extra: json.RawMessage("{}")}
-		group.Settings = domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, History: domain.HistoryJoined}
+		group.Settings = domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, MentionAllBy: domain.MentionAllByAdmins, History: domain.HistoryJoined}
 		group, err = s.CreateGroup(ctx, app, group, []domain.UserID{"alice", "bob"}, domain.GroupEvent{Code: domain.EventGroupCreated})
 		must(err)
 		fillGroup(t, s, app, group.Num, 1+i*members, members)

@@ -29,6 +29,7 @@ var shipped = map[string]map[string]string{
 		"0009_create_conversation_states": "69b5773807e620f179c2f7d66c8ce677848dd556966e27c0f94c01f009b4e8c9",
 		"0010_add_friends_only":           "1b13061e2ec14f2e9a1f77eb4885cbac1483b70e27aeb176ba5f93f41c296ff6",
 		"0011_create_log_digests":         "7e20e910b52c31da7d1d51630fb5412d543a4754a335fe44ee7bad70e80da15b",
+		"0012_create_mentions":            "9dce168e8cf1038791e301fcae8fdbaa2827d53475cab299f44846ee88c809d5",
 	},
 	"sqlite": {
 		"0001_create_core":                "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -42,6 +43,7 @@ var shipped = map[string]map[string]string{
 		"0009_create_conversation_states": "54be10918d0c7e946bf59a8779f4b28290aedffd4fd281b2477bfd627b884195",
 		"0010_add_friends_only":           "1b337ac09df21361aa7a7319053fdb383c14f2f02f1bf9d43c7cfb7834e08574",
 		"0011_create_log_digests":         "45544bf2aaeee65c6ff998681bd9a9cc05de88b22c7c18edc6419adc09f3959d",
+		"0012_create_mentions":            "062585e24b4982e4d74cf51e43814ea1228d9a0a5cfd0e192528d58f51440a9b",
 	},
 }
 

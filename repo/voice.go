@@ -14,6 +14,7 @@ type groupRules struct {
 	large     bool // messages are in the log of the group only
 	dismissed bool
 	muted     bool // only the owner and admins may send
+	mentions  domain.MentionPolicy
 }
 
 // speaker is a user who sends to a group.
@@ -43,6 +44,8 @@ func (r groupRules) allow(out *domain.Outgoing, v *voice) error {
 	case time.UnixMilli(v.mutedUntil).After(out.Message.SentAt):
 		until := time.UnixMilli(v.mutedUntil).UTC()
 		return domain.Failure(domain.CodeMuted, "The user is muted in this group until %s.", until.Format("2006-01-02T15:04:05.000Z07:00"))
+	case out.Message.MentionsAll() && !v.role.MayMentionAll(r.mentions):
+		return domain.Failure(domain.CodeForbidden, "Only the owner and the admins may mention everybody in this group.")
 	}
 	return nil
 }
@@ -50,13 +53,13 @@ func (r groupRules) allow(out *domain.Outgoing, v *voice) error {
 // readRules reads the rules of groups.
 func readRules(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, groups []domain.ConversationNum) (map[domain.ConversationNum]groupRules, error) {
 	all := make(map[domain.ConversationNum]groupRules, len(groups))
-	const query = `SELECT id, type, mute_all, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
+	const query = `SELECT id, type, mute_all, mention_all_by, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
 	err := selectIn(ctx, q, query, "", []any{app}, groups, func(rows *sqlx.Rows) error {
 		var num domain.ConversationNum
 		var typ domain.GroupType
 		var r groupRules
 		var dismissed int64
-		err := rows.Scan(&num, &typ, &r.muted, &dismissed)
+		err := rows.Scan(&num, &typ, &r.muted, &r.mentions, &dismissed)
 		r.large, r.dismissed = typ == domain.GroupLarge, dismissed != 0
 		all[num] = r
 		return err

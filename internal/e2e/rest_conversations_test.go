@@ -30,6 +30,40 @@ func (c caller) wantConversations(t *testing.T, want ...string) {
 	}
 }
 
+// Mentions stand out until they are read, in every kind of conversation, muted too.
+func TestConversations_Mentions(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "alice", "bob")
+		a.newGroup(t, "team", "bob", "alice")
+		a.newLarge(t, "stage", object{}, "bob", "alice")
+		alice, bob := a.as("alice"), a.as("bob")
+		for id, to := range map[string]object{"user:bob": {"user_id": "alice"}, "group:team": {"group_id": "team"}, "group:stage": {"group_id": "stage"}} {
+			var seqs []int64
+			for _, whom := range [][]string{{}, {"alice"}, {"bob", "ghost"}, {"@all"}} {
+				text := object{"to": to, "type": "text", "content": object{"text": "hi"}, "mentions": whom}
+				seqs = append(seqs, read[client.SentMessage](t, bob.post(t, "/v1/messages", text).want(t, 201)).ConversationSeq)
+			}
+			path := "/v1/conversations/" + id
+			alice.do(t, "PATCH", path, object{"muted": true}).want(t, 200)
+			for _, step := range []struct {
+				read  int64
+				first *int64
+			}{{seqs[0], &seqs[1]}, {seqs[1], &seqs[3]}, {seqs[3], nil}} {
+				want := []any{step.first != nil, step.first}
+				c := read[client.Conversation](t, alice.put(t, path+"/read", object{"conversation_seq": step.read}).want(t, 200))
+				if diff := cmp.Diff(want, []any{c.Mentioned, c.FirstMentionSeq}); diff != "" {
+					t.Errorf("%s read up to %d (-want +got):\n%s", id, step.read, diff)
+				}
+				for _, entry := range everything[client.Conversation](t, alice, "/v1/conversations") {
+					if diff := cmp.Diff(want, []any{entry.Mentioned, entry.FirstMentionSeq}); entry.ConversationId == id && diff != "" {
+						t.Errorf("%s in the list, read up to %d (-want +got):\n%s", id, step.read, diff)
+					}
+				}
+			}
+		}
+	})
+}
+
 // What is read on one device is told to the others of the user and to the peers as it
 // happens, and found by those who were not there.
 func TestConversations_ReadingIsToldAndFound(t *testing.T) {

@@ -107,7 +107,7 @@ func TestGroups_TakeMembersByApproval(t *testing.T) {
 		a.as("frank").do(t, "PUT", club+"/members/me", nil).refused(t, 403, "forbidden")
 		a.admin().do(t, "PATCH", "/v1/apps/"+a.id, object{"settings": object{"max_group_members": 3}}).want(t, 200)
 		a.as("owner").do(t, "PUT", club+"/members/frank", nil).refused(t, 400, "bad_request")
-		for _, bad := range []object{{"settings": object{"join": "x"}}, {"settings": object{"invite_by": "x"}}, {"settings": object{"color": 1}}, {"name": strings.Repeat("x", 129)}} {
+		for _, bad := range []object{{"settings": object{"join": "x"}}, {"settings": object{"invite_by": "x"}}, {"settings": object{"mention_all_by": "x"}}, {"settings": object{"color": 1}}, {"name": strings.Repeat("x", 129)}} {
 			a.as("owner").do(t, "PATCH", club, bad).refused(t, 400, "bad_request")
 		}
 	})

@@ -64,7 +64,7 @@ var deeds = map[string]func(t *testing.T, g rightsGroup, by caller) answer{
 		}
 		return by.delete(t, g.path+"/join-requests/asker")
 	},
-	"send": say,
+	"send": func(t *testing.T, g rightsGroup, by caller) answer { return say(t, g, by) },
 	"send while all are muted": func(t *testing.T, g rightsGroup, by caller) answer {
 		g.set(t, object{"mute_all": true})
 		return say(t, g, by)
@@ -72,6 +72,11 @@ var deeds = map[string]func(t *testing.T, g rightsGroup, by caller) answer{
 	"send while muted": func(t *testing.T, g rightsGroup, by caller) answer {
 		g.app.back().do(t, "PATCH", g.path+"/members/"+by.user, muted).want(t, 200)
 		return say(t, g, by)
+	},
+	"mention `@all`": func(t *testing.T, g rightsGroup, by caller) answer { return say(t, g, by, "@all") },
+	"mention `@all` where `mention_all_by` is `members`": func(t *testing.T, g rightsGroup, by caller) answer {
+		g.set(t, object{"mention_all_by": "members"})
+		return say(t, g, by, "@all")
 	},
 	"dismiss the group": func(t *testing.T, g rightsGroup, by caller) answer { return by.delete(t, g.path) },
 }
@@ -91,11 +96,12 @@ func patchMember(user string, body object) func(t *testing.T, g rightsGroup, by 
 }
 
 // say sends in both ways, of which the first answer that is no success counts.
-func say(t *testing.T, g rightsGroup, by caller) answer {
-	if got := by.post(t, "/v1/messages", with(groupText(g.id, "hi"), "persist", false)); got.status != 202 {
+func say(t *testing.T, g rightsGroup, by caller, mentions ...string) answer {
+	text := with(groupText(g.id, "hi"), "mentions", append([]string{}, mentions...))
+	if got := by.post(t, "/v1/messages", with(text, "persist", false)); got.status != 202 {
 		return got
 	}
-	return by.post(t, "/v1/messages", groupText(g.id, "hi"))
+	return by.post(t, "/v1/messages", text)
 }
 
 type rightsGroup struct {

@@ -184,7 +184,7 @@ func (f *filler) makeGroup(ctx context.Context, id string, t domain.GroupType, m
 	now := domain.Millis(time.Now())
 	_, err := f.store.CreateGroup(ctx, f.app, domain.Group{
 		ID: domain.GroupID(id), Type: t, Name: "Some people", Extra: []byte("{}"), Owner: users[0],
-		Settings:  domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, History: domain.HistoryJoined},
+		Settings:  domain.GroupSettings{Join: domain.JoinInvite, InviteBy: domain.InviteByAdmins, MentionAllBy: domain.MentionAllByAdmins, History: domain.HistoryJoined},
 		CreatedAt: now, UpdatedAt: now,
 	}, users)
 	if errors.Is(err, domain.ErrGroupExists) {

@@ -35,7 +35,7 @@ func groupChangeIsStored(w *world) {
 	at := epoch.Add(time.Hour)
 	want := made
 	want.Name, want.Introduction, want.AvatarURL, want.Extra = "Nëw 🎉", "i", "u", json.RawMessage(`{"a":1}`)
-	want.Settings = domain.GroupSettings{Join: domain.JoinOpen, InviteBy: domain.InviteByMembers, MuteAll: true}
+	want.Settings = domain.GroupSettings{Join: domain.JoinOpen, InviteBy: domain.InviteByMembers, MentionAllBy: domain.MentionAllByMembers, MuteAll: true}
 	want.UpdatedAt, want.DismissedAt = at, at
 	got, err := w.change("g", domain.UserRef{}, []domain.UserID{"a", "b", "new"}, func(g *domain.GroupState) error {
 		g.Group = want

@@ -27,7 +27,7 @@ func groupIsRead(w *world) {
 	want := domain.Group{
 		ID: "team", Type: domain.GroupNormal, Name: "Tëam 🎉", Introduction: "intro", AvatarURL: "a", Extra: json.RawMessage(`{"x":"😀"}`),
 		Owner: "bob", CreatedAt: epoch, UpdatedAt: epoch.Add(time.Millisecond),
-		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByMembers, MuteAll: true},
+		Settings: domain.GroupSettings{Join: domain.JoinApproval, InviteBy: domain.InviteByMembers, MentionAllBy: domain.MentionAllByMembers, MuteAll: true},
 	}
 	got, err := w.store.CreateGroup(w.ctx, w.app.Num, want, idsOf(users[:2]))
 	w.ok(err)

@@ -49,7 +49,7 @@ func Exercise(t *testing.T, open Opener) {
 		editTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), digestTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(), blockTests(), conversationTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
+		presenceTests(), blockTests(), conversationTests(), mentionTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {
