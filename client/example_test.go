@@ -74,3 +74,59 @@ func ExampleStream() {
 	// 1 dave: {"text":"hi carol"}
 	// 2 carol: {"text":"hi dave"}
 }
+
+// Erin learns what is unread and reads it.
+func ExampleClientWithResponses_Conversations() {
+	ctx := context.Background()
+	rest, err := client.NewREST(os.Getenv("GIM_URL"), os.Getenv("GIM_APP_KEY"), client.ActAs("erin"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	list, err := rest.Conversations(ctx, "") // all of them
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range list.Items {
+		fmt.Println(c.ConversationId, "has", c.Unread, "unread")
+		if _, err := rest.MarkRead(ctx, c.ConversationId, c.LastSeq); err != nil {
+			log.Fatal(err)
+		}
+	}
+	list, err = rest.Conversations(ctx, list.Changes) // what has changed since
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(list.Items), "changed,", list.TotalUnread, "unread")
+	// Output:
+	// user:frank has 1 unread
+	// 1 changed, 0 unread
+}
+
+// An app heeds what becomes of messages.
+func ExampleChangeOf() {
+	handler := client.Handler{
+		Messages: func(_ context.Context, page []*wire.Message) error {
+			for _, m := range page {
+				switch change := client.ChangeOf(m); {
+				case change == nil:
+					fmt.Printf("message %d: %s\n", m.GetConversationSeq(), m.GetContent())
+				case change.Recalled:
+					fmt.Println("message", change.MessageSeq, "is gone")
+				case change.Content != nil: // else a later entry has it
+					fmt.Printf("message %d: %s\n", change.MessageSeq, change.Content)
+				}
+			}
+			return nil
+		},
+		Signal: func(_ context.Context, s *wire.PushedSignal) {
+			if seq, ok := client.PositionOf(s); ok {
+				fmt.Println(s.GetSender().GetUserId(), s.GetKind(), "up to", seq)
+			}
+		},
+	}
+	listenAsGrace(handler) // or client.NewStream, as above
+	// Output:
+	// message 1: {"text":"secret"}
+	// message 1: {"text":"harmless"}
+	// message 1 is gone
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gim-im/gim/client"
 	"github.com/gim-im/gim/internal/gimtest"
+	"github.com/gim-im/gim/wire"
 )
 
 // TestMain starts a gim for the examples, which find it as a program would.
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 	_, device := app.Token(whole, "carol")
 	whole.must(os.Setenv("GIM_URL", gim.URL), os.Setenv("GIM_APP_KEY", app.Key), os.Setenv("GIM_DEVICE", device))
 	app.SendText(whole, "dave", "carol", "hi carol", "")
+	app.NewUsers(whole, "erin", "frank")
+	app.SendText(whole, "frank", "erin", "hi erin", "")
 
 	code := m.Run()
 	for _, end := range slices.Backward(whole.ends) {
@@ -49,6 +52,45 @@ func tokenFromYourBackEnd(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return made.JSON201.Token, nil
+}
+
+// listenAsGrace hands on what grace receives while heidi sends her a message, edits
+// it and takes it back.
+func listenAsGrace(handler client.Handler) {
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	whole := &wholeRun{}
+	app := gimtest.App{Caller: gimtest.Caller{URL: os.Getenv("GIM_URL")}, Key: os.Getenv("GIM_APP_KEY")}
+	app.NewUsers(whole, "grace", "heidi")
+	token, _ := app.Token(whole, "grace")
+	heidi := app.For(whole, "heidi")
+	id := ""
+	steps := []func() error{
+		func() error { id = app.SendText(whole, "heidi", "grace", "secret", "").MessageId; return nil },
+		func() error { _, err := heidi.Edit(ctx, id, []byte(`{"text":"harmless"}`)); return err },
+		func() error { _, err := heidi.Recall(ctx, id); return err },
+		func() error { leave(); return nil },
+	}
+	next := func() error {
+		step := steps[0]
+		steps = steps[1:]
+		return step()
+	}
+	messages := handler.Messages
+	handler.Messages = func(ctx context.Context, page []*wire.Message) error {
+		return cmp.Or(messages(ctx, page), next())
+	}
+	handler.State = func(state client.State) {
+		if state.Phase == client.Connected && len(steps) == 4 {
+			whole.must(next())
+		}
+	}
+	stream, err := client.NewStream(client.StreamOptions{
+		Address: os.Getenv("GIM_URL"), Token: func(context.Context) (string, error) { return token, nil },
+		Cursor: &client.Cursor{}, Handler: handler,
+	})
+	whole.must(err)
+	whole.must(stream.Run(ctx))
 }
 
 // wholeRun is the test that a gim belongs to which all examples share.

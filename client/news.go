@@ -1,0 +1,102 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/gim-im/gim/wire"
+)
+
+// firstBusinessCode is the first code of commands that mean what the business
+// wants; those below are gim's.
+const firstBusinessCode = 1000
+
+// The codes of what becomes of a message; docs/messages.md has them. They come in
+// the name of the sender of the message.
+const (
+	codeRecalled      = 300
+	codeEdited        = 301
+	endOfMessageCodes = 400
+)
+
+// The kinds of signals that have a meaning for gim.
+const (
+	KindTyping = "typing" // the sender is writing; forget it after some seconds
+	KindRead   = "read"   // the sender has read up to a position, see PositionOf
+)
+
+// News is an entry by which gim tells what happened to a group, a contact or a
+// message: nobody has written it, and it is never unread. docs/groups.md,
+// docs/contacts.md and docs/messages.md have the codes and their data.
+type News struct {
+	Code int64           `json:"code"`
+	Data json.RawMessage `json:"data"`
+}
+
+// NewsOf returns what gim tells by m; nil for what somebody wrote.
+func NewsOf(m *wire.Message) *News {
+	if m.GetType() != "command" {
+		return nil
+	}
+	var n News
+	if json.Unmarshal(m.GetContent(), &n) != nil {
+		return nil
+	}
+	ofMessage := n.Code >= codeRecalled && n.Code < endOfMessageCodes
+	if ofMessage || m.GetSender().GetType() == "system" && n.Code < firstBusinessCode {
+		return &n
+	}
+	return nil
+}
+
+// Change is what became of a message. It is told by a later entry of the same
+// conversation.
+type Change struct {
+	MessageID  string
+	MessageSeq int64  // the conversation_seq of the message
+	By         string // who did it; "" where the business did
+	Recalled   bool   // it has no content any more; else it was edited
+	// Content is what an edited message says now; nil where a later entry tells that:
+	// then the message is left as it is.
+	Content  json.RawMessage
+	EditedAt time.Time // zero for a recall
+}
+
+// ChangeOf returns what m tells of another message; nil where it tells nothing of
+// the kind.
+func ChangeOf(m *wire.Message) *Change {
+	n := NewsOf(m)
+	if n == nil || n.Code != codeRecalled && n.Code != codeEdited {
+		return nil
+	}
+	var data struct {
+		MessageID  string          `json:"message_id"`
+		MessageSeq int64           `json:"message_seq"`
+		By         string          `json:"by"`
+		Content    json.RawMessage `json:"content"`
+		EditedAt   time.Time       `json:"edited_at"`
+	}
+	if json.Unmarshal(n.Data, &data) != nil {
+		return nil
+	}
+	return &Change{
+		MessageID: data.MessageID, MessageSeq: data.MessageSeq, By: data.By, Recalled: n.Code == codeRecalled,
+		Content: data.Content, EditedAt: data.EditedAt,
+	}
+}
+
+// PositionOf returns up to which conversation_seq the sender of a signal has read;
+// ok is false for signals of other kinds. Positions go only forward, and a signal
+// may be lost: all are in the members of GET /v1/conversations/{id}.
+func PositionOf(s *wire.PushedSignal) (seq int64, ok bool) {
+	if s.GetKind() != KindRead {
+		return 0, false
+	}
+	var data struct {
+		Seq *int64 `json:"conversation_seq"`
+	}
+	if json.Unmarshal(s.GetData(), &data) != nil || data.Seq == nil {
+		return 0, false
+	}
+	return *data.Seq, true
+}
