@@ -49,6 +49,7 @@ const (
 	CodeMessageNotFound      Code = "message_not_found"
 	CodeMessageRecalled      Code = "message_recalled"
 	CodeTooLate              Code = "too_late"
+	CodeSearchUnavailable    Code = "search_unavailable"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -115,6 +116,7 @@ var catalogue = []CodeInfo{
 	{CodeMessageNotFound, "There is no such message", "Check the id, and that the user may read the conversation.", false},
 	{CodeMessageRecalled, "The message was recalled", "Nothing; what it said is gone.", false},
 	{CodeTooLate, "The time in which this could be done is over", "Nothing; the app's settings say how long there is.", false},
+	{CodeSearchUnavailable, "This gim does not search messages", "Ask the operator to turn search on.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -154,5 +156,6 @@ var (
 	ErrResyncRequired       = Failure(CodeResyncRequired, "")
 	ErrIdempotencyConflict  = Failure(CodeIdempotencyConflict, "")
 	ErrDeviceLimit          = Failure(CodeDeviceLimit, "")
+	ErrSearchUnavailable    = Failure(CodeSearchUnavailable, "")
 	ErrUnavailable          = Failure(CodeUnavailable, "")
 )

@@ -73,6 +73,7 @@ var calls = map[string]request{
 	"getMessage":            {"GET", "/v1/messages/" + storedID, "", nil},
 	"editMessage":           {"PATCH", "/v1/messages/" + storedID, `{"content":{"text":"hello"}}`, nil},
 	"listMessageEdits":      {"GET", "/v1/messages/" + storedID + "/edits", "", nil},
+	"searchMessages":        {"GET", "/v1/messages/search?q=hi&conversation_id=user:bob&type=text&from=2026-01-01T00:00:00Z", "", nil},
 	"recallMessage":         {"POST", "/v1/messages/" + storedID + "/recall", "", nil},
 	"listConversations":     {"GET", "/v1/conversations", "", nil},
 	"getConversation":       {"GET", "/v1/conversations/user:bob", "", nil},
@@ -141,7 +142,7 @@ var calls = map[string]request{
 var needsUser = []string{
 	"sync", "getSyncDigest", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "listBlocks", "putBlock", "getBlock", "deleteBlock",
 	"listContacts", "putContact", "getContact", "updateContact", "deleteContact", "putJoinRequest",
-	"listConversations", "getConversation", "updateConversation", "deleteConversation", "readConversation",
+	"searchMessages", "listConversations", "getConversation", "updateConversation", "deleteConversation", "readConversation",
 }
 
 // callers are all kinds of credentials; may says which scheme each one is.
@@ -228,6 +229,7 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 		"limit":                   {int(*parameter("Limit").Max), domain.MaxPageSize},
 		"default limit":           {int(parameter("Limit").Default.(float64)), domain.DefaultPageSize},
 		"wait":                    {int(*parameter("SyncWait").Max), int(domain.MaxSyncWait / time.Second)},
+		"query":                   {length(doc.Paths.Find("/v1/messages/search").Get.Parameters.GetByInAndName("query", "q").Schema.Value), domain.MaxQuery},
 		"users":                   {items(field("PutUsersRequest", "users")), domain.MaxUserBatch},
 		"user_ids":                {items(field("AddMembersRequest", "user_ids")), domain.MaxMemberBatch},
 		"members":                 {items(field("CreateGroupRequest", "members")), domain.MaxMaxGroupMembers},

@@ -228,7 +228,7 @@ func (f *fake) options() Options {
 		Messenger: domain.NewMessenger(domain.MessengerOptions{
 			Messages: f, Logs: f, Notifier: f, Publisher: f, Limiter: f, IDs: f, Clock: f, Apps: f,
 		}),
-		Presences: domain.NewPresences(f, f), Traces: domain.NewTraces(tracer{}, tracer{}, tracer{}), Occupancies: domain.NewOccupancies(f, f),
+		Presences: domain.NewPresences(f, f), Searches: domain.NewSearches(f), Traces: domain.NewTraces(tracer{}, tracer{}, tracer{}), Occupancies: domain.NewOccupancies(f, f),
 		Auth: f, Idempotency: f, Clock: f, IDs: f, Spec: gim.OpenAPI, Logger: slog.New(slog.DiscardHandler),
 	}
 }

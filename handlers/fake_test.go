@@ -41,7 +41,8 @@ type fake struct {
 	online   []domain.OnlineSession // of alice
 	unknown  bool                   // who else is online
 	signals  []*domain.Signal
-	readSeq  int64 // of alice with bob
+	readSeq  int64         // of alice with bob
+	search   domain.Search // the last one
 	pinned   bool
 }
 

@@ -60,6 +60,7 @@ var statusOf = map[domain.Code]int{
 	domain.CodeConnectionLimit:      http.StatusTooManyRequests,
 	domain.CodeDeviceLimit:          http.StatusConflict,
 	domain.CodeRateLimited:          http.StatusTooManyRequests,
+	domain.CodeSearchUnavailable:    http.StatusNotImplemented,
 	domain.CodeUnavailable:          http.StatusServiceUnavailable,
 	domain.CodeInternal:             http.StatusInternalServerError,
 }
@@ -97,6 +98,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (s *server) badRequest(w http.ResponseWriter, r *http.Request, err error) {
 	if param, ok := errors.AsType[*api.InvalidParamFormatError](err); ok {
 		err = domain.Invalid(param.ParamName, "is malformed")
+	} else if absent, ok := errors.AsType[*api.RequiredParamError](err); ok {
+		err = domain.Invalid(absent.ParamName, "is required")
 	} else if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		// JSON Schema calls 1.0 and 1e3 integers, Go does not.
 		err = domain.Invalid("/"+strings.ReplaceAll(wrong.Field, ".", "/"), "must be written without fraction or exponent, in 64 bits")

@@ -36,6 +36,7 @@ type Options struct {
 	Credentials   *domain.Credentials
 	Messenger     *domain.Messenger
 	Presences     *domain.Presences
+	Searches      *domain.Searches
 	Traces        *domain.Traces
 
 	Auth        Authenticator
@@ -86,7 +87,7 @@ func newServer(o Options) (*server, error) {
 	missing := map[string]bool{
 		"Apps": o.Apps == nil, "Users": o.Users == nil, "Devices": o.Devices == nil, "Blocks": o.Blocks == nil, "Conversations": o.Conversations == nil, "Contacts": o.Contacts == nil, "Groups": o.Groups == nil, "Occupancies": o.Occupancies == nil,
 		"Credentials": o.Credentials == nil, "Messenger": o.Messenger == nil, "Presences": o.Presences == nil, "Auth": o.Auth == nil,
-		"Traces": o.Traces == nil, "Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
+		"Traces": o.Traces == nil, "Searches": o.Searches == nil, "Idempotency": o.Idempotency == nil, "Clock": o.Clock == nil, "IDs": o.IDs == nil, "Logger": o.Logger == nil,
 	}
 	for name, isMissing := range missing {
 		if isMissing {

@@ -58,6 +58,7 @@ func (s *Store) AppendAll(ctx context.Context, all []domain.Outgoing) error {
 				sends = append(sends, it.send)
 			}
 		}
+		s.index.noteBatch(b.items)
 		if deliveries := b.deliveries(); len(deliveries) > 0 {
 			s.publisher.Publish(deliveries)
 		}
@@ -75,6 +76,9 @@ func (s *Store) Run(ctx context.Context) error {
 	var committers sync.WaitGroup
 	for range s.appends.committers {
 		committers.Go(func() { s.commitAll(ctx) }) // end with ctx
+	}
+	if s.index.on {
+		committers.Go(func() { s.indexAll(ctx) }) // ends with ctx
 	}
 	committers.Wait()
 	for _, p := range s.appends.close() {
@@ -235,6 +239,7 @@ func (s *Store) settle(b *batch) (putBack []*send) {
 		}
 		it.send.done <- outcome{receipt: it.receipt, err: it.err}
 	}
+	s.index.noteBatch(b.items)
 	if deliveries := b.deliveries(); len(deliveries) > 0 {
 		s.publisher.Publish(deliveries)
 	}

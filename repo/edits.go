@@ -227,6 +227,9 @@ func (c *messageChange) writeMessage(ctx context.Context, tx *sqlx.Tx, state *do
 		return err
 	}
 	m := &state.Message
+	if err := c.store.reindex(ctx, tx, c.app, &c.message, m); err != nil {
+		return err
+	}
 	place := []any{c.app, m.Conversation, m.ConversationSeq}
 	const where = ` WHERE app_id = ? AND conversation_id = ? AND seq = ?`
 	if m.Status == domain.StatusRecalled {

@@ -106,7 +106,7 @@ func TestSQLite_NoStatementReadsAWholeTable(t *testing.T) {
 	t.Run("suite", func(t *testing.T) {
 		storetest.Exercise(t, func(t *testing.T, p domain.Publisher) storetest.Store {
 			t.Helper()
-			s, err := Open(t.Context(), Options{DataDir: dir, Publisher: p, Logger: slog.New(slog.DiscardHandler)})
+			s, err := Open(t.Context(), Options{DataDir: dir, Search: true, Publisher: p, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,6 +180,8 @@ func pretendLarge(t *testing.T, dir string) {
 		{"group_acks", "group_acks", "200000 200000 2 1 1"},
 		{"uncounted", "uncounted", "100000 100000 3 1"},
 		{"mentions", "mentions", "100000 100000 100 3 1"},
+		{"search_terms", "search_terms", "10000000 10000000 300 2 1 1"},
+		{"search_cursors", "search_cursors", "33252 33252 1"},
 		{"revocations", "revocations", "100000 1"},
 		{"apps", "apps_by_name", "1000 1 1"},
 		{"apps", "apps", "1000 1"},

@@ -140,6 +140,16 @@ func (g *growing) uses() map[string]func(context.Context) error {
 		}
 		return err
 	}
+	search := func(user domain.UserRef, query string, in *domain.Target, want int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			p, err := g.Search(ctx, g.app, user, domain.Search{Query: query, Target: in}, domain.Page{Limit: 5})
+			if err == nil && len(p.Items) != want {
+				err = fmt.Errorf("a search has %d messages, want %d", len(p.Items), want)
+			}
+			return err
+		}
+	}
+	crowd := domain.Target{Group: "crowd"}
 	history := func(to domain.Target) func(context.Context) error {
 		return func(ctx context.Context) error {
 			before := int64(6)
@@ -151,6 +161,8 @@ func (g *growing) uses() map[string]func(context.Context) error {
 		"send to a user":           send(domain.Target{User: bob.ID}),
 		"send to a group":          send(domain.Target{Group: "team"}),
 		"send to a large group":    send(domain.Target{Group: "crowd"}),
+		"search in all":            search(g.loner, "absent", nil, 0),
+		"search in a large group":  search(alice, "rare", &crowd, 1),
 		"history of a group":       history(domain.Target{Group: "team"}),
 		"history of a large group": history(domain.Target{Group: "crowd"}),
 		"sync, and its large group": func(ctx context.Context) error {
@@ -247,6 +259,11 @@ func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 	t.Parallel()
 	g := newGrowing(t, Options{MySQLDSN: testserver.MariaDB(t)})
 	oneSession(t, g.Store)
+	rare := g.out(g.users[0], domain.Target{Group: "crowd"})
+	rare.Message.Content = json.RawMessage(`{"text":"rare"}`)
+	if err := errors.Join(g.AppendAll(t.Context(), []domain.Outgoing{rare}), g.Index(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 	before := g.rowsRead()
 	g.more(380)
 	for i := range 40 {
@@ -255,6 +272,9 @@ func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 	g.group("elsewhere", domain.GroupLarge, g.users[20:])
 	for range 4 {
 		g.write(500)
+	}
+	if err := g.Index(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	for _, s := range []struct {
 		tables, first string

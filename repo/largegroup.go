@@ -144,19 +144,25 @@ func (s *Store) LargeGroup(ctx context.Context, app domain.AppNum, id domain.Gro
 
 // GroupHeads implements [domain.GroupLogStore].
 func (s *Store) GroupHeads(ctx context.Context, app domain.AppNum, groups []domain.ConversationNum) (map[domain.ConversationNum]int64, error) {
-	heads := make(map[domain.ConversationNum]int64, len(groups))
+	heads, err := readHeads(ctx, s.read, app, groups)
+	if err != nil {
+		return nil, s.readError("read heads of groups", err)
+	}
+	return heads, nil
+}
+
+// readHeads reads the numbers of the last messages of conversations.
+func readHeads(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, conversations []domain.ConversationNum) (map[domain.ConversationNum]int64, error) {
+	heads := make(map[domain.ConversationNum]int64, len(conversations))
 	const query = `SELECT id, last_seq FROM conversations WHERE app_id = ? AND id IN`
-	err := selectIn(ctx, s.read, query, "", []any{app}, groups, func(rows *sqlx.Rows) error {
+	err := selectIn(ctx, q, query, "", []any{app}, conversations, func(rows *sqlx.Rows) error {
 		var num domain.ConversationNum
 		var head int64
 		err := rows.Scan(&num, &head)
 		heads[num] = head
 		return err
 	})
-	if err != nil {
-		return nil, s.readError("read heads of groups", err)
-	}
-	return heads, nil
+	return heads, err
 }
 
 // ReadGroup implements [domain.GroupLogStore]. As in [Store.ReadLog] the head is read

@@ -16,7 +16,7 @@ import (
 func openMySQL(dsn string) storetest.Opener {
 	return func(t *testing.T, publisher domain.Publisher) storetest.Store {
 		t.Helper()
-		return open(t, repo.Options{MySQLDSN: dsn, Publisher: publisher})
+		return open(t, repo.Options{MySQLDSN: dsn, Publisher: publisher, Search: true})
 	}
 }
 

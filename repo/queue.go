@@ -196,6 +196,13 @@ func (q *appendQueue) isAwaited() bool {
 	return !q.fresh.empty()
 }
 
+// isBusy reports whether sends wait or are being committed.
+func (q *appendQueue) isBusy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sends > 0 || q.fast || q.slow
+}
+
 // removeBusy takes the flows of a batch out of the lanes.
 func (q *appendQueue) removeBusy(b *load) {
 	for _, f := range b.flows {

@@ -14,7 +14,7 @@ import (
 func openSQLite(dir string) storetest.Opener {
 	return func(t *testing.T, publisher domain.Publisher) storetest.Store {
 		t.Helper()
-		return open(t, repo.Options{DataDir: dir, Publisher: publisher})
+		return open(t, repo.Options{DataDir: dir, Publisher: publisher, Search: true})
 	}
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	Clock     domain.Clock     // nil is the system's
 	Logger    *slog.Logger     // required
 	Metrics   Metrics          // the zero value measures nothing
+	// Search keeps an index of messages that Search uses; without it what comes is not
+	// indexed, until a store with it makes up for that.
+	Search bool
 	// Revoked is called after credentials were revoked here, so that this node need
 	// not wait until it looks for revocations by itself. It must not block and may
 	// be nil.
@@ -36,6 +39,8 @@ type Metrics struct {
 	Batch  func(messages int, took time.Duration) // a commit of messages
 	Retry  func()                                 // a transaction that ran again
 	Failed func()                                 // a batch whose outcome is bad or unknown
+	// Unindexed is told how many messages wait to be indexed, as far as that is known.
+	Unindexed func(messages int64)
 }
 
 // Store is gim's store. Run must be running while messages are appended.
@@ -50,6 +55,7 @@ type Store struct {
 	metrics   Metrics
 	nums      numbers
 	appends   appendQueue
+	index     indexer
 	onRevoked func()
 	lock      *os.File // of the data directory; nil with MySQL
 	canMove   bool     // another node has the data when one is away
@@ -78,6 +84,8 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 	if s.clock == nil {
 		s.clock = domain.SystemClock{}
 	}
+	s.index.on, s.index.waiting = o.Search, o.Metrics.Unindexed
+	s.index.wake, s.index.writing = make(chan struct{}, 1), make(chan struct{}, 1)
 	var err error
 	if o.MySQLDSN != "" {
 		s.dialect = mysqlDialect

@@ -22,3 +22,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 func (t *Time) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &t.Time)
 }
+
+// Bind reads a parameter of a request.
+func (t *Time) Bind(text string) (err error) {
+	t.Time, err = time.Parse(time.RFC3339, text)
+	return err
+}

@@ -31,6 +31,7 @@ type checks struct {
 	store      func(context.Context) error
 	bus        func() (kind string, up bool)
 	durability func(context.Context) (full bool, why []string, err error)
+	search     bool // messages can be searched
 }
 
 // readiness is the answer of /readyz.
@@ -39,6 +40,7 @@ type readiness struct {
 	Store      *storeReport     `json:"store,omitempty"`
 	Bus        *busReport       `json:"bus,omitempty"`
 	Durability *durabilityState `json:"durability,omitempty"`
+	Search     *searchReport    `json:"search,omitempty"`
 }
 
 type storeReport struct {
@@ -48,6 +50,10 @@ type storeReport struct {
 type busReport struct {
 	Kind   string `json:"kind"`   // memory or redis
 	Status string `json:"status"` // up or down
+}
+
+type searchReport struct {
+	Status string `json:"status"` // on or off
 }
 
 type durabilityState struct {
@@ -84,6 +90,9 @@ func (h *health) report(ctx context.Context) (readiness, bool) {
 	kind, up := c.bus()
 	r.Bus = &busReport{Kind: kind, Status: upOrDown(up)}
 	r.Durability = durabilityOf(ctx, c)
+	if r.Search = (&searchReport{Status: "off"}); c.search {
+		r.Search.Status = "on"
+	}
 	return r, r.Status == "ready"
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +18,7 @@ func TestReadyz_TellsEachState(t *testing.T) {
 		store:      func(context.Context) error { return nil },
 		bus:        func() (string, bool) { return "redis", true },
 		durability: func(context.Context) (bool, []string, error) { return true, nil, nil },
+		search:     true,
 	}
 	storeDown, busDown, reduced := up, up, up
 	storeDown.store = func(context.Context) error { return errors.New("dial tcp: secret detail") }
@@ -24,7 +26,10 @@ func TestReadyz_TellsEachState(t *testing.T) {
 	busDown.bus = func() (string, bool) { return "redis", false }
 	reduced.durability = func(context.Context) (bool, []string, error) { return false, []string{"sync_binlog is 0"}, nil }
 
-	const open = `"store":{"status":"up"},"bus":{"kind":"redis","status":"up"},"durability":{"level":"full","why":[]}`
+	noSearch := up
+	noSearch.search = false
+
+	const open = `"store":{"status":"up"},"bus":{"kind":"redis","status":"up"},"durability":{"level":"full","why":[]},"search":{"status":"on"}`
 	tests := []struct {
 		name   string
 		phase  phase
@@ -37,11 +42,12 @@ func TestReadyz_TellsEachState(t *testing.T) {
 		{"ready", phaseServing, &up, 200, `{"status":"ready",` + open + `}`},
 		{"draining", phaseDraining, &up, 503, `{"status":"draining",` + open + `}`},
 		{"store down", phaseServing, &storeDown, 503, `{"status":"unavailable","store":{"status":"down"},
-			"bus":{"kind":"redis","status":"up"},"durability":{"level":"unknown","why":["the store does not answer"]}}`},
+			"bus":{"kind":"redis","status":"up"},"durability":{"level":"unknown","why":["the store does not answer"]},"search":{"status":"on"}}`},
 		{"bus down costs latency only", phaseServing, &busDown, 200, `{"status":"ready","store":{"status":"up"},
-			"bus":{"kind":"redis","status":"down"},"durability":{"level":"full","why":[]}}`},
+			"bus":{"kind":"redis","status":"down"},"durability":{"level":"full","why":[]},"search":{"status":"on"}}`},
 		{"reduced durability", phaseServing, &reduced, 200, `{"status":"ready","store":{"status":"up"},
-			"bus":{"kind":"redis","status":"up"},"durability":{"level":"reduced","why":["sync_binlog is 0"]}}`},
+			"bus":{"kind":"redis","status":"up"},"durability":{"level":"reduced","why":["sync_binlog is 0"]},"search":{"status":"on"}}`},
+		{"without search", phaseServing, &noSearch, 200, `{"status":"ready",` + strings.Replace(open, `"on"`, `"off"`, 1) + `}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,8 +18,9 @@ func (a *App) storeMetrics() repo.Metrics {
 			a.metrics.BatchMessages.Observe(float64(messages))
 			a.metrics.CommitSeconds.Observe(took.Seconds())
 		},
-		Retry:  a.metrics.CommitRetries.Inc,
-		Failed: a.metrics.CommitFailures.Inc,
+		Retry:     a.metrics.CommitRetries.Inc,
+		Failed:    a.metrics.CommitFailures.Inc,
+		Unindexed: func(messages int64) { a.metrics.SearchUnindexed.Set(float64(messages)) },
 	}
 }
 

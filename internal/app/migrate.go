@@ -30,7 +30,7 @@ func MigrationStatus(ctx context.Context, c config.Storage, log *slog.Logger) ([
 }
 
 func storeOptions(c config.Storage, log *slog.Logger) repo.Options {
-	return repo.Options{MySQLDSN: c.MySQLDSN.Reveal(), DataDir: c.DataDir, Logger: log}
+	return repo.Options{MySQLDSN: c.MySQLDSN.Reveal(), DataDir: c.DataDir, Search: c.Searches(), Logger: log}
 }
 
 func migrationsOf(all []repo.Migration) []Migration {

@@ -58,6 +58,7 @@ type useCases struct {
 	credentials   *domain.Credentials
 	messenger     *domain.Messenger
 	presences     *domain.Presences
+	searches      *domain.Searches
 	traces        *domain.Traces
 }
 
@@ -83,8 +84,9 @@ func (a *App) open(ctx context.Context) (*node, error) {
 	}
 	a.warnReduced(ctx, n.store)
 	a.health.checks.Store(&checks{
-		store: n.store.Ping,
-		bus:   func() (string, bool) { return n.busKind, n.bus.Healthy() },
+		store:  n.store.Ping,
+		bus:    func() (string, bool) { return n.busKind, n.bus.Healthy() },
+		search: a.Config.Searches(),
 		durability: func(ctx context.Context) (bool, []string, error) {
 			d, err := n.store.Durability(ctx)
 			return d.Full, d.Why, err
@@ -205,6 +207,9 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	}
 	u.users = domain.NewUsers(n.store, u.groups, a.Clock)
 	u.credentials = domain.NewCredentials(n.store, n.store, u.devices, signer, auth.JWKs{}, a.Clock)
+	if u.searches = domain.NewSearches(nil); a.Config.Searches() {
+		u.searches = domain.NewSearches(n.store)
+	}
 	u.messenger = domain.NewMessenger(domain.MessengerOptions{
 		Messages: n.store, Logs: n.store, Notifier: n.hub, Publisher: ephemeralCounter{n.bus, a.metrics},
 		IDs: ids, Clock: a.Clock, Signals: n.bus, GroupSizes: n.store, Apps: n.store,
@@ -293,7 +298,7 @@ func (a *App) wireHandlers(ctx context.Context, n *node, authenticator *auth.Aut
 		Credentials: n.uses.credentials, Messenger: n.uses.messenger, Presences: n.uses.presences,
 		Auth: authenticator, Idempotency: n.store, Clock: a.Clock, IDs: auth.IDs{}, Logger: a.Logger,
 		Spec: gim.OpenAPI, Metrics: a.metrics, WebSocket: ws, EventStream: stream, Page: web.Handler(),
-		Traces:   n.uses.traces,
+		Traces: n.uses.traces, Searches: n.uses.searches,
 		SendRate: a.Config.RateLimitSends, SendBurst: burstFactor * a.Config.RateLimitSends,
 	})
 	if err != nil {

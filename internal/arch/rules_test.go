@@ -21,10 +21,11 @@ var mayImport = map[string][]string{
 	"internal/nowait":     {},
 	"internal/redisconn":  {},
 	"internal/strictjson": {},
+	"internal/words":      {},
 
 	// Adapters. They meet in the interfaces of domain, never one another.
 	"wire":               {"domain", "internal/strictjson"},
-	"repo":               {"domain", "migrations", "internal/metrics"},
+	"repo":               {"domain", "migrations", "internal/metrics", "internal/words"},
 	"handlers":           {"domain", "handlers/api", root, "internal/metrics", "internal/strictjson"},
 	"internal/auth":      {"domain", "internal/metrics"},
 	"internal/occupancy": {"domain", "internal/redisconn"},
@@ -99,6 +100,7 @@ var fences = map[string][]string{
 	"github.com/redis/go-redis":      {"internal/redisconn", "internal/bus", "internal/occupancy", "internal/presence", "internal/ratelimit", "internal/trace"},
 	"github.com/go-chi/chi":          {"handlers", "handlers/api", "internal/app"}, // api: the generated routes
 	"github.com/coder/websocket":     {"realtime", "client"},
+	"golang.org/x/text":              {"internal/words"},
 	"github.com/lmittmann/tint":      {"internal/app"},
 	"github.com/pires/go-proxyproto": {"tcpgw"},
 	"github.com/gdamore/tcell":       {"internal/chat/screen"},

@@ -29,7 +29,11 @@ type Config struct {
 type Storage struct {
 	DataDir  string `name:"data-dir" default:"gim-data" placeholder:"DIR" help:"Directory of the embedded database and of gim's own secret; made at first start. Used by one process at a time."`
 	MySQLDSN Secret `name:"mysql-dsn" placeholder:"DSN" help:"MySQL or MariaDB to use instead of the embedded database, as user:password@tcp(host:3306)/database. Several gims may share it. Of several nodes with the same data, as tcp(a:3306,b:3306), the first that works is used."`
+	Search   string `name:"search" default:"on" enum:"on,off" placeholder:"MODE" help:"Whether messages are indexed, so that users can search theirs, of: ${enum}. Off, a search answers search_unavailable; what comes meanwhile is indexed when it is on again."`
 }
+
+// Searches reports whether messages can be searched.
+func (s *Storage) Searches() bool { return s.Search == "on" }
 
 // Network says what gim listens on and how nodes reach each other.
 type Network struct {

@@ -24,7 +24,7 @@ func TestDefault_IsValidAndAsDocumented(t *testing.T) {
 	t.Parallel()
 	got := Default()
 	want := Config{
-		Storage: Storage{DataDir: "gim-data"},
+		Storage: Storage{DataDir: "gim-data", Search: "on"},
 		Network: Network{Roles: []string{"rest", "ws", "tcp"}, RESTAddr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:8081"},
 		TCP:     TCP{TCPAddr: "127.0.0.1:7272"},
 		Access:  Access{RateLimitSends: 100},
@@ -140,6 +140,7 @@ func TestLoad_ErrorSaysWhichAndWhatIsAllowed(t *testing.T) {
 		{"demo without pages", []string{"--demo", "--roles=ws"}, nil, "", []string{"--demo", "roles rest and ws"}},
 		{"negative limit of an address", []string{"--max-connections-per-address=-1"}, nil, "", []string{"--max-connections-per-address", "0 is no limit"}},
 		{"negative limit of an app", nil, []string{"GIM_MAX_CONNECTIONS_PER_APP=-1"}, "", []string{"--max-connections-per-app"}},
+		{"search in some way", nil, []string{"GIM_SEARCH=maybe"}, "", []string{"GIM_SEARCH", "on, off"}},
 		{"negative rate", []string{"--rate-limit-sends=-1"}, nil, "", []string{"--rate-limit-sends", "0 (no limit)"}},
 		{"negative rate of a group", []string{"--rate-limit-group=-1"}, nil, "", []string{"--rate-limit-group", "0 (no limit)"}},
 		{"rate of an app beyond all limits", nil, []string{"GIM_RATE_LIMIT_APP=268435457"}, "", []string{"--rate-limit-app", "268435456"}},

@@ -32,6 +32,9 @@ type Metrics struct {
 	// BatchMessages counts the messages of each committed batch.
 	BatchMessages prometheus.Histogram
 
+	// SearchUnindexed is how many messages wait to be indexed, as far as it is known.
+	SearchUnindexed prometheus.Gauge
+
 	// Connections is the number of open connections by transport ("websocket",
 	// "tcp") and encoding ("json", "proto"), signed in or not.
 	Connections *prometheus.GaugeVec
@@ -98,6 +101,9 @@ func (m *Metrics) addStore() {
 	m.BatchMessages = add(m, prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "gim_batch_messages", Help: "Messages stored by one transaction.",
 		Buckets: prometheus.ExponentialBuckets(1, 2, 11), // 1 to 1,024
+	}))
+	m.SearchUnindexed = add(m, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gim_search_unindexed_messages", Help: "Messages that a search does not find yet, as far as this node knows.",
 	}))
 }
 

@@ -25,7 +25,11 @@ type Store interface {
 	domain.IdempotencyStore
 	domain.PresenceStore
 	domain.TraceStore
+	domain.MessageSearcher
 
+	AppendAll(ctx context.Context, all []domain.Outgoing) error
+	// Index makes everything that is stored findable.
+	Index(ctx context.Context) error
 	// Run works until ctx ends; messages are appended only meanwhile.
 	Run(ctx context.Context) error
 	Ping(ctx context.Context) error
@@ -46,7 +50,7 @@ func Exercise(t *testing.T, open Opener) {
 	stop := run(t, store)
 	t.Cleanup(stop) // after the parallel subtests
 	for _, suite := range []map[string]func(*world){
-		editTests(),
+		editTests(), searchTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), digestTests(), idempotencyTests(), isolationTests(), exactTests(),
 		presenceTests(), blockTests(), conversationTests(), mentionTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
