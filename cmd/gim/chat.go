@@ -101,7 +101,7 @@ func (c *chatCmd) open(ctx context.Context, onScreen bool) (session *chat.Sessio
 	}
 	session, err = chat.Open(ctx, chat.Options{
 		URL: strings.TrimSuffix(c.URL, "/"), Address: c.address(), Account: account, State: c.State,
-		OnlyNew: !onScreen && c.State == "" && !c.All, WatchPeers: onScreen, Client: "gim-chat", Now: domain.SystemClock{}.Now,
+		OnlyNew: !onScreen && c.State == "" && !c.All, OnScreen: onScreen, Client: "gim-chat", Now: domain.SystemClock{}.Now,
 	})
 	return session, to, err
 }

@@ -35,6 +35,8 @@ type Conversation struct {
 	At      time.Time // of the last message that shows anything; zero when there is none
 
 	typing map[string]time.Time // user to when it ends
+	seen   map[string]int64     // other user to up to where it has read
+	told   int64                // up to where the server knows that the user has read
 }
 
 // Title is what a list shows.
@@ -146,11 +148,16 @@ func (c *Conversation) read(seq int64, me string) {
 	c.ReadSeq = max(c.ReadSeq, seq)
 	c.Unread, c.Mentioned = 0, false
 	for i := len(c.Messages) - 1; i >= 0 && c.Messages[i].Seq > c.ReadSeq; i-- {
-		if m := &c.Messages[i]; m.Stage == Stored && !m.by(me) && !m.IsEvent() {
+		if m := &c.Messages[i]; c.counts(m, me) {
 			c.Unread++
 			c.Mentioned = c.Mentioned || m.names(me)
 		}
 	}
+}
+
+// counts reports whether m is unread to me as long as it was not read.
+func (*Conversation) counts(m *Message, me string) bool {
+	return m.Stage == Stored && !m.by(me) && !m.IsEvent()
 }
 
 // takePending removes and returns the message under way with that id.

@@ -8,12 +8,15 @@ import (
 	"strings"
 )
 
-// Text returns what a message says: a text as it is, a group event as EventLine
-// has it, with times in UTC, anything else as a line in brackets. It is clean (see
+// Text returns what a message says: a text as it is, news as EventLine has them,
+// with times in UTC, anything else as a line in brackets. It is clean (see
 // Clean), and may have several lines.
 func (m *Message) Text() string {
-	if m.IsEvent() {
+	switch {
+	case m.IsEvent():
 		return m.EventLine(clock)
+	case m.Status == Recalled:
+		return "[recalled]"
 	}
 	var c content
 	if json.Unmarshal(m.Content, &c) != nil {

@@ -19,6 +19,16 @@ const (
 	endOfMessageEvents = 400
 )
 
+// The codes of what becomes of a contact of the user.
+const (
+	contactAsked     = 200
+	contactMade      = 201
+	contactRefused   = 202
+	contactWithdrawn = 203
+	contactEnded     = 204
+	contactRemarked  = 205
+)
+
 // The codes of group events: how a group changed.
 const (
 	groupCreated   = 100
@@ -48,6 +58,7 @@ type groupEvent struct {
 			Role string `json:"role"`
 		} `json:"members"`
 		Name      *string   `json:"name"`
+		Message   string    `json:"message"`
 		Label     *string   `json:"label"`
 		MuteUntil time.Time `json:"mute_until"`
 		Settings  struct {
@@ -111,6 +122,9 @@ func (m *Message) EventLine(moment func(time.Time) string) string {
 	case groupDismissed:
 		return e.done("dismissed the group", "the group was dismissed")
 	}
+	if line := e.contact(who); line != "" {
+		return line
+	}
 	switch { // the others are about a member
 	case who == "":
 		return ""
@@ -135,6 +149,38 @@ func (e *groupEvent) done(active, passive string) string {
 		return passive
 	}
 	return CleanLine(e.Data.By) + " " + active
+}
+
+// contact says what became of the user's contact with who.
+func (e *groupEvent) contact(who string) string {
+	theirs := e.Data.By == e.Data.User
+	switch {
+	case who == "":
+	case e.Code == contactAsked:
+		says := ""
+		if text := short(e.Data.Message); text != "" {
+			says = ": " + text
+		}
+		return either(theirs, who+" asks to be your contact", "you asked "+who+" to be your contact") + says
+	case e.Code == contactMade:
+		return "you and " + who + " are contacts"
+	case e.Code == contactRefused:
+		return either(theirs, who+" turned your request down", "you turned the request of "+who+" down")
+	case e.Code == contactWithdrawn:
+		return either(theirs, who+" took the request back", "you took your request to "+who+" back")
+	case e.Code == contactEnded:
+		return "you and " + who + " are contacts no more"
+	case e.Code == contactRemarked:
+		return "you changed your remark on " + who
+	}
+	return ""
+}
+
+func either(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
 }
 
 // changed says the one change that matters most to who reads it.

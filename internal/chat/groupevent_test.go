@@ -27,6 +27,16 @@ func inTeam(from string, seq int64, text string) *wire.Message {
 func TestMessage_EventLineSaysWhatHappened(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ content, want string }{
+		{`{"code":200,"data":{"user_id":"bob","by":"bob","message":"It is\nme"}}`, `bob asks to be your contact: It is me`},
+		{`{"code":200,"data":{"user_id":"bob","by":"alice"}}`, `you asked bob to be your contact`},
+		{`{"code":201,"data":{"user_id":"bob"}}`, `you and bob are contacts`},
+		{`{"code":202,"data":{"user_id":"bob","by":"bob"}}`, `bob turned your request down`},
+		{`{"code":202,"data":{"user_id":"bob","by":"alice"}}`, `you turned the request of bob down`},
+		{`{"code":203,"data":{"user_id":"bob","by":"bob"}}`, `bob took the request back`},
+		{`{"code":203,"data":{"user_id":"bob","by":"alice"}}`, `you took your request to bob back`},
+		{`{"code":204,"data":{"user_id":"bob","by":"bob"}}`, `you and bob are contacts no more`},
+		{`{"code":205,"data":{"user_id":"bob","by":"alice","remark":"x"}}`, `you changed your remark on bob`},
+		{`{"code":201,"data":{}}`, ``},
 		{`{"code":100,"data":{"by":"alice","name":"X","owner":"alice","member_count":3}}`, `alice made the group`},
 		{`{"code":100,"data":{"owner":"alice"}}`, `the group was made`},
 		{`{"code":101,"data":{"by":"alice","name":"X","extra":{"a":1}}}`, `alice named the group "X"`},
@@ -139,8 +149,8 @@ func TestModel_EventsAreNotUnreadAndAreRead(t *testing.T) {
 		t.Errorf("%d unread, complete %v; want 1, true", c.Unread, c.Complete)
 	}
 	m.Received(page(inTeam("alice", 5, "mine"), groupEvent(6, left), inTeam("bob", 7, "and")))
-	if c.Unread != 1 {
-		t.Errorf("%d unread after an answer, want 1", c.Unread)
+	if c.Unread != 2 {
+		t.Errorf("%d unread, want 2", c.Unread)
 	}
 	m.MarkRead("group:team")
 	m.Received(page(groupEvent(8, left), groupEvent(9, unknown)))

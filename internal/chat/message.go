@@ -37,6 +37,8 @@ type Message struct {
 	Mentions    []string        `json:"mentions,omitempty"`
 	ClientMsgID string          `json:"client_msg_id,omitempty"`
 	SentAt      time.Time       `json:"sent_at"`
+	Status      string          `json:"status,omitempty"` // Recalled, Edited or nothing to say
+	EditedAt    time.Time       `json:"edited_at,omitzero"`
 
 	Stage   Stage  `json:"stage,omitempty"`
 	Failure string `json:"failure,omitempty"` // of a failed one: a sentence
@@ -50,17 +52,24 @@ func fromPush(m *wire.Message) Message {
 	if m.GetSeq() == 0 && m.GetConversationSeq() == 0 { // else it is in the log of the user, or of a large group
 		stage = Passing
 	}
-	return Message{
+	got := Message{
 		ID: m.GetMessageId(), Seq: m.GetConversationSeq(), SenderType: m.GetSender().GetType(), Sender: m.GetSender().GetUserId(),
 		Type: m.GetType(), Content: m.GetContent(), Mentions: m.GetMentions(), ClientMsgID: m.GetClientMsgId(),
-		SentAt: time.UnixMilli(m.GetSentAt()), Stage: stage,
+		SentAt: time.UnixMilli(m.GetSentAt()), Stage: stage, Status: m.GetStatus(),
 	}
+	if at := m.GetEditedAt(); at != 0 {
+		got.EditedAt = time.UnixMilli(at)
+	}
+	return got
 }
 
 func fromHistory(m client.Message) Message {
 	got := Message{
 		ID: m.MessageId, Seq: m.ConversationSeq, SenderType: string(m.Sender.Type), Type: m.Type, Content: m.Content,
-		Mentions: m.Mentions, SentAt: m.SentAt,
+		Mentions: m.Mentions, SentAt: m.SentAt, Status: string(m.Status),
+	}
+	if m.EditedAt != nil {
+		got.EditedAt = *m.EditedAt
 	}
 	if m.Sender.UserId != nil {
 		got.Sender = *m.Sender.UserId

@@ -99,9 +99,12 @@ func (m *Model) Received(page []*wire.Message) {
 	for _, pushed := range page {
 		msg := fromPush(pushed)
 		c := m.ensure(pushed.GetConversationId())
-		own := msg.by(m.me)
+		if change := client.ChangeOf(pushed); change != nil {
+			c.change(change)
+		}
+		own, sentHere := msg.by(m.me), false
 		if own && msg.ClientMsgID != "" {
-			c.takePending(msg.ClientMsgID)
+			_, sentHere = c.takePending(msg.ClientMsgID)
 		}
 		delete(c.typing, msg.Sender)
 		if !c.add(msg) {
@@ -109,8 +112,10 @@ func (m *Model) Received(page []*wire.Message) {
 		}
 		switch {
 		case own:
-			c.read(msg.Seq, m.me)
 			c.NewFrom = 0
+			if sentHere { // elsewhere, and by the business, to send is not to read
+				c.read(msg.Seq, m.me)
+			}
 		case msg.IsEvent():
 			c.rename(msg.event())
 		case msg.Stage == Stored && msg.Seq > c.ReadSeq:
@@ -193,11 +198,15 @@ func (m *Model) History(id string, page []client.Message, more bool) {
 // Name takes in what a group is called.
 func (m *Model) Name(id, name string) { m.ensure(id).Name = name }
 
-// Signal takes in that somebody types.
+// Signal takes in that somebody types, or has read.
 func (m *Model) Signal(s *wire.PushedSignal, now time.Time) {
 	user := s.GetSender().GetUserId()
+	if seq, ok := client.PositionOf(s); ok {
+		m.Seen(s.GetConversationId(), user, seq)
+		return
+	}
 	c := m.conversations[s.GetConversationId()]
-	if c == nil || s.GetKind() != "typing" || user == "" || user == m.me {
+	if c == nil || s.GetKind() != client.KindTyping || user == "" || user == m.me {
 		return
 	}
 	if c.typing == nil {

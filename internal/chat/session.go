@@ -25,10 +25,11 @@ type Options struct {
 	// OnlyNew leaves out what is in the log already when nothing was kept; else all
 	// of it is read.
 	OnlyNew bool
-	// WatchPeers asks for the presence of those one has a conversation with.
-	WatchPeers bool
-	Client     string // name and version of the program, for the server's logs
-	Now        func() time.Time
+	// OnScreen is for who looks at the conversations: the presence of the others is
+	// watched, and what is read where is kept in step with the server.
+	OnScreen bool
+	Client   string // name and version of the program, for the server's logs
+	Now      func() time.Time
 	// MinBackoff and MaxBackoff are those of client.StreamOptions.
 	MinBackoff, MaxBackoff time.Duration
 }
@@ -62,6 +63,8 @@ type Session struct {
 	reading    map[string]bool     // conversations whose history is under way
 	members    map[string][]string // of groups that were looked at
 	changes    map[string]int      // events of groups that have come
+	listed     string              // what the list of conversations was last asked with
+	telling    bool                // the server is being told what was read
 
 	work sync.WaitGroup  // of Go
 	ctx  context.Context //nolint:containedctx // ends with Run; what Go starts ends with it
@@ -218,7 +221,7 @@ func (s *Session) Typing(conversation string) {
 	}
 	s.work.Go(func() {
 		// Nobody misses one that is lost.
-		_ = s.stream.Signal(s.ctx, &wire.Signal{To: to, Kind: "typing"})
+		_ = s.stream.Signal(s.ctx, &wire.Signal{To: to, Kind: client.KindTyping})
 	})
 }
 

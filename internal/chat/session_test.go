@@ -34,7 +34,7 @@ func demoGim(t *testing.T) *gimtest.Gim {
 
 func optionsFor(g *gimtest.Gim, account chat.Account, state string) chat.Options {
 	return chat.Options{
-		URL: g.URL, Address: g.TCPURL, Account: account, State: state, WatchPeers: true, Client: "test", Now: time.Now,
+		URL: g.URL, Address: g.TCPURL, Account: account, State: state, OnScreen: true, Client: "test", Now: time.Now,
 		MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
 	}
 }

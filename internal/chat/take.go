@@ -48,6 +48,10 @@ func (s *Session) Take(event Event) error {
 		return err
 	case Restarted:
 		s.model.Reset()
+		s.listed = ""
+		if s.o.OnScreen {
+			s.list()
+		}
 		s.state.Cursor = SavedCursor{Epoch: e.Epoch}
 		err := s.Save()
 		e.done <- err
@@ -61,6 +65,9 @@ func (s *Session) Take(event Event) error {
 		if e.State.Phase == client.Connected {
 			s.state.Began = true
 			s.state.Cursor = SavedCursor(s.stream.Cursor()) // it may have large groups that are new
+			if s.o.OnScreen {
+				s.list()
+			}
 		} else {
 			s.model.ForgetPresence()
 		}
@@ -68,6 +75,8 @@ func (s *Session) Take(event Event) error {
 	case Outcome:
 		s.underWay--
 		return s.settle(e)
+	case told:
+		s.takeTold(e)
 	case Read:
 		delete(s.reading, e.Conversation)
 		if e.Err == nil {
@@ -97,7 +106,7 @@ func (s *Session) settle(e Outcome) error {
 
 // watchPeers asks for the presence of those who are not watched yet.
 func (s *Session) watchPeers() {
-	if s.o.WatchPeers {
+	if s.o.OnScreen {
 		s.watch(s.model.Peers())
 	}
 }
@@ -164,9 +173,10 @@ func (s *Session) Older(id string) bool {
 // Reading reports whether older messages of a conversation are on their way.
 func (s *Session) Reading(id string) bool { return s.reading[id] }
 
-// Look finds out the name of a group, and the presence of its members or of the
-// user that a conversation is with.
+// Look finds out the name of a group, the presence of its members or of the user
+// that a conversation is with, and how far they have read.
 func (s *Session) Look(id string) {
+	s.lookRead(id)
 	if user := Peer(id); user != "" {
 		s.watch([]string{user})
 		return

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -38,6 +39,9 @@ type Session interface {
 	Reading(conversation string) bool
 	Look(conversation string)
 	Members(group string) []string
+	MarkRead(conversation string) bool
+	Recall(messageID string)
+	Edit(messageID string, content json.RawMessage)
 	Notes() []string
 	Save() error
 }
@@ -193,6 +197,8 @@ func (a *app) take(event chat.Event) error {
 			a.stuck[e.Conversation] = true
 			a.say("Cannot read from " + e.Conversation + ": " + sentence(e.Err))
 		}
+	case chat.Refused:
+		a.say("Cannot " + e.What + ": " + sentence(e.Err))
 	case chat.Arrived:
 		if c := a.o.Session.Model().Current(); a.behind && c != nil {
 			a.o.Session.Model().MarkNew(c.ID)
@@ -246,7 +252,7 @@ func (a *app) settle() {
 	if c == nil {
 		return
 	}
-	if !a.away && !a.scroll(c.ID).held && a.overlay == nil && a.caughtUp() && m.MarkRead(c.ID) {
+	if !a.away && !a.scroll(c.ID).held && a.overlay == nil && a.caughtUp() && a.o.Session.MarkRead(c.ID) {
 		if err := a.o.Session.Save(); err != nil {
 			a.say(err.Error())
 		}

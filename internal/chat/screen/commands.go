@@ -3,6 +3,7 @@ package screen
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gim-im/gim/internal/chat"
@@ -74,6 +75,10 @@ func (a *app) command(line string) {
 		a.cover(help)
 	case "retry":
 		a.retry()
+	case "recall", "edit":
+		if !a.change(name, rest) {
+			return
+		}
 	case "quit", "exit", "q":
 		a.quit()
 	default:
@@ -98,6 +103,47 @@ func (a *app) retry() {
 	a.say("Nothing has failed here.")
 }
 
+// change recalls or edits an own message: the last one, or with #2 the last but one
+// and so on. It reports whether the line is well.
+func (a *app) change(what, rest string) (ok bool) {
+	n := 1
+	if number, found := strings.CutPrefix(rest, "#"); found {
+		number, rest, _ = strings.Cut(number, " ")
+		var err error
+		if n, err = strconv.Atoi(number); err != nil {
+			a.say("Say #2 for the last but one of your messages, and so on.")
+			return false
+		}
+	}
+	m := a.o.Session.Model()
+	var own *chat.Message
+	if c := m.Current(); c != nil {
+		own = m.Own(c.ID, n)
+	}
+	text := strings.TrimSpace(rest)
+	switch {
+	case own == nil:
+		a.say("You have no such message here.")
+		return false
+	case what == "recall" && text != "":
+		a.say("/recall takes back your last message, /recall #2 the one before.")
+		return false
+	case what == "recall":
+		a.o.Session.Recall(own.ID)
+		return true
+	case text == "" || own.Type != "text":
+		a.say("/edit TEXT replaces the text of your last message, /edit #2 TEXT that of the one before.")
+		return false
+	}
+	content, err := json.Marshal(map[string]string{"text": text})
+	if err != nil {
+		a.say(err.Error())
+		return false
+	}
+	a.o.Session.Edit(own.ID, content)
+	return true
+}
+
 // help is what /help shows.
 func help() []string {
 	return []string{
@@ -112,6 +158,9 @@ func help() []string {
 		"/to bob          write to a user",
 		"/to group:team   write to a group",
 		"/who             who is there",
+		"/recall          take back your last message",
+		"/edit TEXT       replace what it says",
+		"/recall #2       the same with the one before",
 		"/retry           send again what failed",
 		"/quit            leave",
 	}

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,10 +27,11 @@ type fakeSession struct {
 	reading    map[string]bool
 	events     chan chat.Event
 
-	sent   []*wire.Send
-	typed  []string
-	older  []string
-	looked []string
+	sent    []*wire.Send
+	typed   []string
+	older   []string
+	looked  []string
+	changed []string // what was asked of messages
 }
 
 func (s *fakeSession) Model() *chat.Model                    { return s.model }
@@ -42,6 +44,12 @@ func (s *fakeSession) Look(id string)                        { s.looked = append
 func (s *fakeSession) Members(group string) []string         { return s.members[group] }
 func (s *fakeSession) Notes() []string                       { return nil }
 func (s *fakeSession) Save() error                           { return nil }
+
+func (s *fakeSession) MarkRead(id string) bool { return s.model.MarkRead(id) }
+func (s *fakeSession) Recall(id string)        { s.changed = append(s.changed, "recall "+id) }
+func (s *fakeSession) Edit(id string, content json.RawMessage) {
+	s.changed = append(s.changed, "edit "+id+" "+string(content))
+}
 
 func (s *fakeSession) Take(event chat.Event) error {
 	switch e := event.(type) {

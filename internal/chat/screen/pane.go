@@ -122,7 +122,7 @@ func (l *layout) message(m *chat.Message) {
 	switch {
 	case m.Stage == chat.Sending:
 		style = dim
-	case m.Type != "text":
+	case m.Type != "text" || m.Status == chat.Recalled:
 		style = plain.Italic(true)
 	}
 	text := wrap(m.Text(), l.width-textAt-margin)
@@ -206,9 +206,15 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 		text = " sending…"
 	case m.Stage == chat.Passing:
 		text = " (kept nowhere)"
+	case m.Status == chat.Recalled:
+		return
 	case m.SenderType == "user" && m.Sender == l.app.o.Session.Model().Me():
-		text, style = " ✓", good
-	default:
+		text, style = l.reached(m), good
+	}
+	if m.Status == chat.Edited {
+		text = " (edited)" + text
+	}
+	if text == "" {
 		return
 	}
 	if end+width(text) <= l.width {
@@ -217,6 +223,18 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 		return
 	}
 	l.add(key(m), span{textAt, text[1:], style})
+}
+
+// reached is the mark of an own message that is stored: ✓, or ✓✓ once others have
+// read it, in a group with how many.
+func (l *layout) reached(m *chat.Message) string {
+	switch readers := l.c.ReadBy(m); {
+	case readers == 0:
+		return " ✓"
+	case chat.Group(l.c.ID) != "":
+		return fmt.Sprintf(" ✓✓ %d", readers)
+	}
+	return " ✓✓"
 }
 
 // draw draws the row; top says that it is the first one on the screen.

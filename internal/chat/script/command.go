@@ -69,6 +69,11 @@ func (s *script) frame(l line, raw []byte) {
 		s.watch(l, f)
 		return
 	}
+	if call, known := restCall(raw); known {
+		l.id = call.ID
+		s.call(l, call)
+		return
+	}
 	f, err := wire.DecodeClient(wire.JSON, raw)
 	l.id = f.GetId()
 	if err != nil {
@@ -88,7 +93,7 @@ func (s *script) frame(l line, raw []byte) {
 	case *wire.ClientFrame_Presence:
 		s.watch(l, body.Presence)
 	default:
-		s.refuse(l, badLine("a line is a send, a signal or a watch; gim chat does the rest itself"))
+		s.refuse(l, badLine("a line is a send, a signal, a watch, a read, a recall or an edit; gim chat does the rest itself"))
 	}
 }
 
@@ -101,6 +106,55 @@ func (s *script) watch(l line, w *wire.PresenceWatch) {
 		return users
 	})
 }
+
+// call is a line that is carried out by the REST API.
+type call struct {
+	ID   uint64 `json:"id"`
+	Read *struct {
+		Conversation string `json:"conversation_id"`
+		Seq          int64  `json:"conversation_seq"`
+	} `json:"read"`
+	Recall *struct {
+		Message string `json:"message_id"`
+	} `json:"recall"`
+	Edit *struct {
+		Message string          `json:"message_id"`
+		Content json.RawMessage `json:"content"`
+	} `json:"edit"`
+}
+
+// restCall reads a line as a call; known is false where it is none.
+func restCall(raw []byte) (c call, known bool) {
+	err := json.Unmarshal(raw, &c)
+	return c, err == nil && (c.Read != nil || c.Recall != nil || c.Edit != nil)
+}
+
+func (s *script) call(l line, c call) {
+	s.begin(l, func(ctx context.Context, _ *client.Stream) any {
+		var done any
+		err := s.o.Session.REST(ctx, func(rest *client.ClientWithResponses) (err error) {
+			switch {
+			case c.Read != nil:
+				_, err = rest.MarkRead(ctx, c.Read.Conversation, c.Read.Seq)
+				done = acted("read")
+			case c.Recall != nil:
+				_, err = rest.Recall(ctx, c.Recall.Message)
+				done = acted("recalled")
+			default:
+				_, err = rest.Edit(ctx, c.Edit.Message, c.Edit.Content)
+				done = acted("edited")
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return done
+	})
+}
+
+// acted is the event by which a call that went well is told.
+type acted string
 
 // begin starts what a line asks for; finish gets the result.
 func (s *script) begin(l line, work func(context.Context, *client.Stream) any) {

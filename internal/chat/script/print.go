@@ -15,7 +15,7 @@ type printer interface {
 	presence(users []*wire.UserPresence)
 	restarted(epoch string)
 	sent(l line, sent *wire.Sent)
-	signaled(l line)
+	acted(l line, event string)
 	watched(l line, users []*wire.UserPresence)
 	refused(l line, err error)
 }

@@ -107,8 +107,8 @@ func (p *jsonPrinter) sent(l line, sent *wire.Sent) {
 	p.end()
 }
 
-func (p *jsonPrinter) signaled(l line) {
-	p.begin("signaled")
+func (p *jsonPrinter) acted(l line, event string) {
+	p.begin(event)
 	p.line(l)
 	p.end()
 }

@@ -30,6 +30,7 @@ func (p *plainPrinter) clock(t time.Time) string {
 func (p *plainPrinter) message(m *wire.Message) {
 	shown := chat.Message{
 		SenderType: m.GetSender().GetType(), Type: m.GetType(), Content: m.GetContent(), SentAt: time.UnixMilli(m.GetSentAt()),
+		Status: m.GetStatus(),
 	}
 	sender := m.GetSender().GetUserId()
 	if m.GetSender().GetType() != "user" {
@@ -37,12 +38,28 @@ func (p *plainPrinter) message(m *wire.Message) {
 	}
 	text := strings.ReplaceAll(shown.Text(), "\n", "\n    ")
 	if shown.IsEvent() {
-		if text = shown.EventLine(p.clock); text == "" {
+		if text = p.news(m, &shown); text == "" {
 			return
 		}
 	}
 	at := p.clock(shown.SentAt)
 	fmt.Fprintf(p.o.Out, "%s %s %s: %s\n", at, chat.CleanLine(m.GetConversationId()), chat.CleanLine(sender), text)
+}
+
+// news is what is printed of news. What becomes of a message is told too: the line of
+// the message cannot be changed any more.
+func (p *plainPrinter) news(m *wire.Message, shown *chat.Message) string {
+	change := client.ChangeOf(m)
+	switch {
+	case change == nil:
+		return shown.EventLine(p.clock)
+	case change.Recalled:
+		return fmt.Sprintf("[message %d was recalled]", change.MessageSeq)
+	case change.Content == nil:
+		return ""
+	}
+	edited := chat.Message{Type: "text", Content: change.Content}
+	return fmt.Sprintf("[message %d was edited] %s", change.MessageSeq, strings.ReplaceAll(edited.Text(), "\n", "\n    "))
 }
 
 func (p *plainPrinter) state(s client.State) {
@@ -62,7 +79,7 @@ func (p *plainPrinter) restarted(string) { p.beside("the log has begun anew on t
 
 func (*plainPrinter) sent(line, *wire.Sent) {} // it comes as a message
 
-func (*plainPrinter) signaled(line) {}
+func (*plainPrinter) acted(line, string) {}
 
 func (*plainPrinter) watched(line, []*wire.UserPresence) {}
 

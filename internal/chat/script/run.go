@@ -29,6 +29,7 @@ type Session interface {
 	UnderWay() int
 	Go(work func(ctx context.Context) chat.Event)
 	Stream() *client.Stream
+	REST(ctx context.Context, call func(rest *client.ClientWithResponses) error) error
 	Fresh() bool
 	Notes() []string
 }
@@ -233,8 +234,10 @@ func (s *script) finish(result any) {
 		s.refuse(l, r)
 	case []*wire.UserPresence:
 		s.print.watched(l, r)
+	case acted:
+		s.print.acted(l, string(r))
 	default:
-		s.print.signaled(l)
+		s.print.acted(l, "signaled")
 	}
 }
 

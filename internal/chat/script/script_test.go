@@ -176,6 +176,42 @@ last`)}
 	}
 }
 
+func TestScript_ReadsRecallsAndEdits(t *testing.T) {
+	t.Parallel()
+	g := demoGim(t)
+	app := g.DemoApp(t)
+	first, second := app.SendText(t, "alice", "bob", "secret", ""), app.SendText(t, "alice", "bob", "helo", "")
+	app.SendText(t, "bob", "alice", "what?", "")
+	r := &run{g: g, user: "alice", o: script.Options{JSON: true}, in: strings.NewReader(`{"id":1,"read":{"conversation_id":"user:bob","conversation_seq":3}}
+{"id":2,"recall":{"message_id":"` + first.MessageId + `"}}
+{"id":3,"edit":{"message_id":"` + second.MessageId + `","content":{"text":"hello"}}}
+{"id":4,"recall":{"message_id":"` + first.MessageId + `"}}
+`)}
+	if err := r.do(t.Context(), t); !errors.Is(err, script.ErrRefused) {
+		t.Errorf("%v, want %v", err, script.ErrRefused)
+	}
+	want := []string{`["read",1,1]`, `["recalled",2,2]`, `["edited",3,3]`, `["refused",4,4]`}
+	if diff := cmp.Diff(want, r.kinds(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, &r.out)
+	}
+	if !strings.Contains(r.out.String(), `"code":"message_recalled"`) {
+		t.Errorf("printed\n%s", &r.out)
+	}
+	list, err := app.For(t, "alice").Conversations(t.Context(), "")
+	if err != nil || list.TotalUnread != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	plain := &run{g: g, user: "bob", o: script.Options{All: true}, in: strings.NewReader("")}
+	if err := plain.do(t.Context(), t); err != nil {
+		t.Error(err)
+	}
+	for _, part := range []string{"alice: [recalled]\n", "alice: hello\n", "alice: [message 1 was recalled]\n", "alice: [message 2 was edited] hello\n"} {
+		if !strings.Contains(plain.out.String(), part) {
+			t.Errorf("%q was not printed:\n%s", part, &plain.out)
+		}
+	}
+}
+
 func TestScript_MessagesHaveTheFormOfTheRESTAPI(t *testing.T) {
 	t.Parallel()
 	g := demoGim(t)
