@@ -679,6 +679,9 @@ type ConversationList struct {
 
 // ConversationMember defines model for ConversationMember.
 type ConversationMember struct {
+	// DeliveredSeq Up to where a device of this member has acknowledged the messages of others; never below read_seq.
+	DeliveredSeq int64 `json:"delivered_seq"`
+
 	// ReadSeq Up to where this member has read.
 	ReadSeq int64  `json:"read_seq"`
 	UserId  string `json:"user_id"`
@@ -2326,7 +2329,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
 	DeleteConversation(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetConversation Read how one stands to a conversation, and how far its members have read
+	// GetConversation Read how one stands to a conversation, and how far its members have come
 	//
 	// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
 	// `conversation_not_found`.
@@ -3348,7 +3351,7 @@ func (c *Client) DeleteConversation(ctx context.Context, conversationId Conversa
 	return c.Client.Do(req)
 }
 
-// GetConversation Read how one stands to a conversation, and how far its members have read
+// GetConversation Read how one stands to a conversation, and how far its members have come
 //
 // The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
 // `conversation_not_found`.
@@ -9125,7 +9128,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
 	DeleteConversationWithResponse(ctx context.Context, conversationId ConversationID, params *DeleteConversationParams, reqEditors ...RequestEditorFn) (*DeleteConversationResponse, error)
 
-	// GetConversationWithResponse Read how one stands to a conversation, and how far its members have read
+	// GetConversationWithResponse Read how one stands to a conversation, and how far its members have come
 	//
 	// The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
 	// `conversation_not_found`.
@@ -13450,7 +13453,7 @@ func (c *ClientWithResponses) DeleteConversationWithResponse(ctx context.Context
 	return ParseDeleteConversationResponse(rsp)
 }
 
-// GetConversationWithResponse Read how one stands to a conversation, and how far its members have read
+// GetConversationWithResponse Read how one stands to a conversation, and how far its members have come
 //
 // The members of a large group are only counted. One without messages, or that was deleted and had no message since, is 404
 // `conversation_not_found`.

@@ -47,6 +47,9 @@ type Conversation struct {
 type ConversationMember struct {
 	User    UserID
 	ReadSeq int64
+	// DeliveredSeq is the last message of others that a device of the user has
+	// acknowledged, or ReadSeq where that is further.
+	DeliveredSeq int64
 }
 
 // ConversationList is a page of a user's conversations.
@@ -84,8 +87,8 @@ type ConversationStore interface {
 	Conversations(ctx context.Context, app AppNum, user UserNum, p Page) (ConversationList, error)
 	// ChangedConversations lists up to limit of those that changed behind since, and what is
 	// in the list no more, the oldest change first, and whether there are more. A change is
-	// a message, anything that the user made of the conversation, or that somebody has read
-	// whose position the user may see.
+	// a message, anything that the user made of the conversation, or that somebody has
+	// read, or got what was delivered, whose position the user may see.
 	ChangedConversations(ctx context.Context, app AppNum, user UserNum, since ChangesCursor, limit int) (list ConversationList, hasMore bool, err error)
 	// Conversation returns one of them, with its members.
 	Conversation(ctx context.Context, app AppNum, user UserNum, target Target) (Conversation, error)
@@ -193,7 +196,7 @@ func (s *Conversations) Read(ctx context.Context, by Principal, id string, seq i
 // tellRead says how far the caller has read, to the caller's devices under their name
 // of the conversation.
 func (s *Conversations) tellRead(by Principal, target Target, r ReadResult) {
-	data, _ := json.Marshal(readData{r.ReadSeq}) // numbers cannot fail
+	data, _ := json.Marshal(positionData{r.ReadSeq}) // numbers cannot fail
 	signal := Signal{
 		App: by.App.Num, Sender: Sender{Type: SenderUser, User: by.User.ID, Device: by.Device}, To: target,
 		Kind: SignalRead, Data: data, SentAt: Millis(s.clock.Now()),
@@ -207,8 +210,8 @@ func (s *Conversations) tellRead(by Principal, target Target, r ReadResult) {
 	}
 }
 
-// readData is what signals of kind SignalRead carry.
-type readData struct {
+// positionData is what signals of the kinds SignalRead and SignalDelivered carry.
+type positionData struct {
 	ConversationSeq int64 `json:"conversation_seq"`
 }
 

@@ -86,6 +86,7 @@ type Devices struct {
 	store DeviceStore
 	ids   IDSource
 	clock Clock
+	acks  AckListener
 }
 
 // IDSource makes outside ids where the caller names none.
@@ -95,8 +96,8 @@ type IDSource interface {
 }
 
 // NewDevices returns the use case; all arguments are needed.
-func NewDevices(store DeviceStore, ids IDSource, clock Clock) *Devices {
-	return &Devices{store: store, ids: ids, clock: clock}
+func NewDevices(store DeviceStore, ids IDSource, clock Clock, acks AckListener) *Devices {
+	return &Devices{store: store, ids: ids, clock: clock, acks: acks}
 }
 
 // Register adds a device for the caller's user; an empty id is chosen by gim.
@@ -156,7 +157,11 @@ func (s *Devices) Ack(ctx context.Context, by Principal, id DeviceID, seq int64)
 	if seq < 0 {
 		return 0, Invalid("/seq", "must not be negative")
 	}
-	return s.store.AckDevice(ctx, by.App.Num, by.User.Num, id, seq, s.clock.Now())
+	acked, err := s.store.AckDevice(ctx, by.App.Num, by.User.Num, id, seq, s.clock.Now())
+	if err == nil && acked == seq && seq > 0 { // it may be news
+		s.acks.Acked(by.App.Num, by.User.Num)
+	}
+	return acked, err
 }
 
 // OpenSession claims the device for a new connection: connections of the same

@@ -11,6 +11,9 @@ import (
 const (
 	SignalTyping = "typing" // the sender is writing
 	SignalRead   = "read"   // the sender has read up to somewhere; only gim says it
+	// SignalDelivered says that a device of the sender has messages up to somewhere; only
+	// gim says it.
+	SignalDelivered = "delivered"
 )
 
 // SignalParams is what a caller wants signalled.
@@ -107,8 +110,8 @@ func (p SignalParams) validate() (json.RawMessage, error) {
 
 func validateSignalKind(kind string) *Error {
 	const pointer = "/kind"
-	if kind == SignalRead {
-		return Invalid(pointer, "%q is told by gim itself", SignalRead)
+	if kind == SignalRead || kind == SignalDelivered {
+		return Invalid(pointer, "%q is told by gim itself", kind)
 	}
 	if kind == "" || len(kind) > MaxSignalKind {
 		return Invalid(pointer, "must have 1 to %d characters", MaxSignalKind)

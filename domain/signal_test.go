@@ -64,6 +64,7 @@ func TestSignal_Refusals(t *testing.T) {
 		{"capitals", SignalParams{To: to, Kind: "Typing"}, "/kind"},
 		{"space", SignalParams{To: to, Kind: "a b"}, "/kind"},
 		{"what gim says itself", SignalParams{To: to, Kind: "read"}, "/kind"},
+		{"what gim says of acks", SignalParams{To: to, Kind: "delivered"}, "/kind"},
 		{"an array", SignalParams{To: to, Kind: "x", Data: json.RawMessage(`[]`)}, "/data"},
 		{"null", SignalParams{To: to, Kind: "x", Data: json.RawMessage(`null`)}, "/data"},
 		{"no JSON", SignalParams{To: to, Kind: "x", Data: json.RawMessage(`{`)}, "/data"},

@@ -104,7 +104,7 @@ func toConversation(c domain.Conversation, err error) (conversation, error) {
 	out.MemberCount = &c.MemberCount
 	if c.Members != nil {
 		members := convertAll(c.Members, func(m domain.ConversationMember) api.ConversationMember {
-			return api.ConversationMember{UserId: string(m.User), ReadSeq: m.ReadSeq}
+			return api.ConversationMember{UserId: string(m.User), ReadSeq: m.ReadSeq, DeliveredSeq: m.DeliveredSeq}
 		})
 		out.Members = &members
 	}

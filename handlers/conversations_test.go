@@ -20,7 +20,7 @@ func (f *fake) Conversation(_ context.Context, _ domain.AppNum, user domain.User
 			ID: "user:bob", Type: domain.ConversationSingle, LastSeq: 7, ReadSeq: f.readSeq, Unread: 7 - f.readSeq, MentionSeq: 6, Pinned: f.pinned,
 			LastMessage: &domain.Message{ConversationSeq: 7, ID: "m7", Sender: domain.Sender{Type: domain.SenderUser, User: bob.ID},
 				To: domain.Target{User: alice.ID}, Type: domain.ContentText, Content: []byte(`{"text":"<b>"}`), SentAt: testTime, Status: domain.StatusNormal},
-			MemberCount: 2, Members: []domain.ConversationMember{{User: alice.ID, ReadSeq: f.readSeq}, {User: bob.ID}},
+			MemberCount: 2, Members: []domain.ConversationMember{{User: alice.ID, ReadSeq: f.readSeq, DeliveredSeq: 7}, {User: bob.ID}},
 		}, nil
 	case target.User == "ghost":
 		return domain.Conversation{}, domain.ErrUserNotFound
@@ -113,7 +113,7 @@ func TestConversations_AnswersAreAsDocumented(t *testing.T) {
 		{get("/v1/conversations?limit=201"), 400, `"pointer":"limit"`},
 		{request{"GET", "/v1/conversations", "", []string{asApp}}, 403, `"code":"forbidden"`},
 		{get(path), 200, entry},
-		{get(path), 200, `"member_count":2,"members":[{"read_seq":0,"user_id":"alice"},{"read_seq":0,"user_id":"bob"}],"mentioned":true,"muted":false,"pinned":false,"read_seq":0,"type":"single","unread":7}`},
+		{get(path), 200, `"member_count":2,"members":[{"delivered_seq":7,"read_seq":0,"user_id":"alice"},{"delivered_seq":0,"read_seq":0,"user_id":"bob"}],"mentioned":true,"muted":false,"pinned":false,"read_seq":0,"type":"single","unread":7}`},
 		{get("/v1/conversations/group:stage"), 200, group},
 		{get("/v1/conversations/business"), 404, `"code":"conversation_not_found"`},
 		{get("/v1/conversations/user:ghost"), 404, `"code":"user_not_found"`},

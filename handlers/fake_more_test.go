@@ -138,6 +138,10 @@ func (f *fake) AckGroup(context.Context, domain.AppNum, domain.UserNum, domain.D
 func (f *fake) Connections(context.Context, domain.AppNum, domain.ConversationNum) (int, error) {
 	return 7, nil
 }
+
+// Acked is told nobody.
+func (f *fake) Acked(domain.AppNum, domain.UserNum) {}
+
 func (f *fake) Publish([]domain.Delivery) {}
 
 func (f *fake) ReadLog(_ context.Context, _ domain.AppNum, _ domain.UserNum, after int64, _ int) (domain.LogPage, error) {
@@ -221,7 +225,7 @@ func (f *fake) ForgetIdempotent(_ context.Context, _ domain.AppNum, key []byte) 
 }
 
 func (f *fake) options() Options {
-	devices := domain.NewDevices(f, f, f)
+	devices := domain.NewDevices(f, f, f, f)
 	return Options{
 		Apps: domain.NewApps(f, f, f), Users: domain.NewUsers(f, domain.NewGroups(f, f, f), f), Devices: devices, Blocks: domain.NewBlocks(f, f), Conversations: domain.NewConversations(f, f, f), Contacts: domain.NewContacts(f, f, f), Groups: domain.NewGroups(f, f, f),
 		Credentials: domain.NewCredentials(f, f, devices, f, f, f),

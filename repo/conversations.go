@@ -242,7 +242,7 @@ func (s *Store) Conversation(ctx context.Context, app domain.AppNum, user domain
 	if m.kind == kindLarge {
 		err = sqlx.GetContext(ctx, s.read, &c.MemberCount, `SELECT member_count FROM chat_groups WHERE app_id = ? AND id = ?`, app, m.conv)
 	} else {
-		c.Members, err = readPositions(ctx, s.read, app, m.conv)
+		c.Members, err = s.readPositions(ctx, app, m.conv)
 		c.MemberCount = len(c.Members)
 	}
 	if err != nil {
@@ -281,14 +281,26 @@ func readMembership(ctx context.Context, q sqlx.QueryerContext, app domain.AppNu
 }
 
 // readPositions reads up to where the members of a conversation have come, by user id.
-func readPositions(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, conv domain.ConversationNum) ([]domain.ConversationMember, error) {
+// What is noted of acks and what is still to be derived of them are of one moment, so
+// that no position goes back.
+func (s *Store) readPositions(ctx context.Context, app domain.AppNum, conv domain.ConversationNum) ([]domain.ConversationMember, error) {
 	members := []domain.ConversationMember{}
-	err := each(ctx, q, func(rows *sqlx.Rows) error {
+	var all []acks
+	err := each(ctx, s.read, func(rows *sqlx.Rows) error {
 		var m domain.ConversationMember
-		err := rows.Scan(&m.User, &m.ReadSeq)
-		members = append(members, m)
+		var a acks
+		var gone int64
+		err := rows.Scan(&m.User, &a.user.Num, &m.ReadSeq, &m.DeliveredSeq, &a.acked, &gone, &a.settled)
+		m.DeliveredSeq, a.acked = max(m.DeliveredSeq, m.ReadSeq), max(a.acked, gone)
+		members, all = append(members, m), append(all, a)
 		return err
-	}, `SELECT `+userOfMember+`, m.read_seq FROM members m WHERE m.app_id = ? AND m.conversation_id = ?`, app, conv)
+	}, `SELECT `+userOfMember+`, m.user_id, m.read_seq,
+		COALESCE((SELECT d.seq FROM deliveries d WHERE d.app_id = m.app_id AND d.conversation_id = m.conversation_id AND d.user_id = m.user_id), 0),
+		`+s.dialect.ackColumns("m", "user_id")+`
+		FROM members m LEFT JOIN user_acks a ON a.app_id = m.app_id AND a.user_id = m.user_id WHERE m.app_id = ? AND m.conversation_id = ?`, app, conv)
+	if err == nil {
+		err = s.addUnsettled(ctx, app, conv, all, members)
+	}
 	slices.SortFunc(members, func(a, b domain.ConversationMember) int { return cmp.Compare(a.User, b.User) })
 	return members, err
 }

@@ -149,7 +149,7 @@ func (s *Store) ReadConversation(ctx context.Context, app domain.AppNum, user do
 		if m.kind == kindLarge {
 			return nil // whose members do not see how far others are
 		}
-		if err := insert(ctx, tx, `INSERT INTO conversation_reads (app_id, conversation_id, changed)`,
+		if err := insert(ctx, tx, insertConversationRead,
 			s.dialect.raise([]string{"app_id", "conversation_id"}, "changed"), 3, []any{app, m.conv, changed}); err != nil {
 			return err
 		}
@@ -158,6 +158,8 @@ func (s *Store) ReadConversation(ctx context.Context, app domain.AppNum, user do
 	})
 	return result, err
 }
+
+const insertConversationRead = `INSERT INTO conversation_reads (app_id, conversation_id, changed)`
 
 // readersOf are the others of a conversation who are told how far the user has read.
 func readersOf(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum, m *membership) (others []domain.UserNum, err error) {

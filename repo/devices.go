@@ -91,14 +91,28 @@ func (s *Store) Devices(ctx context.Context, app domain.AppNum, user domain.User
 		func(rows *sqlx.Rows) (domain.Device, error) { return scanDevice(rows) }, query, app, user, p.Cursor, p.Limit+1)
 }
 
-// DeleteDevice implements [domain.DeviceStore].
+// DeleteDevice implements [domain.DeviceStore]. What the device has acknowledged stays
+// delivered.
 func (s *Store) DeleteDevice(ctx context.Context, app domain.AppNum, user domain.UserNum, id domain.DeviceID, at time.Time) error {
-	return s.revoking(s.changeDevice(ctx, func(tx *sqlx.Tx) error {
+	return s.revoking(s.inTx(ctx, func(tx *sqlx.Tx) error {
+		var acked int64
+		query := `SELECT acked_seq FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?` + s.dialect.forUpdate
+		if err := tx.GetContext(ctx, &acked, query, app, string(id), user); errors.Is(err, sql.ErrNoRows) {
+			return domain.ErrDeviceNotFound
+		} else if err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, insertUserAcks, s.dialect.raise([]string{"app_id", "user_id"}, "acked_seq"), 4, []any{app, user, acked, 0}); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM group_acks WHERE app_id = ? AND user_id = ? AND device_id = ?`, app, user, string(id)); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user); err != nil {
+			return err
+		}
 		return s.revoke(ctx, tx, domain.Revocation{Kind: domain.RevokedDevice, App: app, User: user, Name: string(id), At: at})
-	}, `DELETE FROM devices WHERE app_id = ? AND device_id = ? AND user_id = ?`, app, string(id), user))
+	}))
 }
 
 // changeDevice runs a statement that concerns one device, and then more in the

@@ -179,6 +179,8 @@ func pretendLarge(t *testing.T, dir string) {
 		{"join_requests", "join_requests", "10000 10000 2 1"},
 		{"group_acks", "group_acks", "200000 200000 2 1 1"},
 		{"uncounted", "uncounted", "100000 100000 3 1"},
+		{"deliveries", "deliveries", "200000 200000 8 1"},
+		{"user_acks", "user_acks", "100000 100000 1"},
 		{"mentions", "mentions", "100000 100000 100 3 1"},
 		{"search_terms", "search_terms", "10000000 10000000 300 2 1 1"},
 		{"search_cursors", "search_cursors", "33252 33252 1"},

@@ -675,6 +675,9 @@ type ConversationList struct {
 
 // ConversationMember defines model for ConversationMember.
 type ConversationMember struct {
+	// DeliveredSeq Up to where a device of this member has acknowledged the messages of others; never below read_seq.
+	DeliveredSeq int64 `json:"delivered_seq"`
+
 	// ReadSeq Up to where this member has read.
 	ReadSeq int64  `json:"read_seq"`
 	UserId  string `json:"user_id"`
@@ -2112,7 +2115,7 @@ type ServerInterface interface {
 	// DeleteConversation Delete a conversation for oneself
 	// (DELETE /v1/conversations/{conversation_id})
 	DeleteConversation(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params DeleteConversationParams)
-	// GetConversation Read how one stands to a conversation, and how far its members have read
+	// GetConversation Read how one stands to a conversation, and how far its members have come
 	// (GET /v1/conversations/{conversation_id})
 	GetConversation(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params GetConversationParams)
 	// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself
@@ -2379,7 +2382,7 @@ func (_ Unimplemented) DeleteConversation(w http.ResponseWriter, r *http.Request
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetConversation Read how one stands to a conversation, and how far its members have read
+// GetConversation Read how one stands to a conversation, and how far its members have come
 // (GET /v1/conversations/{conversation_id})
 func (_ Unimplemented) GetConversation(w http.ResponseWriter, r *http.Request, conversationId ConversationID, params GetConversationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -9517,7 +9520,7 @@ type StrictServerInterface interface {
 	// DeleteConversation Delete a conversation for oneself
 	// (DELETE /v1/conversations/{conversation_id})
 	DeleteConversation(ctx context.Context, request DeleteConversationRequestObject) (DeleteConversationResponseObject, error)
-	// GetConversation Read how one stands to a conversation, and how far its members have read
+	// GetConversation Read how one stands to a conversation, and how far its members have come
 	// (GET /v1/conversations/{conversation_id})
 	GetConversation(ctx context.Context, request GetConversationRequestObject) (GetConversationResponseObject, error)
 	// UpdateConversation Pin, mute, mark as unread or hide a conversation, for oneself

@@ -50,6 +50,7 @@ type useCases struct {
 	apps          *domain.Apps
 	users         *domain.Users
 	devices       *domain.Devices
+	deliveries    *domain.Deliveries
 	blocks        *domain.Blocks
 	conversations *domain.Conversations
 	contacts      *domain.Contacts
@@ -193,7 +194,8 @@ func (a *App) wireUseCases(n *node, secret []byte) error {
 	}
 	u := &n.uses
 	u.apps = domain.NewApps(n.store, auth.AppKeys{}, a.Clock)
-	u.devices = domain.NewDevices(n.store, ids, a.Clock)
+	u.deliveries = domain.NewDeliveries(n.store, n.bus, a.Clock, a.Logger)
+	u.devices = domain.NewDevices(n.store, ids, a.Clock, u.deliveries)
 	u.blocks = domain.NewBlocks(n.store, a.Clock)
 	u.contacts = domain.NewContacts(n.store, a.limiter(a.Config.RateLimitSends), a.Clock)
 	u.conversations = domain.NewConversations(n.store, n.bus, a.Clock)
@@ -321,6 +323,7 @@ func (n *node) background() iter.Seq2[string, func(context.Context) error] {
 	return func(yield func(string, func(context.Context) error) bool) {
 		_ = yield("store", n.store.Run) &&
 			yield("bus", n.bus.Run) &&
+			yield("deliveries", n.uses.deliveries.Run) &&
 			yield("presence", n.presence.Run) &&
 			(n.occupancy == nil || yield("occupancy", n.occupancy.Run)) &&
 			(n.traces == nil || yield("trace", n.traces.Run)) &&

@@ -30,6 +30,64 @@ func (c caller) wantConversations(t *testing.T, want ...string) {
 	}
 }
 
+// What any device of a receiver has is told to who sent it, on whatever node that is, and
+// found by REST.
+func TestConversations_DeliveredIsToldAndFound(t *testing.T) {
+	onPairs(t, func(t *testing.T, g1, g2 *gimtest.Gim) {
+		a := newApp(t, g1, "alice", "bob")
+		app := gimtest.App{Caller: g1.Caller(), ID: a.id, Key: a.key}
+		a.newGroup(t, "team", "alice", "bob") // the first entry of both logs
+		alice := a.as("alice")
+		token, _ := app.Token(t, "alice")
+		signals := make(chan string, 10)
+		s := runStream(t, client.StreamOptions{Address: g1.URL, Token: always(token), Handler: client.Handler{
+			Signal: func(_ context.Context, s *wire.PushedSignal) {
+				signals <- fmt.Sprintf("%s: %s of %s: %s", s.GetConversationId(), s.GetKind(), s.GetSender().GetUserId(), s.GetData())
+			},
+		}})
+		if _, err := s.Watch(t.Context(), []string{"alice"}, nil); err != nil { // it is connected
+			t.Fatal(err)
+		}
+		for range 2 {
+			alice.post(t, "/v1/messages", object{"to": object{"user_id": "bob"}, "type": "text", "content": object{"text": "hi"}}).want(t, 201)
+		}
+		alice.post(t, "/v1/messages", groupText("team", "hi")).want(t, 201)
+		phone, _ := app.Token(t, "bob")
+		on := func(token string) caller { return caller{gim: g2, credential: token} }
+		second, _ := app.Token(t, "bob")
+		for _, step := range []struct {
+			token string
+			ack   int64
+			want  string // told
+			chat  int64  // delivered_seq in the chat
+		}{
+			{phone, 2, `user:bob: delivered of bob: {"conversation_seq":1}`, 1},
+			{second, 3, `user:bob: delivered of bob: {"conversation_seq":2}`, 2},
+			{phone, 3, "", 2}, // another device has it
+			{second, 1, "", 2},
+			{phone, 4, `group:team: delivered of bob: {"conversation_seq":2}`, 2},
+		} {
+			on(step.token).put(t, "/v1/devices/me/ack", object{"seq": step.ack}).want(t, 200)
+			members := *read[client.Conversation](t, alice.get(t, "/v1/conversations/user:bob").want(t, 200)).Members
+			if diff := cmp.Diff([]client.ConversationMember{{UserId: "alice"}, {UserId: "bob", DeliveredSeq: step.chat}}, members); diff != "" {
+				t.Errorf("members after an ack of %d (-want +got):\n%s", step.ack, diff)
+			}
+			if step.want == "" {
+				continue // what is told without reason comes before the next
+			}
+			select {
+			case got := <-signals:
+				if got != step.want {
+					t.Errorf("told %s, want %s", got, step.want)
+				}
+			case <-time.After(patience):
+				t.Fatalf("%s did not come", step.want)
+			}
+		}
+		on(phone).put(t, "/v1/devices/me/ack", object{"seq": 5}).refused(t, 400, "bad_ack")
+	})
+}
+
 // Mentions stand out until they are read, in every kind of conversation, muted too.
 func TestConversations_Mentions(t *testing.T) {
 	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
@@ -81,7 +139,7 @@ func TestConversations_ReadingIsToldAndFound(t *testing.T) {
 		signals := make(chan string, 10)
 		for _, of := range []struct{ user, address string }{{"alice", g.URL}, {"bob", g.TCPURL}} {
 			token, _ := app.Token(t, of.user)
-			s := runStream(t, client.StreamOptions{Address: of.address, Token: always(token), Handler: client.Handler{
+			s := runStream(t, client.StreamOptions{Address: of.address, Token: always(token), ManualAck: true, Handler: client.Handler{
 				Signal: func(_ context.Context, s *wire.PushedSignal) {
 					signals <- fmt.Sprintf("%s: %s %s of %s: %s", of.user, s.GetConversationId(), s.GetKind(), s.GetSender().GetUserId(), s.GetData())
 				},
@@ -116,7 +174,7 @@ func TestConversations_ReadingIsToldAndFound(t *testing.T) {
 			}
 		}
 		members := *read[client.Conversation](t, bob.get(t, "/v1/conversations/user:alice").want(t, 200)).Members
-		if diff := cmp.Diff([]client.ConversationMember{{UserId: "alice", ReadSeq: 2}, {UserId: "bob"}}, members); diff != "" {
+		if diff := cmp.Diff([]client.ConversationMember{{UserId: "alice", ReadSeq: 2, DeliveredSeq: 2}, {UserId: "bob"}}, members); diff != "" {
 			t.Errorf("members (-want +got):\n%s", diff)
 		}
 		alice.wantConversations(t, "business 0", "user:bob 1")

@@ -17,6 +17,7 @@ type Store interface {
 	domain.DeviceStore
 	domain.BlockStore
 	domain.ConversationStore
+	domain.DeliveryStore
 	domain.ContactStore
 	domain.GroupStore
 	domain.GroupSizer
@@ -53,7 +54,7 @@ func Exercise(t *testing.T, open Opener) {
 		editTests(), searchTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), digestTests(), idempotencyTests(), isolationTests(), exactTests(),
-		presenceTests(), blockTests(), conversationTests(), mentionTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
+		presenceTests(), blockTests(), conversationTests(), mentionTests(), deliveredTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
 	} {
 		for name, test := range suite {
 			t.Run(name, func(t *testing.T) {
