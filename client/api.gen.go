@@ -557,6 +557,9 @@ type AppSettings struct {
 	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
 
+	// Reactions What users may react to messages with: emoji, or names of 1 to 32 of a-z, 0-9, _, + and -. Empty, which is the default, is any emoji.
+	Reactions *[]string `json:"reactions,omitempty"`
+
 	// RecallWindowSeconds How long users may recall what they sent; 0 is never.
 	RecallWindowSeconds *int `json:"recall_window_seconds,omitempty"`
 }
@@ -984,7 +987,10 @@ type Message struct {
 	EditedAt  *Timestamp `json:"edited_at,omitempty"`
 	Mentions  []string   `json:"mentions"`
 	MessageId string     `json:"message_id"`
-	Sender    Sender     `json:"sender"`
+
+	// Reactions In the order of their first use, as they are when the message is read; absent where there are none.
+	Reactions *[]Reaction `json:"reactions,omitempty"`
+	Sender    Sender      `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
@@ -1140,6 +1146,34 @@ type PutUsersRequest struct {
 type QueryPresenceRequest struct {
 	// UserIds Each once.
 	UserIds []ID `json:"user_ids"`
+}
+
+// Reaction defines model for Reaction.
+type Reaction struct {
+	// Count How many users have reacted with it.
+	Count int64 `json:"count"`
+
+	// Me The reader is one of them.
+	Me bool `json:"me"`
+
+	// Reaction An emoji or a name.
+	Reaction string `json:"reaction"`
+}
+
+// Reactor defines model for Reactor.
+type Reactor struct {
+	// ReactedAt UTC, with milliseconds.
+	ReactedAt Timestamp `json:"reacted_at"`
+	Reaction  string    `json:"reaction"`
+	UserId    string    `json:"user_id"`
+}
+
+// ReactorList defines model for ReactorList.
+type ReactorList struct {
+	Items []Reactor `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // ReadConversationRequest defines model for ReadConversationRequest.
@@ -1881,6 +1915,33 @@ type ListMessageEditsParams struct {
 	// Cursor The `next_cursor` of the page before.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// ListReactionsParams defines parameters for ListReactions.
+type ListReactionsParams struct {
+	// Reaction Only those with this reaction.
+	Reaction *string `form:"reaction,omitempty" json:"reaction,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// RemoveReactionParams defines parameters for RemoveReaction.
+type RemoveReactionParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// AddReactionParams defines parameters for AddReaction.
+type AddReactionParams struct {
 	// GimUser With an app key, the user to act for.
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
@@ -2697,6 +2758,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 	ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReactions List who has reacted to a message
+	//
+	// For whoever may read the message: by reactions in the order of their first use, or only those with one `reaction`. How many there
+	// are of each is in the `reactions` of the message.
+	//
+	// Corresponds with GET /v1/messages/{message_id}/reactions (the `ListReactions` operationId).
+	ListReactions(ctx context.Context, messageId MessageID, params *ListReactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveReaction Take a reaction of one's own back
+	//
+	// Told by an entry with code 303. One that is not there is 404 `reaction_not_found`. Being muted or blocked keeps nobody from it.
+	//
+	// Corresponds with DELETE /v1/messages/{message_id}/reactions/{reaction} (the `RemoveReaction` operationId).
+	RemoveReaction(ctx context.Context, messageId MessageID, reaction string, params *RemoveReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddReaction React to a message
+	//
+	// One emoji of up to 64 bytes; where the app names `reactions`, one of those. It is for those who might send to the conversation now,
+	// counts as a send against rate limits, and is there once however often it is put. A user may have 20 different ones on a message, a
+	// message 50. Who can read the message learns of it by an entry with code 302 (`docs/messages.md`). A recalled message is
+	// 409 `message_recalled`.
+	//
+	// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
+	AddReaction(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecallMessage Recall a message
 	//
@@ -4140,6 +4226,61 @@ func (c *Client) EditMessage(ctx context.Context, messageId MessageID, params *E
 // Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 func (c *Client) ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMessageEditsRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReactions List who has reacted to a message
+//
+// For whoever may read the message: by reactions in the order of their first use, or only those with one `reaction`. How many there
+// are of each is in the `reactions` of the message.
+//
+// Corresponds with GET /v1/messages/{message_id}/reactions (the `ListReactions` operationId).
+func (c *Client) ListReactions(ctx context.Context, messageId MessageID, params *ListReactionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReactionsRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveReaction Take a reaction of one's own back
+//
+// Told by an entry with code 303. One that is not there is 404 `reaction_not_found`. Being muted or blocked keeps nobody from it.
+//
+// Corresponds with DELETE /v1/messages/{message_id}/reactions/{reaction} (the `RemoveReaction` operationId).
+func (c *Client) RemoveReaction(ctx context.Context, messageId MessageID, reaction string, params *RemoveReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveReactionRequest(c.Server, messageId, reaction, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddReaction React to a message
+//
+// One emoji of up to 64 bytes; where the app names `reactions`, one of those. It is for those who might send to the conversation now,
+// counts as a send against rate limits, and is there once however often it is put. A user may have 20 different ones on a message, a
+// message 50. Who can read the message learns of it by an entry with code 302 (`docs/messages.md`). A recalled message is
+// 409 `message_recalled`.
+//
+// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
+func (c *Client) AddReaction(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddReactionRequest(c.Server, messageId, reaction, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7849,6 +7990,218 @@ func NewListMessageEditsRequest(server string, messageId MessageID, params *List
 	return req, nil
 }
 
+// NewListReactionsRequest constructs an http.Request for the ListReactions method
+func NewListReactionsRequest(server string, messageId MessageID, params *ListReactionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/reactions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Reaction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reaction", *params.Reaction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRemoveReactionRequest constructs an http.Request for the RemoveReaction method
+func NewRemoveReactionRequest(server string, messageId MessageID, reaction string, params *RemoveReactionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "reaction", reaction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/reactions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewAddReactionRequest constructs an http.Request for the AddReaction method
+func NewAddReactionRequest(server string, messageId MessageID, reaction string, params *AddReactionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "reaction", reaction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/reactions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewRecallMessageRequest constructs an http.Request for the RecallMessage method
 func NewRecallMessageRequest(server string, messageId MessageID, params *RecallMessageParams) (*http.Request, error) {
 	var err error
@@ -9538,6 +9891,37 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 	ListMessageEditsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*ListMessageEditsResponse, error)
+
+	// ListReactionsWithResponse List who has reacted to a message
+	//
+	// For whoever may read the message: by reactions in the order of their first use, or only those with one `reaction`. How many there
+	// are of each is in the `reactions` of the message.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/messages/{message_id}/reactions (the `ListReactions` operationId).
+	ListReactionsWithResponse(ctx context.Context, messageId MessageID, params *ListReactionsParams, reqEditors ...RequestEditorFn) (*ListReactionsResponse, error)
+
+	// RemoveReactionWithResponse Take a reaction of one's own back
+	//
+	// Told by an entry with code 303. One that is not there is 404 `reaction_not_found`. Being muted or blocked keeps nobody from it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/messages/{message_id}/reactions/{reaction} (the `RemoveReaction` operationId).
+	RemoveReactionWithResponse(ctx context.Context, messageId MessageID, reaction string, params *RemoveReactionParams, reqEditors ...RequestEditorFn) (*RemoveReactionResponse, error)
+
+	// AddReactionWithResponse React to a message
+	//
+	// One emoji of up to 64 bytes; where the app names `reactions`, one of those. It is for those who might send to the conversation now,
+	// counts as a send against rate limits, and is there once however often it is put. A user may have 20 different ones on a message, a
+	// message 50. Who can read the message learns of it by an entry with code 302 (`docs/messages.md`). A recalled message is
+	// 409 `message_recalled`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
+	AddReactionWithResponse(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*AddReactionResponse, error)
 
 	// RecallMessageWithResponse Recall a message
 	//
@@ -12275,6 +12659,143 @@ func (r ListMessageEditsResponse) ContentType() string {
 	return ""
 }
 
+type ListReactionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReactorList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListReactionsResponse) GetJSON200() *ReactorList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListReactionsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListReactionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReactionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReactionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReactionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RemoveReactionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RemoveReactionResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RemoveReactionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RemoveReactionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RemoveReactionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RemoveReactionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddReactionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Message
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddReactionResponse) GetJSON200() *Message {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AddReactionResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddReactionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddReactionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddReactionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddReactionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type RecallMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14120,6 +14641,55 @@ func (c *ClientWithResponses) ListMessageEditsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListMessageEditsResponse(rsp)
+}
+
+// ListReactionsWithResponse List who has reacted to a message
+//
+// For whoever may read the message: by reactions in the order of their first use, or only those with one `reaction`. How many there
+// are of each is in the `reactions` of the message.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/messages/{message_id}/reactions (the `ListReactions` operationId).
+func (c *ClientWithResponses) ListReactionsWithResponse(ctx context.Context, messageId MessageID, params *ListReactionsParams, reqEditors ...RequestEditorFn) (*ListReactionsResponse, error) {
+	rsp, err := c.ListReactions(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReactionsResponse(rsp)
+}
+
+// RemoveReactionWithResponse Take a reaction of one's own back
+//
+// Told by an entry with code 303. One that is not there is 404 `reaction_not_found`. Being muted or blocked keeps nobody from it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/messages/{message_id}/reactions/{reaction} (the `RemoveReaction` operationId).
+func (c *ClientWithResponses) RemoveReactionWithResponse(ctx context.Context, messageId MessageID, reaction string, params *RemoveReactionParams, reqEditors ...RequestEditorFn) (*RemoveReactionResponse, error) {
+	rsp, err := c.RemoveReaction(ctx, messageId, reaction, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveReactionResponse(rsp)
+}
+
+// AddReactionWithResponse React to a message
+//
+// One emoji of up to 64 bytes; where the app names `reactions`, one of those. It is for those who might send to the conversation now,
+// counts as a send against rate limits, and is there once however often it is put. A user may have 20 different ones on a message, a
+// message 50. Who can read the message learns of it by an entry with code 302 (`docs/messages.md`). A recalled message is
+// 409 `message_recalled`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
+func (c *ClientWithResponses) AddReactionWithResponse(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*AddReactionResponse, error) {
+	rsp, err := c.AddReaction(ctx, messageId, reaction, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddReactionResponse(rsp)
 }
 
 // RecallMessageWithResponse Recall a message
@@ -16210,6 +16780,101 @@ func ParseListMessageEditsResponse(rsp *http.Response) (*ListMessageEditsRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest MessageEditList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListReactionsResponse parses an HTTP response from a ListReactionsWithResponse call
+func ParseListReactionsResponse(rsp *http.Response) (*ListReactionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReactionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReactorList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRemoveReactionResponse parses an HTTP response from a RemoveReactionWithResponse call
+func ParseRemoveReactionResponse(rsp *http.Response) (*RemoveReactionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RemoveReactionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddReactionResponse parses an HTTP response from a AddReactionWithResponse call
+func ParseAddReactionResponse(rsp *http.Response) (*AddReactionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddReactionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Message
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

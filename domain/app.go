@@ -25,6 +25,7 @@ type AppSettings struct {
 	FriendsOnly          bool `json:"-"`                       // users send to their contacts only; kept apart, where a send finds it
 	DevicePolicy
 	EditPolicy
+	Reactions []string `json:"reactions,omitempty"` // that users may react with; empty is any emoji
 }
 
 // MaxMaxGroupMembers is the greatest limit an app may have for the members of a
@@ -50,7 +51,7 @@ func (s AppSettings) validate() *Error {
 	if s.MaxLargeGroupMembers < 2 || s.MaxLargeGroupMembers > MaxMaxLargeGroupMembers {
 		return Invalid("/settings/max_large_group_members", "must be between 2 and %d", MaxMaxLargeGroupMembers)
 	}
-	return first(s.DevicePolicy.validate("/settings"), s.EditPolicy.validate("/settings"))
+	return first(s.DevicePolicy.validate("/settings"), s.EditPolicy.validate("/settings"), validateAllowedReactions("/settings/reactions", s.Reactions))
 }
 
 // memberLimit is how many members a group of a type may have.
@@ -74,6 +75,7 @@ type AppPatch struct {
 	RecallWindowSeconds  *int
 	EditWindowSeconds    *int
 	EditHistory          *bool
+	Reactions            *[]string
 }
 
 // apply changes what the patch names.
@@ -89,6 +91,7 @@ func (p AppPatch) apply(a *App) {
 	set(&a.Settings.RecallWindowSeconds, p.RecallWindowSeconds)
 	set(&a.Settings.EditWindowSeconds, p.EditWindowSeconds)
 	set(&a.Settings.EditHistory, p.EditHistory)
+	set(&a.Settings.Reactions, p.Reactions)
 }
 
 func set[T any](field, value *T) {

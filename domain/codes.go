@@ -50,6 +50,7 @@ const (
 	CodeMessageRecalled      Code = "message_recalled"
 	CodeTooLate              Code = "too_late"
 	CodeSearchUnavailable    Code = "search_unavailable"
+	CodeReactionNotFound     Code = "reaction_not_found"
 )
 
 // CodeInfo is the catalogue's entry for a code.
@@ -117,6 +118,7 @@ var catalogue = []CodeInfo{
 	{CodeMessageRecalled, "The message was recalled", "Nothing; what it said is gone.", false},
 	{CodeTooLate, "The time in which this could be done is over", "Nothing; the app's settings say how long there is.", false},
 	{CodeSearchUnavailable, "This gim does not search messages", "Ask the operator to turn search on.", false},
+	{CodeReactionNotFound, "The user has not reacted with this", "Look the message up to see its reactions.", false},
 	{CodeConnectionLimit, "There are too many connections", "Close one first, or ask the operator for more.", false},
 	{CodeDeviceLimit, "The user has as many devices as the app allows", "Delete a device first.", false},
 	{CodeRateLimited, "Too many requests", "Wait as long as Retry-After says.", true},
@@ -147,6 +149,7 @@ var (
 	ErrNotFriend            = Failure(CodeNotFriend, "")
 	ErrMessageNotFound      = Failure(CodeMessageNotFound, "")
 	ErrMessageRecalled      = Failure(CodeMessageRecalled, "")
+	ErrReactionNotFound     = Failure(CodeReactionNotFound, "")
 	ErrConversationNotFound = Failure(CodeConversationNotFound, "")
 	ErrAppExists            = Failure(CodeAppExists, "")
 	ErrDeviceExists         = Failure(CodeDeviceExists, "")

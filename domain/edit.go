@@ -64,6 +64,9 @@ type StoredMessages interface {
 	ChangeMessage(ctx context.Context, app AppNum, by UserRef, id MessageID, change func(*MessageState) error) (*Message, error)
 	// MessageEdits lists what edits of a message replaced, oldest first.
 	MessageEdits(ctx context.Context, app AppNum, id MessageID, p Page) (List[MessageEdit], error)
+	// Reactors lists who has reacted to a message, those with one reaction after those
+	// with another in the order of their first use; with a reaction only those with it.
+	Reactors(ctx context.Context, app AppNum, id MessageID, reaction string, p Page) (List[Reactor], error)
 }
 
 // AppReader reads the settings of an app.
@@ -97,11 +100,11 @@ func (m *Messenger) MessageEdits(ctx context.Context, by Principal, id MessageID
 // forbidden, message_not_found, message_recalled, too_late, group_dismissed,
 // rate_limited.
 func (m *Messenger) Recall(ctx context.Context, by Principal, id MessageID) (*Message, error) {
-	return m.change(ctx, by, id, func(policy EditPolicy, s *MessageState) error {
-		if err := s.mayRecall(by, policy, m.clock.Now()); err != nil {
+	return m.change(ctx, by, id, func(settings AppSettings, s *MessageState) error {
+		if err := s.mayRecall(by, settings.EditPolicy, m.clock.Now()); err != nil {
 			return err
 		}
-		s.Message.Status, s.Message.Content, s.Message.Mentions = StatusRecalled, json.RawMessage("{}"), nil
+		s.Message.Status, s.Message.Content, s.Message.Mentions, s.Message.Reactions = StatusRecalled, json.RawMessage("{}"), nil, nil
 		s.tell(by, EventMessageRecalled)
 		return nil
 	})
@@ -111,9 +114,9 @@ func (m *Messenger) Recall(ctx context.Context, by Principal, id MessageID) (*Me
 // is the same is no edit. bad_request, too_large, forbidden, message_not_found,
 // message_recalled, too_late, and what refuses a send to the conversation.
 func (m *Messenger) Edit(ctx context.Context, by Principal, id MessageID, content json.RawMessage) (*Message, error) {
-	return m.change(ctx, by, id, func(policy EditPolicy, s *MessageState) error {
+	return m.change(ctx, by, id, func(settings AppSettings, s *MessageState) error {
 		now := Millis(m.clock.Now())
-		if err := s.mayEdit(by, policy, now); err != nil {
+		if err := s.mayEdit(by, settings.EditPolicy, now); err != nil {
 			return err
 		}
 		content, err := ParseContent(s.Message.Type, content)
@@ -121,7 +124,7 @@ func (m *Messenger) Edit(ctx context.Context, by Principal, id MessageID, conten
 			return err
 		}
 		s.Message.Status, s.Message.Content, s.Message.EditedAt = StatusEdited, content, now
-		s.KeepEdit = policy.EditHistory
+		s.KeepEdit = settings.EditHistory
 		s.tell(by, EventMessageEdited)
 		s.Event.Data.Content, s.Event.Data.EditedAt = content, now.Format("2006-01-02T15:04:05.000Z07:00")
 		return nil
@@ -130,7 +133,7 @@ func (m *Messenger) Edit(ctx context.Context, by Principal, id MessageID, conten
 
 // change charges the caller for a message to the conversation, as which the change is
 // told, and applies it.
-func (m *Messenger) change(ctx context.Context, by Principal, id MessageID, change func(EditPolicy, *MessageState) error) (*Message, error) {
+func (m *Messenger) change(ctx context.Context, by Principal, id MessageID, change func(AppSettings, *MessageState) error) (*Message, error) {
 	known, err := m.Message(ctx, by, id)
 	if err != nil {
 		return nil, err
@@ -151,7 +154,7 @@ func (m *Messenger) change(ctx context.Context, by Principal, id MessageID, chan
 		if s.Message.Status == StatusRecalled {
 			return ErrMessageRecalled
 		}
-		err := change(app.Settings.EditPolicy, s)
+		err := change(app.Settings, s)
 		told = s.Event != nil
 		return err
 	})

@@ -34,6 +34,10 @@ func (f *fakeBack) MessageEdits(context.Context, AppNum, MessageID, Page) (List[
 	return List[MessageEdit]{Items: []MessageEdit{{Content: json.RawMessage(`{"text":"was"}`)}}}, nil
 }
 
+func (f *fakeBack) Reactors(context.Context, AppNum, MessageID, string, Page) (List[Reactor], error) {
+	return List[Reactor]{Items: []Reactor{{User: "bob", Reaction: "👍"}}}, nil
+}
+
 // frozen is a clock that stands still.
 type frozen time.Time
 

@@ -61,6 +61,9 @@ type Message struct {
 	SentAt          time.Time
 	Status          Status
 	EditedAt        time.Time // of the last edit; zero when there was none
+	// Reactions are in the order of their first use, as they stand when the message is
+	// read and as its reader has them: the message is nobody else's then.
+	Reactions []Reaction
 }
 
 // Conversation ids as a caller writes them.

@@ -13,6 +13,8 @@ type MessageEventCode int64
 const (
 	EventMessageRecalled MessageEventCode = 300
 	EventMessageEdited   MessageEventCode = 301
+	EventReactionAdded   MessageEventCode = 302
+	EventReactionRemoved MessageEventCode = 303
 )
 
 // MessageEvent is a change of a message as those learn of it who may have the
@@ -33,6 +35,9 @@ type MessageEventData struct {
 	// longer what the message says.
 	Content  json.RawMessage `json:"content,omitempty"`
 	EditedAt string          `json:"edited_at,omitempty"` // RFC 3339, UTC, milliseconds
+	// Reaction is what By has given or taken back, and Count how many have it then.
+	Reaction string `json:"reaction,omitempty"`
+	Count    *int64 `json:"count,omitempty"`
 }
 
 // Entry returns the event as a message to the conversation of m.

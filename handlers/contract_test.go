@@ -75,6 +75,9 @@ var calls = map[string]request{
 	"listMessageEdits":      {"GET", "/v1/messages/" + storedID + "/edits", "", nil},
 	"searchMessages":        {"GET", "/v1/messages/search?q=hi&conversation_id=user:bob&type=text&from=2026-01-01T00:00:00Z", "", nil},
 	"recallMessage":         {"POST", "/v1/messages/" + storedID + "/recall", "", nil},
+	"listReactions":         {"GET", "/v1/messages/" + storedID + "/reactions?reaction=%F0%9F%91%8D", "", nil},
+	"addReaction":           {"PUT", "/v1/messages/" + storedID + "/reactions/%F0%9F%91%8D", "", nil},
+	"removeReaction":        {"DELETE", "/v1/messages/" + storedID + "/reactions/%F0%9F%98%80", "", nil},
 	"listConversations":     {"GET", "/v1/conversations", "", nil},
 	"getConversation":       {"GET", "/v1/conversations/user:bob", "", nil},
 	"updateConversation":    {"PATCH", "/v1/conversations/user:bob", `{"pinned":true}`, nil},
@@ -143,6 +146,7 @@ var needsUser = []string{
 	"sync", "getSyncDigest", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "listBlocks", "putBlock", "getBlock", "deleteBlock",
 	"listContacts", "putContact", "getContact", "updateContact", "deleteContact", "putJoinRequest",
 	"searchMessages", "listConversations", "getConversation", "updateConversation", "deleteConversation", "readConversation",
+	"addReaction", "removeReaction",
 }
 
 // callers are all kinds of credentials; may says which scheme each one is.
@@ -243,6 +247,7 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 		"max_online":              {int(*field("AppSettings", "max_online_per_type").Max), domain.MaxMaxDevices},
 		"recall window":           {int(*field("AppSettings", "recall_window_seconds").Max), domain.MaxEditWindow},
 		"edit window":             {int(*field("AppSettings", "edit_window_seconds").Max), domain.MaxEditWindow},
+		"allowed reactions":       {items(field("AppSettings", "reactions")), domain.MaxAllowedReactions},
 		"default recall window":   {int(field("AppSettings", "recall_window_seconds").Default.(float64)), domain.DefaultRecallWindow},
 		"default edit window":     {int(field("AppSettings", "edit_window_seconds").Default.(float64)), domain.DefaultEditWindow},
 		"default devices":         {int(field("AppSettings", "max_devices_per_user").Default.(float64)), domain.MaxDevicesPerUser},
@@ -273,6 +278,8 @@ func TestLimitsOfTheContractAreThoseOfTheDomain(t *testing.T) {
 		fmt.Sprintf("up to %d KiB.", domain.MaxExtraBytes>>10),
 		fmt.Sprintf("A user may have %d,000 contacts and requests together.", domain.MaxContacts/1000),
 		fmt.Sprintf("up to %d seconds; then it is 503", int(domain.MaxVisibleWait/time.Second)),
+		fmt.Sprintf("One emoji of up to %d bytes;", domain.MaxReactionBytes),
+		fmt.Sprintf("A user may have %d different ones on a message, a message %d.", domain.MaxReactionsOfUser, domain.MaxReactions),
 		fmt.Sprintf("A user may block %d,000 others.", domain.MaxBlocks/1000),
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(string(gim.OpenAPI)), " "), figure) {

@@ -97,6 +97,13 @@ func toAPIMessage(m *domain.Message, seq int64, isSender bool) api.Message {
 	if mentions == nil {
 		mentions = []string{}
 	}
+	var reactions *[]api.Reaction
+	if len(m.Reactions) > 0 {
+		all := convertAll(m.Reactions, func(r domain.Reaction) api.Reaction {
+			return api.Reaction{Reaction: r.Reaction, Count: r.Count, Me: r.Me}
+		})
+		reactions = &all
+	}
 	return api.Message{
 		Seq: seq, MessageId: string(m.ID),
 		ConversationId: m.ConversationID(isSender), ConversationSeq: m.ConversationSeq,
@@ -106,6 +113,7 @@ func toAPIMessage(m *domain.Message, seq int64, isSender bool) api.Message {
 		To:   api.MessageTarget{UserId: orNil(string(m.To.User)), GroupId: orNil(string(m.To.Group))},
 		Type: string(m.Type), Content: m.Content, Mentions: mentions, ClientMsgId: orNil(m.ClientMsgID),
 		SentAt: toAPITime(m.SentAt), Status: api.MessageStatus(m.Status), EditedAt: toAPITimeOrNil(m.EditedAt),
+		Reactions: reactions,
 	}
 }
 

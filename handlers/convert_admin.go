@@ -27,11 +27,12 @@ func fromAPIAppPatch(name *string, settings *api.AppSettings) domain.AppPatch {
 		Name: name, MaxGroupMembers: set.MaxGroupMembers, MaxLargeGroupMembers: set.MaxLargeGroupMembers,
 		ConvertWhenFull: set.ConvertWhenFull, FriendsOnly: set.FriendsOnly, MaxDevicesPerUser: set.MaxDevicesPerUser,
 		MaxOnlinePerType: set.MaxOnlinePerType, OnlineYields: (*domain.OnlineYield)(set.OnlineYields),
-		RecallWindowSeconds: set.RecallWindowSeconds, EditWindowSeconds: set.EditWindowSeconds, EditHistory: set.EditHistory,
+		RecallWindowSeconds: set.RecallWindowSeconds, EditWindowSeconds: set.EditWindowSeconds, EditHistory: set.EditHistory, Reactions: set.Reactions,
 	}
 }
 
 func toAPIApp(a domain.App) api.App {
+	reactions := append([]string{}, a.Settings.Reactions...)
 	return api.App{
 		AppId: string(a.ID), Name: a.Name, CreatedAt: toAPITime(a.CreatedAt),
 		Settings: api.AppSettings{
@@ -39,6 +40,7 @@ func toAPIApp(a domain.App) api.App {
 			ConvertWhenFull: &a.Settings.ConvertWhenFull, FriendsOnly: &a.Settings.FriendsOnly, MaxDevicesPerUser: &a.Settings.MaxDevicesPerUser,
 			MaxOnlinePerType: &a.Settings.MaxOnlinePerType, OnlineYields: (*api.AppSettingsOnlineYields)(&a.Settings.OnlineYields),
 			RecallWindowSeconds: &a.Settings.RecallWindowSeconds, EditWindowSeconds: &a.Settings.EditWindowSeconds, EditHistory: &a.Settings.EditHistory,
+			Reactions: &reactions,
 		},
 	}
 }

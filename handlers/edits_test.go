@@ -16,6 +16,7 @@ func storedMessage() domain.Message {
 	return domain.Message{
 		ID: domain.MessageID(storedID), Conversation: 5, ConversationSeq: 3, Sender: domain.Sender{Type: domain.SenderUser, User: alice.ID}, To: domain.Target{User: bob.ID},
 		Type: domain.ContentText, Content: json.RawMessage(`{"text":"<hi>"}`), SentAt: testTime, Status: domain.StatusNormal,
+		Reactions: []domain.Reaction{{Reaction: "😀", Count: 2, Me: true}},
 	}
 }
 
@@ -38,12 +39,17 @@ func (f *fake) MessageEdits(_ context.Context, _ domain.AppNum, _ domain.Message
 	return domain.List[domain.MessageEdit]{Items: edits, NextCursor: "4"}, nil
 }
 
+func (f *fake) Reactors(_ context.Context, _ domain.AppNum, _ domain.MessageID, reaction string, _ domain.Page) (domain.List[domain.Reactor], error) {
+	return domain.List[domain.Reactor]{Items: []domain.Reactor{{User: "bob", Reaction: "👎" + reaction, At: testTime}}, NextCursor: "4"}, nil
+}
+
 func TestMessages_AreLookedUpEditedAndRecalled(t *testing.T) {
 	t.Parallel()
 	const (
 		now    = `"2026-01-31T12:00:00.000Z"`
 		middle = `,"conversation_id":"user:bob","conversation_seq":3,`
-		rest   = `"mentions":[],"message_id":"ID","sender":{"type":"user","user_id":"alice"},"sent_at":` + now + `,"seq":0,"status":`
+		smile  = `"reactions":[{"count":2,"me":true,"reaction":"😀"}],`
+		rest   = `"mentions":[],"message_id":"ID",` + smile + `"sender":{"type":"user","user_id":"alice"},"sent_at":` + now + `,"seq":0,"status":`
 		end    = `,"to":{"user_id":"bob"},"type":"text"}`
 		normal = `{"content":{"text":"<hi>"}` + middle + rest + `"normal"` + end
 	)
@@ -60,7 +66,7 @@ func TestMessages_AreLookedUpEditedAndRecalled(t *testing.T) {
 		{request{"GET", path, "", []string{asApp}}, 200, normal},
 		{request{"GET", path, "", []string{asApp, forBob}}, 200, strings.Replace(normal, "user:bob", "user:alice", 1)},
 		{patch(path, `{"content":{"text": "<b>"}}`, asAlice), 200, `{"content":{"text":"<b>"}` + middle + `"edited_at":` + now + `,` + rest + `"edited"` + end},
-		{recall(path, asAlice), 200, `{"content":{}` + middle + rest + `"recalled"` + end},
+		{recall(path, asAlice), 200, `{"content":{}` + middle + strings.Replace(rest, smile, "", 1) + `"recalled"` + end},
 		{recall(path, asApp), 200, `"status":"recalled"`},
 		{get(path + "/edits"), 200, `{"items":[{"content":{"text":"<was>"},"replaced_at":` + now + `}],"next_cursor":"NA"}`},
 

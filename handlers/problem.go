@@ -46,6 +46,7 @@ var statusOf = map[domain.Code]int{
 	domain.CodeMessageNotFound:      http.StatusNotFound,
 	domain.CodeMessageRecalled:      http.StatusConflict,
 	domain.CodeTooLate:              http.StatusForbidden,
+	domain.CodeReactionNotFound:     http.StatusNotFound,
 	domain.CodeMethodNotAllowed:     http.StatusMethodNotAllowed,
 	domain.CodeNotAcceptable:        http.StatusNotAcceptable,
 	domain.CodeAppExists:            http.StatusConflict,

@@ -133,7 +133,8 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // describe reads what memberships do not say: the ids of the other users and the last
-// messages and mentions, by three statements however many there are.
+// messages and mentions, by three statements however many there are, and one more where
+// somebody has reacted to such a message.
 func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.UserNum, all []membership) ([]domain.Conversation, error) {
 	items := make([]domain.Conversation, len(all))
 	peers, err := readPeers(ctx, s.read, app, user, all)
@@ -156,8 +157,10 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 	if err := s.addMentions(ctx, app, user, all, items); err != nil || len(args) == 0 {
 		return items, err
 	}
+	var last []*domain.Message
 	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
 		m := &domain.Message{}
+		last = append(last, m)
 		sender, err := scanMessage(rows, m)
 		if err != nil {
 			return err
@@ -166,6 +169,9 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 		c.LastMessage, c.LastIsSender = m, sender == user
 		return nil
 	}, s.dialect.messagesAt(len(args)/2), append(args, app)...)
+	if err == nil {
+		err = s.readReactions(ctx, s.read, app, user, last...)
+	}
 	return items, err
 }
 

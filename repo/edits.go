@@ -124,13 +124,17 @@ func (c *messageChange) read(ctx context.Context) error {
 	case !found:
 		return domain.ErrMessageNotFound
 	case c.message.To.Group != "":
-		return c.readGroup(ctx)
+		err = c.readGroup(ctx)
+	default:
+		c.members, err = c.readMembers(ctx)
+		if err == nil && c.by.Num != 0 && !slices.Contains(c.members, c.by.Num) {
+			err = domain.ErrMessageNotFound
+		}
 	}
-	c.members, err = c.readMembers(ctx)
-	if err == nil && c.by.Num != 0 && !slices.Contains(c.members, c.by.Num) {
-		err = domain.ErrMessageNotFound
+	if err != nil {
+		return err
 	}
-	return err
+	return c.store.readReactions(ctx, c.q, c.app, c.by.Num, &c.message)
 }
 
 func (c *messageChange) readGroup(ctx context.Context) error {
@@ -217,7 +221,11 @@ func (c *messageChange) write(ctx context.Context, tx *sqlx.Tx, conv *conversati
 	if err != nil {
 		return nil, err
 	}
-	return told, c.writeMessage(ctx, tx, state, it.message.ConversationSeq, at.UnixMilli())
+	write := c.writeMessage
+	if state.Event.Data.Reaction != "" {
+		write = c.writeReaction
+	}
+	return told, write(ctx, tx, state, it.message.ConversationSeq, at.UnixMilli())
 }
 
 // writeMessage changes the row of the message, and what else holds contents that it
@@ -230,27 +238,29 @@ func (c *messageChange) writeMessage(ctx context.Context, tx *sqlx.Tx, state *do
 	if err := c.store.reindex(ctx, tx, c.app, &c.message, m); err != nil {
 		return err
 	}
-	place := []any{c.app, m.Conversation, m.ConversationSeq}
 	const where = ` WHERE app_id = ? AND conversation_id = ? AND seq = ?`
 	if m.Status == domain.StatusRecalled {
 		if err := c.forgetMentions(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM message_edits`+where, place...); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM message_edits`+where, c.place()...); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE messages SET content = ?, mentions = ?, status = ?, edit_seq = 0`+where,
-			append([]any{[]byte(m.Content), []byte{}, statuses.number(m.Status)}, place...)...)
+		if err := c.deleteReactions(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE messages SET content = ?, mentions = ?, status = ?, edit_seq = 0, reactions = 0`+where,
+			append([]any{[]byte(m.Content), []byte{}, statuses.number(m.Status)}, c.place()...)...)
 		return err
 	}
 	if state.KeepEdit {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO message_edits (app_id, conversation_id, seq, edit_seq, content, replaced_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			append(place[:3:3], entry, []byte(c.message.Content), at)...); err != nil {
+			c.place(entry, []byte(c.message.Content), at)...); err != nil {
 			return err
 		}
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE messages SET content = ?, status = ?, edited_at = ?, edit_seq = ?`+where,
-		append([]any{[]byte(m.Content), statuses.number(m.Status), m.EditedAt.UnixMilli(), entry}, place...)...)
+		append([]any{[]byte(m.Content), statuses.number(m.Status), m.EditedAt.UnixMilli(), entry}, c.place()...)...)
 	return err
 }
 

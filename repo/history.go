@@ -27,7 +27,7 @@ func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.Us
 	const query = `SELECT ` + messageColumns + ` FROM messages m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq `
 	page := domain.HistoryPage{}
-	page.Messages, page.HasMore, err = s.readMessages(ctx, r.Limit, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
+	page.Messages, page.HasMore, err = s.readMessages(ctx, app, viewer.Num, r.Limit, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
 	if err != nil {
 		return domain.HistoryPage{}, s.readError("read history", err)
 	}
@@ -39,8 +39,8 @@ func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.Us
 
 // readMessages runs a query for messageColumns and returns up to limit messages, cut
 // at MaxPageBytes of content but never empty when there is one, and whether the query
-// has more.
-func (s *Store) readMessages(ctx context.Context, limit int, query string, args ...any) (messages []*domain.Message, hasMore bool, err error) {
+// has more. Reactions are as reader has them.
+func (s *Store) readMessages(ctx context.Context, app domain.AppNum, reader domain.UserNum, limit int, query string, args ...any) (messages []*domain.Message, hasMore bool, err error) {
 	bytes := 0
 	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
 		m := &domain.Message{}
@@ -55,8 +55,8 @@ func (s *Store) readMessages(ctx context.Context, limit int, query string, args 
 		messages = append(messages, m)
 		return nil
 	}, query, args...)
-	if errors.Is(err, errPageFull) {
-		err = nil
+	if err == nil || errors.Is(err, errPageFull) {
+		err = s.readReactions(ctx, s.read, app, reader, messages...)
 	}
 	return messages, hasMore, err
 }

@@ -21,7 +21,7 @@ const (
 	envelopeColumns = messageHead + `'', '', ` + messageTail
 
 	messageHead = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sender_id, m.sender_device, m.to_group, m.to_id, m.type, `
-	messageTail = `m.client_msg_id, m.sent_at, m.status, m.edited_at`
+	messageTail = `m.client_msg_id, m.sent_at, m.status, m.edited_at, m.reactions`
 )
 
 // ReadLog implements [domain.LogStore]. The head is read first and bounds what
@@ -62,6 +62,13 @@ func (s *Store) ReadLog(ctx context.Context, app domain.AppNum, user domain.User
 		return page, s.readError("read log", err)
 	}
 	page.HasMore = len(page.Entries) > 0 && page.Entries[len(page.Entries)-1].Seq < page.Head
+	messages := make([]*domain.Message, len(page.Entries))
+	for i, e := range page.Entries {
+		messages[i] = e.Message
+	}
+	if err := s.readReactions(ctx, s.read, app, user, messages...); err != nil {
+		return page, s.readError("read reactions", err)
+	}
 	return page, nil
 }
 
@@ -88,18 +95,19 @@ func (s *Store) readError(doing string, err error) error {
 }
 
 // scanMessage reads messageColumns, and before them whatever first points at,
-// and returns the sender's number.
+// and returns the sender's number. Of reactions it tells how many there are; what they
+// are, readReactions reads.
 func scanMessage(rows *sqlx.Rows, m *domain.Message, first ...any) (domain.UserNum, error) {
 	var (
 		sender              domain.UserNum
 		senderType, toGroup int
-		status              int
+		status, reactions   int
 		sentAt, editedAt    int64
 		to                  string
 		content, mentions   []byte
 	)
 	err := rows.Scan(append(first, &m.Conversation, &m.ConversationSeq, &senderType, &sender, &m.Sender.User, &m.Sender.Device, &toGroup, &to,
-		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status, &editedAt)...)
+		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status, &editedAt, &reactions)...)
 	if err != nil {
 		return 0, err
 	}
@@ -107,6 +115,9 @@ func scanMessage(rows *sqlx.Rows, m *domain.Message, first ...any) (domain.UserN
 	m.Content = content
 	m.SentAt, m.EditedAt = time.UnixMilli(sentAt).UTC(), momentOf(editedAt)
 	m.ID = domain.NewMessageID(m.SentAt, m.Conversation, m.ConversationSeq)
+	if reactions > 0 {
+		m.Reactions = make([]domain.Reaction, 0, reactions)
+	}
 	if toGroup == 1 {
 		m.To.Group = domain.GroupID(to)
 	} else {

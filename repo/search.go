@@ -69,6 +69,9 @@ func (s *Store) Search(ctx context.Context, app domain.AppNum, user domain.UserR
 		return out, err
 	}
 	out, err := q.page(ctx, p.Limit)
+	if err == nil {
+		err = s.readReactions(ctx, s.read, app, user.Num, out.Items...)
+	}
 	if err != nil {
 		return out, s.readError("search", err)
 	}

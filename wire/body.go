@@ -69,6 +69,9 @@ func (b *Body) Size() int {
 	for _, id := range m.Mentions {
 		size += len(id) + 3
 	}
+	for _, r := range m.Reactions {
+		size += len(r.Reaction) + 64
+	}
 	return size
 }
 
@@ -102,8 +105,20 @@ func marshalCommon(m *domain.Message) []byte {
 		SentAt:          m.SentAt.UnixMilli(),
 		Status:          string(m.Status),
 		EditedAt:        millisOf(m.EditedAt),
+		Reactions:       reactionsOf(m),
 	})
 	return common
+}
+
+func reactionsOf(m *domain.Message) []*Reaction {
+	if len(m.Reactions) == 0 {
+		return nil
+	}
+	all := make([]*Reaction, len(m.Reactions))
+	for i, r := range m.Reactions {
+		all[i] = &Reaction{Reaction: r.Reaction, Count: r.Count, Me: r.Me}
+	}
+	return all
 }
 
 // ParseBody reads what CommonProto wrote; it keeps common, which must not be
@@ -130,7 +145,7 @@ func ParseBody(common []byte) (*Body, error) {
 
 // message is what a message says to all its readers.
 func (p *Message) message() *domain.Message {
-	return &domain.Message{
+	m := &domain.Message{
 		ConversationSeq: p.GetConversationSeq(),
 		ID:              domain.MessageID(p.GetMessageId()),
 		Sender: domain.Sender{
@@ -146,6 +161,10 @@ func (p *Message) message() *domain.Message {
 		Status:      domain.Status(p.GetStatus()),
 		EditedAt:    timeOf(p.GetEditedAt()),
 	}
+	for _, r := range p.GetReactions() {
+		m.Reactions = append(m.Reactions, domain.Reaction{Reaction: r.GetReaction(), Count: r.GetCount(), Me: r.GetMe()})
+	}
+	return m
 }
 
 // millisOf and timeOf write and read a time that may never have been.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/gim-im/gim/domain"
 )
 
 // AppendJSON appends the message as JSON, as one receiver reads it.
@@ -53,7 +55,24 @@ func (b *Body) appendCommonJSON(dst []byte) []byte {
 	if !m.EditedAt.IsZero() {
 		dst = append(appendTime(append(dst, `,"edited_at":"`...), m.EditedAt), '"')
 	}
+	if len(m.Reactions) > 0 {
+		dst = appendReactions(dst, m.Reactions)
+	}
 	return append(dst, '}')
+}
+
+func appendReactions(dst []byte, all []domain.Reaction) []byte {
+	dst = append(dst, `,"reactions":[`...)
+	for i, r := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendField(dst, `{"reaction":`, r.Reaction)
+		dst = strconv.AppendInt(append(dst, `,"count":`...), r.Count, 10)
+		dst = strconv.AppendBool(append(dst, `,"me":`...), r.Me)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
 }
 
 // appendSender writes a member of an object that has others before it.

@@ -34,13 +34,19 @@ func editedMessage() *domain.Message {
 	return m
 }
 
+func reactedMessage() *domain.Message {
+	m := sampleMessage()
+	m.Reactions = []domain.Reaction{{Reaction: "👍", Count: 3, Me: true}, {Reaction: "party_parrot", Count: 1}}
+	return m
+}
+
 func TestBody_SurvivesTheBus(t *testing.T) {
 	t.Parallel()
 	ephemeral := &domain.Message{
 		ID: "x", Sender: domain.Sender{Type: domain.SenderBusiness}, To: domain.Target{Group: "team"},
 		Type: domain.ContentCustom, Content: []byte(`{}`), SentAt: time.UnixMilli(1).UTC(), Status: domain.StatusNormal,
 	}
-	for _, m := range []*domain.Message{sampleMessage(), editedMessage(), ephemeral} {
+	for _, m := range []*domain.Message{sampleMessage(), editedMessage(), reactedMessage(), ephemeral} {
 		common := NewBody(m).CommonProto()
 		got, err := ParseBody(common)
 		if err != nil {
@@ -136,6 +142,13 @@ func TestBody_AppendJSONIsTheMessageOfTheAPI(t *testing.T) {
 				`"content":{"text":"hé \u003c\"🙂"},"mentions":[],"sent_at":"2026-11-23T12:00:00.070Z","status":"edited",` +
 				`"edited_at":"2026-11-23T12:01:00.005Z"}`,
 		},
+		{
+			"with reactions", func(m *domain.Message) { *m = *reactedMessage(); m.Mentions, m.ClientMsgID = nil, "" },
+			`{"seq":41,"conversation_id":"user:alice","message_id":"0000000000000000000000000000000a","conversation_seq":7,` +
+				`"sender":{"type":"user","user_id":"alice","device_id":"phone"},"to":{"user_id":"bob"},"type":"text",` +
+				`"content":{"text":"hé \u003c\"🙂"},"mentions":[],"sent_at":"2026-11-23T12:00:00.070Z","status":"normal",` +
+				`"reactions":[{"reaction":"👍","count":3,"me":true},{"reaction":"party_parrot","count":1,"me":false}]}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,6 +189,9 @@ func TestBody_SizeIsNotBelowTheEncodings(t *testing.T) {
 	t.Parallel()
 	m := editedMessage()
 	m.Content = []byte(`{"text":"` + strings.Repeat("a", 5000) + `"}`)
+	for range domain.MaxReactions {
+		m.Reactions = append(m.Reactions, domain.Reaction{Reaction: strings.Repeat("a", domain.MaxReactionBytes), Count: 1e6})
+	}
 	b := NewBody(m)
 	if enc := len(b.AppendJSON(nil, 41, "user:alice")); b.Size() < enc {
 		t.Errorf("Size %d, JSON takes %d", b.Size(), enc)

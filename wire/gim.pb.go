@@ -2333,7 +2333,10 @@ type Message struct {
 	// normal, recalled (content is {}) or edited.
 	Status string `protobuf:"bytes,12,opt,name=status,proto3" json:"status,omitempty"`
 	// Milliseconds since 1970, UTC; 0 when it was not edited.
-	EditedAt      int64 `protobuf:"varint,13,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	EditedAt int64 `protobuf:"varint,13,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	// In the order of their first use, as the store had them when the message was
+	// read; what is pushed live has none yet.
+	Reactions     []*Reaction `protobuf:"bytes,14,rep,name=reactions,proto3" json:"reactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2457,6 +2460,75 @@ func (x *Message) GetEditedAt() int64 {
 		return x.EditedAt
 	}
 	return 0
+}
+
+func (x *Message) GetReactions() []*Reaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+type Reaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An emoji, or a name that the app allows.
+	Reaction string `protobuf:"bytes,1,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	Count    int64  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The reader has reacted with it.
+	Me            bool `protobuf:"varint,3,opt,name=me,proto3" json:"me,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reaction) Reset() {
+	*x = Reaction{}
+	mi := &file_wire_gim_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reaction) ProtoMessage() {}
+
+func (x *Reaction) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
+func (*Reaction) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Reaction) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *Reaction) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Reaction) GetMe() bool {
+	if x != nil {
+		return x.Me
+	}
+	return false
 }
 
 var File_wire_gim_proto protoreflect.FileDescriptor
@@ -2627,7 +2699,7 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x06Sender\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
-	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\x92\x03\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\xc2\x03\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x1d\n" +
@@ -2643,7 +2715,12 @@ const file_wire_gim_proto_rawDesc = "" +
 	" \x01(\tR\vclientMsgId\x12\x17\n" +
 	"\asent_at\x18\v \x01(\x03R\x06sentAt\x12\x16\n" +
 	"\x06status\x18\f \x01(\tR\x06status\x12\x1b\n" +
-	"\tedited_at\x18\r \x01(\x03R\beditedAtB\x1cZ\x1agithub.com/gim-im/gim/wireb\x06proto3"
+	"\tedited_at\x18\r \x01(\x03R\beditedAt\x12.\n" +
+	"\treactions\x18\x0e \x03(\v2\x10.gim.v1.ReactionR\treactions\"L\n" +
+	"\bReaction\x12\x1a\n" +
+	"\breaction\x18\x01 \x01(\tR\breaction\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x0e\n" +
+	"\x02me\x18\x03 \x01(\bR\x02meB\x1cZ\x1agithub.com/gim-im/gim/wireb\x06proto3"
 
 var (
 	file_wire_gim_proto_rawDescOnce sync.Once
@@ -2657,7 +2734,7 @@ func file_wire_gim_proto_rawDescGZIP() []byte {
 	return file_wire_gim_proto_rawDescData
 }
 
-var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_wire_gim_proto_goTypes = []any{
 	(*ClientFrame)(nil),   // 0: gim.v1.ClientFrame
 	(*ServerFrame)(nil),   // 1: gim.v1.ServerFrame
@@ -2691,7 +2768,8 @@ var file_wire_gim_proto_goTypes = []any{
 	(*Target)(nil),        // 29: gim.v1.Target
 	(*Sender)(nil),        // 30: gim.v1.Sender
 	(*Message)(nil),       // 31: gim.v1.Message
-	nil,                   // 32: gim.v1.SignIn.GroupsEntry
+	(*Reaction)(nil),      // 32: gim.v1.Reaction
+	nil,                   // 33: gim.v1.SignIn.GroupsEntry
 }
 var file_wire_gim_proto_depIdxs = []int32{
 	2,  // 0: gim.v1.ClientFrame.sign_in:type_name -> gim.v1.SignIn
@@ -2718,7 +2796,7 @@ var file_wire_gim_proto_depIdxs = []int32{
 	16, // 21: gim.v1.ServerFrame.signaled:type_name -> gim.v1.Signaled
 	25, // 22: gim.v1.ServerFrame.subscribed:type_name -> gim.v1.Subscribed
 	27, // 23: gim.v1.ServerFrame.unsubscribed:type_name -> gim.v1.Unsubscribed
-	32, // 24: gim.v1.SignIn.groups:type_name -> gim.v1.SignIn.GroupsEntry
+	33, // 24: gim.v1.SignIn.groups:type_name -> gim.v1.SignIn.GroupsEntry
 	4,  // 25: gim.v1.SignedIn.groups:type_name -> gim.v1.GroupHead
 	31, // 26: gim.v1.SyncPage.items:type_name -> gim.v1.Message
 	29, // 27: gim.v1.Send.to:type_name -> gim.v1.Target
@@ -2729,11 +2807,12 @@ var file_wire_gim_proto_depIdxs = []int32{
 	21, // 32: gim.v1.UserPresence.devices:type_name -> gim.v1.OnlineDevice
 	30, // 33: gim.v1.Message.sender:type_name -> gim.v1.Sender
 	29, // 34: gim.v1.Message.to:type_name -> gim.v1.Target
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	32, // 35: gim.v1.Message.reactions:type_name -> gim.v1.Reaction
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_wire_gim_proto_init() }
@@ -2780,7 +2859,7 @@ func file_wire_gim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_gim_proto_rawDesc), len(file_wire_gim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

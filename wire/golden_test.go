@@ -108,6 +108,9 @@ func serverFrames() map[string]func(dst []byte, enc Encoding) []byte {
 		"sync_page_group": func(dst []byte, enc Encoding) []byte {
 			return AppendSyncPage(dst, enc, 3, items[2:], &SyncPage{FirstSeq: 1, HeadSeq: 20, GroupId: "news", HasMore: true})
 		},
+		"sync_page_reactions": func(dst []byte, enc Encoding) []byte {
+			return AppendSyncPage(dst, enc, 3, []Item{{Seq: 41, Body: NewBody(reactedMessage())}}, &SyncPage{FirstSeq: 1, HeadSeq: 41, Epoch: "e1"})
+		},
 		"sync_page_empty": func(dst []byte, enc Encoding) []byte {
 			return AppendSyncPage(dst, enc, 0, nil, &SyncPage{FirstSeq: 1})
 		},

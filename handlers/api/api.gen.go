@@ -553,6 +553,9 @@ type AppSettings struct {
 	// OnlineYields Which connection gives way beyond `max_online_per_type`: `oldest` closes the one that has been there longest, `newest` refuses the one that signs in. Either is told 4507 `connection_limit`.
 	OnlineYields *AppSettingsOnlineYields `json:"online_yields,omitempty"`
 
+	// Reactions What users may react to messages with: emoji, or names of 1 to 32 of a-z, 0-9, _, + and -. Empty, which is the default, is any emoji.
+	Reactions *[]string `json:"reactions,omitempty"`
+
 	// RecallWindowSeconds How long users may recall what they sent; 0 is never.
 	RecallWindowSeconds *int `json:"recall_window_seconds,omitempty"`
 }
@@ -980,7 +983,10 @@ type Message struct {
 	EditedAt  *Timestamp `json:"edited_at,omitempty"`
 	Mentions  []string   `json:"mentions"`
 	MessageId string     `json:"message_id"`
-	Sender    Sender     `json:"sender"`
+
+	// Reactions In the order of their first use, as they are when the message is read; absent where there are none.
+	Reactions *[]Reaction `json:"reactions,omitempty"`
+	Sender    Sender      `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
@@ -1136,6 +1142,34 @@ type PutUsersRequest struct {
 type QueryPresenceRequest struct {
 	// UserIds Each once.
 	UserIds []ID `json:"user_ids"`
+}
+
+// Reaction defines model for Reaction.
+type Reaction struct {
+	// Count How many users have reacted with it.
+	Count int64 `json:"count"`
+
+	// Me The reader is one of them.
+	Me bool `json:"me"`
+
+	// Reaction An emoji or a name.
+	Reaction string `json:"reaction"`
+}
+
+// Reactor defines model for Reactor.
+type Reactor struct {
+	// ReactedAt UTC, with milliseconds.
+	ReactedAt Timestamp `json:"reacted_at"`
+	Reaction  string    `json:"reaction"`
+	UserId    string    `json:"user_id"`
+}
+
+// ReactorList defines model for ReactorList.
+type ReactorList struct {
+	Items []Reactor `json:"items"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // ReadConversationRequest defines model for ReadConversationRequest.
@@ -1881,6 +1915,33 @@ type ListMessageEditsParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ListReactionsParams defines parameters for ListReactions.
+type ListReactionsParams struct {
+	// Reaction Only those with this reaction.
+	Reaction *string `form:"reaction,omitempty" json:"reaction,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// RemoveReactionParams defines parameters for RemoveReaction.
+type RemoveReactionParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
+// AddReactionParams defines parameters for AddReaction.
+type AddReactionParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // RecallMessageParams defines parameters for RecallMessage.
 type RecallMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -2211,6 +2272,15 @@ type ServerInterface interface {
 	// ListMessageEdits List what a message said before it was edited
 	// (GET /v1/messages/{message_id}/edits)
 	ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams)
+	// ListReactions List who has reacted to a message
+	// (GET /v1/messages/{message_id}/reactions)
+	ListReactions(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListReactionsParams)
+	// RemoveReaction Take a reaction of one's own back
+	// (DELETE /v1/messages/{message_id}/reactions/{reaction})
+	RemoveReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params RemoveReactionParams)
+	// AddReaction React to a message
+	// (PUT /v1/messages/{message_id}/reactions/{reaction})
+	AddReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params AddReactionParams)
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams)
@@ -2571,6 +2641,24 @@ func (_ Unimplemented) EditMessage(w http.ResponseWriter, r *http.Request, messa
 // ListMessageEdits List what a message said before it was edited
 // (GET /v1/messages/{message_id}/edits)
 func (_ Unimplemented) ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListReactions List who has reacted to a message
+// (GET /v1/messages/{message_id}/reactions)
+func (_ Unimplemented) ListReactions(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListReactionsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RemoveReaction Take a reaction of one's own back
+// (DELETE /v1/messages/{message_id}/reactions/{reaction})
+func (_ Unimplemented) RemoveReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params RemoveReactionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// AddReaction React to a message
+// (PUT /v1/messages/{message_id}/reactions/{reaction})
+func (_ Unimplemented) AddReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params AddReactionParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5546,6 +5634,213 @@ func (siw *ServerInterfaceWrapper) ListMessageEdits(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListReactions operation middleware
+func (siw *ServerInterfaceWrapper) ListReactions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReactionsParams
+
+	// ------------- Optional query parameter "reaction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reaction", r.URL.Query(), &params.Reaction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "reaction"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "reaction", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListReactions(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RemoveReaction operation middleware
+func (siw *ServerInterfaceWrapper) RemoveReaction(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "reaction" -------------
+	var reaction string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "reaction", chi.URLParam(r, "reaction"), &reaction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "reaction", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveReactionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RemoveReaction(w, r, messageId, reaction, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AddReaction operation middleware
+func (siw *ServerInterfaceWrapper) AddReaction(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "reaction" -------------
+	var reaction string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "reaction", chi.URLParam(r, "reaction"), &reaction, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "reaction", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddReactionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AddReaction(w, r, messageId, reaction, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // RecallMessage operation middleware
 func (siw *ServerInterfaceWrapper) RecallMessage(w http.ResponseWriter, r *http.Request) {
 
@@ -6521,6 +6816,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/messages/{message_id}/edits", wrapper.ListMessageEdits)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/messages/{message_id}/reactions", wrapper.ListReactions)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/messages/{message_id}/reactions/{reaction}", wrapper.RemoveReaction)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/v1/messages/{message_id}/reactions/{reaction}", wrapper.AddReaction)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/messages/{message_id}/recall", wrapper.RecallMessage)
@@ -8794,6 +9098,122 @@ func (response ListMessageEditsdefaultApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type ListReactionsRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    ListReactionsParams
+}
+
+type ListReactionsResponseObject interface {
+	VisitListReactionsResponse(w http.ResponseWriter) error
+}
+
+type ListReactions200JSONResponse ReactorList
+
+func (response ListReactions200JSONResponse) VisitListReactionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReactionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReactionsdefaultApplicationProblemPlusJSONResponse) VisitListReactionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveReactionRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Reaction  string    `json:"reaction"`
+	Params    RemoveReactionParams
+}
+
+type RemoveReactionResponseObject interface {
+	VisitRemoveReactionResponse(w http.ResponseWriter) error
+}
+
+type RemoveReaction204Response struct {
+}
+
+func (response RemoveReaction204Response) VisitRemoveReactionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveReactiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveReactiondefaultApplicationProblemPlusJSONResponse) VisitRemoveReactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddReactionRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Reaction  string    `json:"reaction"`
+	Params    AddReactionParams
+}
+
+type AddReactionResponseObject interface {
+	VisitAddReactionResponse(w http.ResponseWriter) error
+}
+
+type AddReaction200JSONResponse Message
+
+func (response AddReaction200JSONResponse) VisitAddReactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddReactiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddReactiondefaultApplicationProblemPlusJSONResponse) VisitAddReactionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RecallMessageRequestObject struct {
 	MessageId MessageID `json:"message_id"`
 	Params    RecallMessageParams
@@ -9616,6 +10036,15 @@ type StrictServerInterface interface {
 	// ListMessageEdits List what a message said before it was edited
 	// (GET /v1/messages/{message_id}/edits)
 	ListMessageEdits(ctx context.Context, request ListMessageEditsRequestObject) (ListMessageEditsResponseObject, error)
+	// ListReactions List who has reacted to a message
+	// (GET /v1/messages/{message_id}/reactions)
+	ListReactions(ctx context.Context, request ListReactionsRequestObject) (ListReactionsResponseObject, error)
+	// RemoveReaction Take a reaction of one's own back
+	// (DELETE /v1/messages/{message_id}/reactions/{reaction})
+	RemoveReaction(ctx context.Context, request RemoveReactionRequestObject) (RemoveReactionResponseObject, error)
+	// AddReaction React to a message
+	// (PUT /v1/messages/{message_id}/reactions/{reaction})
+	AddReaction(ctx context.Context, request AddReactionRequestObject) (AddReactionResponseObject, error)
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(ctx context.Context, request RecallMessageRequestObject) (RecallMessageResponseObject, error)
@@ -11180,6 +11609,89 @@ func (sh *strictHandler) ListMessageEdits(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListMessageEditsResponseObject); ok {
 		if err := validResponse.VisitListMessageEditsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListReactions operation middleware
+func (sh *strictHandler) ListReactions(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListReactionsParams) {
+	var request ListReactionsRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReactions(ctx, request.(ListReactionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReactions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListReactionsResponseObject); ok {
+		if err := validResponse.VisitListReactionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveReaction operation middleware
+func (sh *strictHandler) RemoveReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params RemoveReactionParams) {
+	var request RemoveReactionRequestObject
+
+	request.MessageId = messageId
+	request.Reaction = reaction
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveReaction(ctx, request.(RemoveReactionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveReaction")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RemoveReactionResponseObject); ok {
+		if err := validResponse.VisitRemoveReactionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddReaction operation middleware
+func (sh *strictHandler) AddReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params AddReactionParams) {
+	var request AddReactionRequestObject
+
+	request.MessageId = messageId
+	request.Reaction = reaction
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AddReaction(ctx, request.(AddReactionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddReaction")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AddReactionResponseObject); ok {
+		if err := validResponse.VisitAddReactionResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

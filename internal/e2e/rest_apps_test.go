@@ -67,6 +67,7 @@ func setting(maxMembers int) client.AppSettings {
 	return client.AppSettings{
 		MaxGroupMembers: &maxMembers, MaxLargeGroupMembers: new(100_000), ConvertWhenFull: new(false), FriendsOnly: new(false),
 		MaxDevicesPerUser: new(1000), MaxOnlinePerType: new(0), OnlineYields: &oldest, RecallWindowSeconds: new(120), EditWindowSeconds: new(900), EditHistory: new(false),
+		Reactions: &[]string{},
 	}
 }
 

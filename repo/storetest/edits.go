@@ -55,6 +55,9 @@ func told(m *domain.Message) string {
 	if err := json.Unmarshal(m.Content, &e); m.Type != domain.ContentCommand || err != nil {
 		return strings.TrimSpace(fmt.Sprint(m.Status, " ", textOf(m)))
 	}
+	if e.Data.Reaction != "" {
+		return fmt.Sprintf("%d of %d by %s %s %d", e.Code, e.Data.Seq, e.Data.By, e.Data.Reaction, *e.Data.Count)
+	}
 	return strings.TrimSpace(fmt.Sprintf("%d of %d by %s %s", e.Code, e.Data.Seq, e.Data.By, e.Data.Content))
 }
 

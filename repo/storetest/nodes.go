@@ -23,6 +23,7 @@ func ExerciseNodes(t *testing.T, open Opener) {
 		"Nodes_MembershipDecidesAcrossNodes":      nodesMembership,
 		"Nodes_BlockStopsTheNextSendEverywhere":   nodesBlock,
 		"Nodes_RecallWinsOverAnEdit":              nodesEdit,
+		"Nodes_ReactionsAreCountedTogether":       nodesReactions,
 		"Nodes_UserIsCreatedOnce":                 nodesUser,
 		"Nodes_GroupIsCreatedOnce":                nodesGroup,
 		"Nodes_NumbersOfRevocationsAreContiguous": nodesRevocations,
