@@ -34,9 +34,34 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkAppend_Search sends texts of ten words between 200 users, fifty under way at
+// once, with an index that is written behind them and without one.
+func BenchmarkAppend_Search(b *testing.B) {
+	for _, store := range []string{"SQLite", "MariaDB"} {
+		for mode, o := range map[string]repo.Options{"off": {Publisher: nobody{}}, "on": {Publisher: nobody{}, Search: true}} {
+			b.Run(store+"/"+mode, func(b *testing.B) {
+				benchAppendTo(b, o, store, 50, 200, func(users []domain.UserRef, n int, m *domain.Message) {
+					m.To.User = users[(n*7+1)%len(users)].ID
+					text := []byte(`{"text":"`)
+					for i := range 10 {
+						text = fmt.Appendf(text, "word%d ", n*(i+7)%5000)
+					}
+					m.Content = append(text, `"}`...)
+				})
+			})
+		}
+	}
+}
+
 func benchAppend(b *testing.B, store string, inFlight, people int, to func([]domain.UserRef, int) domain.Target) {
 	b.Helper()
-	o := repo.Options{Publisher: nobody{}}
+	benchAppendTo(b, repo.Options{Publisher: nobody{}}, store, inFlight, people, func(users []domain.UserRef, n int, m *domain.Message) {
+		m.To = to(users, n)
+	})
+}
+
+func benchAppendTo(b *testing.B, o repo.Options, store string, inFlight, people int, address func([]domain.UserRef, int, *domain.Message)) {
+	b.Helper()
 	if store == "MariaDB" {
 		o.MySQLDSN = testserver.MariaDB(b)
 	} else {
@@ -60,7 +85,8 @@ func benchAppend(b *testing.B, store string, inFlight, people int, to func([]dom
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
 				out := crashSend(app, users, int(n), int(n)|1)
 				from := users[int(n)%len(users)]
-				out.User, out.Message.Sender.User, out.Message.To = from.Num, from.ID, to(users, int(n))
+				out.User, out.Message.Sender.User, out.Message.To = from.Num, from.ID, domain.Target{}
+				address(users, int(n), &out.Message)
 				out.Message.ClientMsgID, out.Digest = fmt.Sprint(n), fmt.Append(nil, n)
 				if _, err := s.Append(ctx, out); err != nil {
 					b.Error(err)

@@ -23,7 +23,7 @@ const (
 	indexLook   = 32                     // messages that are read at once, before a look at who waits
 	indexRows   = 5_000                  // terms of one transaction, beyond which it takes no more messages
 	indexGather = 100 * time.Millisecond // what comes meanwhile shares a transaction
-	indexRest   = 19                     // while sends wait, how often the time that indexing took is theirs
+	indexRest   = 39                     // while sends wait, how often the time that indexing took is theirs
 	indexRetry  = 2 * time.Second        // how long a store that failed is left
 	sweepEvery  = 10 * time.Minute
 	sweepPage   = 500
