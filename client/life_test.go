@@ -139,7 +139,7 @@ func TestChangeOf_KnowsRecallsAndEditsOnly(t *testing.T) {
 	}
 }
 
-func TestPositionOf_IsThatOfReadSignals(t *testing.T) {
+func TestPositionOf_IsThatOfReadAndDeliveredSignals(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		kind, data string
@@ -147,6 +147,7 @@ func TestPositionOf_IsThatOfReadSignals(t *testing.T) {
 		ok         bool
 	}{
 		"read":         {client.KindRead, `{"conversation_seq":12}`, 12, true},
+		"delivered":    {client.KindDelivered, `{"conversation_seq":13}`, 13, true},
 		"without data": {client.KindRead, `{}`, 0, false},
 		"broken":       {client.KindRead, `12`, 0, false},
 		"typing":       {client.KindTyping, `{"conversation_seq":12}`, 0, false},

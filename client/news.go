@@ -21,8 +21,9 @@ const (
 
 // The kinds of signals that have a meaning for gim.
 const (
-	KindTyping = "typing" // the sender is writing; forget it after some seconds
-	KindRead   = "read"   // the sender has read up to a position, see PositionOf
+	KindTyping    = "typing"    // the sender is writing; forget it after some seconds
+	KindRead      = "read"      // the sender has read up to a position, see PositionOf
+	KindDelivered = "delivered" // a device of the sender has what others sent up to a position
 )
 
 // News is an entry by which gim tells what happened to a group, a contact or a
@@ -85,11 +86,12 @@ func ChangeOf(m *wire.Message) *Change {
 	}
 }
 
-// PositionOf returns up to which conversation_seq the sender of a signal has read;
-// ok is false for signals of other kinds. Positions go only forward, and a signal
-// may be lost: all are in the members of GET /v1/conversations/{id}.
+// PositionOf returns up to which conversation_seq the sender of a signal of
+// KindRead has read, or one of KindDelivered has the messages; ok is false for other
+// signals. Positions go only forward, what is read is delivered too, and a signal may
+// be lost: all positions are in the members of GET /v1/conversations/{id}.
 func PositionOf(s *wire.PushedSignal) (seq int64, ok bool) {
-	if s.GetKind() != KindRead {
+	if s.GetKind() != KindRead && s.GetKind() != KindDelivered {
 		return 0, false
 	}
 	var data struct {

@@ -36,6 +36,7 @@ type Conversation struct {
 
 	typing map[string]time.Time // user to when it ends
 	seen   map[string]int64     // other user to up to where it has read
+	got    map[string]int64     // other user to up to where one of its devices has what was sent
 	told   int64                // up to where the server knows that the user has read
 }
 

@@ -35,8 +35,13 @@ func (c *Conversation) change(news *client.Change) {
 }
 
 // ReadBy returns how many others are known to have read a message.
-func (c *Conversation) ReadBy(m *Message) (users int) {
-	for _, seq := range c.seen {
+func (c *Conversation) ReadBy(m *Message) (users int) { return reached(c.seen, m) }
+
+// DeliveredTo returns how many others are known to have a message on a device.
+func (c *Conversation) DeliveredTo(m *Message) (users int) { return reached(c.got, m) }
+
+func reached(positions map[string]int64, m *Message) (users int) {
+	for _, seq := range positions {
 		if m.Stage == Stored && seq >= m.Seq {
 			users++
 		}
@@ -78,7 +83,20 @@ func (m *Model) Seen(id, user string, seq int64) {
 			c.seen = make(map[string]int64)
 		}
 		c.seen[user] = max(c.seen[user], seq)
+		m.Delivered(id, user, seq)
 	}
+}
+
+// Delivered takes in that a device of another user has what was sent up to seq.
+func (m *Model) Delivered(id, user string, seq int64) {
+	c := m.conversations[id]
+	if c == nil || user == m.me {
+		return
+	}
+	if c.got == nil {
+		c.got = make(map[string]int64)
+	}
+	c.got[user] = max(c.got[user], seq)
 }
 
 // Listed takes in what the server says of the user's conversations. Where the user
@@ -209,6 +227,7 @@ func (s *Session) lookRead(id string) {
 			for _, member := range *got.Members {
 				if member.UserId != m.me {
 					m.Seen(id, member.UserId, member.ReadSeq)
+					m.Delivered(id, member.UserId, member.DeliveredSeq)
 				}
 			}
 		}}

@@ -198,11 +198,15 @@ func (m *Model) History(id string, page []client.Message, more bool) {
 // Name takes in what a group is called.
 func (m *Model) Name(id, name string) { m.ensure(id).Name = name }
 
-// Signal takes in that somebody types, or has read.
+// Signal takes in that somebody types, or up to where it has read or got what was sent.
 func (m *Model) Signal(s *wire.PushedSignal, now time.Time) {
 	user := s.GetSender().GetUserId()
 	if seq, ok := client.PositionOf(s); ok {
-		m.Seen(s.GetConversationId(), user, seq)
+		if s.GetKind() == client.KindDelivered {
+			m.Delivered(s.GetConversationId(), user, seq)
+		} else {
+			m.Seen(s.GetConversationId(), user, seq)
+		}
 		return
 	}
 	c := m.conversations[s.GetConversationId()]

@@ -61,6 +61,11 @@ export class Conversations {
     return this.#count(id, ({ read_seq = 0 }) => read_seq >= conversation_seq);
   }
 
+  /** How many members, but for the user, have a message on a device. */
+  holdersOf(id, { conversation_seq }) {
+    return this.#count(id, ({ delivered_seq = 0 }) => delivered_seq >= conversation_seq);
+  }
+
   /** Asks the server what has changed; the first time for all. */
   async refresh() {
     this.#isStale = true;
@@ -86,6 +91,7 @@ export class Conversations {
   signalled({ conversation_id: id, sender, kind, data }, now = Date.now()) {
     const { user_id } = sender;
     if (kind === 'typing' && user_id !== this.#me) this.#type(id, user_id, now);
+    if (kind === 'delivered') this.#move(id, user_id, { delivered_seq: data.conversation_seq });
     if (kind !== 'read') return;
     this.#move(id, user_id, { read_seq: data.conversation_seq });
     if (user_id === this.#me && data.conversation_seq > (this.#entries.get(id)?.read_seq ?? 0)) this.refresh();

@@ -97,8 +97,11 @@ export class Pane {
   }
 
   #markOf(message) {
-    const readers = this.#chat.conversations.readersOf(this.#id, message);
-    if (readers > 0) return { state: 'read', text: this.#id.startsWith('group:') ? `read by ${readers}` : 'read' };
+    const { conversations } = this.#chat;
+    const [readers, holders] = [conversations.readersOf(this.#id, message), conversations.holdersOf(this.#id, message)];
+    const inGroup = this.#id.startsWith('group:');
+    if (readers > 0) return { state: 'read', text: inGroup ? `read by ${readers}` : 'read' };
+    if (holders > 0) return { state: 'delivered', text: inGroup ? `delivered to ${holders}` : 'delivered' };
     return { state: 'sent', text: 'sent' };
   }
 

@@ -18,7 +18,7 @@ const PROBE_WITHIN_MS = 5000;
 /** After refusing a sign-in the server closes; it need not be trusted to. */
 const CLOSE_WITHIN_MS = 2000;
 const RETRY_SEND_MS = 1000;
-/** A busy group is not acked message by message. */
+/** A busy log is not acked message by message. */
 const ACK_EVERY_MS = 1000;
 const SYNC_LIMIT = 200;
 /** What a group that the user is no member of any more answers. */
@@ -36,6 +36,8 @@ export class Session {
   #isFilling = false;
   #isEmptying = false;
   #isAcking = false;
+  /** Up to where this connection has acked the log. */
+  #acked = 0;
 
   /**
    * @param {WebSocket} socket  Freshly made; it belongs to the session from now on.
@@ -169,7 +171,7 @@ export class Session {
   #lookForGap() {
     if (!this.#welcome) return;
     this.#fillGaps();
-    this.#ackGroups();
+    this.#ack();
     this.#onProgress();
   }
 
@@ -197,7 +199,7 @@ export class Session {
       if (log.cursor === after) return this.#socket.giveUp();
     }
     this.#isFilling = false;
-    this.#ackGroups();
+    this.#ack();
     this.#onProgress();
   }
 
@@ -211,22 +213,28 @@ export class Session {
     }
   }
 
-  /** Tells the server what this device holds of large groups; one it does not take is told with the next message. */
-  async #ackGroups() {
+  /** Tells the server what this device holds; what it does not take is told with the next message. */
+  async #ack() {
     if (this.#isAcking) return;
     this.#isAcking = true;
-    for (let log; (log = this.#groups.toAck()); ) {
-      const { cursor, group } = log;
-      try {
-        await this.#socket.ask({ ack: { group_id: group, conversation_seq: cursor } });
-      } catch (error) {
-        if (error instanceof Interrupted) return;
-        if (!(error instanceof Refused)) throw error;
-      }
-      this.#groups.acked(group, cursor);
+    for (let behind; (behind = [this.#log.cursor > this.#acked && this.#log, this.#groups.toAck()].filter(Boolean)).length > 0; ) {
+      for (const log of behind) if (!(await this.#ackOne(log))) return;
       await sleep(ACK_EVERY_MS);
     }
     this.#isAcking = false;
+  }
+
+  /** @returns {Promise<boolean>} whether the connection is there still */
+  async #ackOne({ cursor, group }) {
+    try {
+      await this.#socket.ask({ ack: group ? { group_id: group, conversation_seq: cursor } : { seq: cursor } });
+    } catch (error) {
+      if (error instanceof Interrupted) return false;
+      if (!(error instanceof Refused)) throw error;
+    }
+    if (group) this.#groups.acked(group, cursor);
+    else this.#acked = cursor;
+    return true;
   }
 
   /** Waits for an answer that the session cannot go on without. */

@@ -56,7 +56,7 @@ test('what is unread is counted until it is seen, and the sender sees that it wa
   await alice.write('two');
   await bob.unread('Alice', 2);
   await bob.title('(2) Bob – gim');
-  await alice.mark('two', 'sent');
+  await alice.mark('two', 'delivered');
   await bob.page.reload();
   await bob.unread('Alice', 2);
 
@@ -92,7 +92,7 @@ test('what arrives while the tab is hidden, or above the end, is unread until it
   await bob.hide();
   await alice.write('behind the curtain');
   await bob.unread('Alice', 1);
-  await alice.mark('behind the curtain', 'sent');
+  await alice.mark('behind the curtain', 'delivered');
   await bob.show();
   await bob.unread('Alice', 0);
   await alice.mark('behind the curtain', 'read');
@@ -106,6 +106,23 @@ test('what arrives while the tab is hidden, or above the end, is unread until it
   await bob.page.getByRole('button', { name: 'New messages' }).click();
   await bob.unread('Alice', 0);
   assertFlawless(alice, bob);
+});
+
+test('a message is delivered once a device of the other has it, not before', async () => {
+  link = await Link.to(server.address);
+  const [alice, bob] = await openApart(link.url);
+  link.cut();
+  await bob.status('Reconnecting…');
+  await alice.write('hello');
+  await alice.mark('hello', 'sent');
+  link.restore();
+  await alice.mark('hello', 'delivered');
+  await alice.page.reload();
+  await alice.mark('hello', 'delivered');
+  await alice.conversation('team').click();
+  await alice.write('hi all');
+  await alice.mark('hi all', 'read by 1');
+  bob.assertFlawless();
 });
 
 test('a group tells how many have read', async () => {

@@ -291,7 +291,23 @@ test('a log whose beginning is no longer kept is read from where it begins', asy
   const alice = await connect();
   assert.deepEqual(alice.texts, ['c', 'd']);
   assert.equal(alice.connection.state.status, 'online');
-  assert.deepEqual(server.received.map(({ kind }) => kind), ['sign_in']);
+  assert.deepEqual(server.received.map(({ kind }) => kind), ['sign_in', 'ack']);
+});
+
+test('the log is acked once a second, from where it stands, and anew on the next connection', async () => {
+  const alice = await connect();
+  for (let i = 0; i < 12; i++) {
+    say(`${i}`);
+    await settle();
+    await pass(100);
+  }
+  await pass(1000);
+  server.closeAll();
+  await settle();
+  await pass(250);
+  const acks = server.received.filter(({ kind }) => kind === 'ack').map(({ seq }) => seq);
+  assert.deepEqual(acks, [1, 10, 12, 12]);
+  assert.equal(alice.log.cursor, 12);
 });
 
 test('an acked message that a new log no longer holds is sent again', async () => {

@@ -31,7 +31,7 @@ beforeEach(() => {
 
 afterEach(() => restartTheClock());
 
-const entry = (id, rest) => ({ conversation_id: id, type: 'single', unread: 0, last_message: null, last_seq: rest.unread ?? 0, read_seq: 0, ...rest });
+const entry = (id, rest = {}) => ({ conversation_id: id, type: 'single', unread: 0, last_message: null, last_seq: rest.unread ?? 0, read_seq: 0, ...rest });
 const page = (items, rest) => ({ items, removed: [], next_cursor: null, changes: 'c1', ...rest });
 const unread = () => Object.fromEntries(conversations.list.map(({ id, unread }) => [id, unread]));
 const read = (user, conversation_seq) => ({ conversation_id: 'user:bob', sender: { type: 'user', user_id: user }, kind: 'read', data: { conversation_seq } });
@@ -132,6 +132,20 @@ test('positions of others go only forward, whether told by a signal or an answer
   answers['GET conversations/user%3Abob'] = { ...entry('user:bob', { last_seq: 3, read_seq: 3 }), members };
   await conversations.look('user:bob');
   assert.equal(conversations.readersOf('user:bob', message), 1);
+});
+
+test('what is on a device of somebody else is told by a signal, or by the members', async () => {
+  answers['GET conversations?limit=100'] = page([entry('user:bob', { last_seq: 3, read_seq: 3 })]);
+  await conversations.refresh();
+  const message = arrives(3, { sender: { type: 'user', user_id: 'alice' } });
+  conversations.signalled({ ...read('bob', 3), kind: 'delivered' });
+  assert.equal(conversations.holdersOf('user:bob', message), 1);
+  assert.equal(conversations.readersOf('user:bob', message), 0);
+  conversations.reset();
+  await conversations.refresh();
+  answers['GET conversations/user%3Abob'] = { ...entry('user:bob'), members: [{ user_id: 'bob', read_seq: 0, delivered_seq: 3 }] };
+  await conversations.look('user:bob');
+  assert.equal(conversations.holdersOf('user:bob', message), 1);
 });
 
 test('what another device of the user has read is asked for', async () => {

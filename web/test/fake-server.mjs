@@ -213,7 +213,8 @@ export class FakeServer {
     socket.deliver({ id, sync_page: { group_id, items, has_more, first_seq: joined.get(socket.user) + 1, head_seq: log.length } });
   }
 
-  _ack(socket, id, { group_id, conversation_seq }) {
+  _ack(socket, id, { group_id, conversation_seq, seq }) {
+    if (!group_id) return socket.deliver({ id, acked: { seq } });
     const { acked } = this.#groups.get(group_id);
     acked.set(socket.user, Math.max(conversation_seq, acked.get(socket.user) ?? 0));
     socket.deliver({ id, acked: { group_id, conversation_seq: acked.get(socket.user) } });

@@ -20,13 +20,19 @@ func TestScreen_MarksWhatWasReadEditedAndRecalled(t *testing.T) {
 	edited.Status, recalled.Status, recalled.Content = chat.Edited, chat.Recalled, []byte(`{}`)
 	st.receive(edited, recalled, text("user:bob", "alice", 102, "bye"))
 	m.Seen("user:bob", "bob", 101)
-	st.want(t, "hello (edited) ✓✓", "[recalled]\n", "bye ✓\n")
+	st.want(t, "hello (edited) ✓✓ read", "[recalled]\n", "bye ✓\n")
+	m.Delivered("user:bob", "bob", 102)
+	st.want(t, "bye ✓✓\n")
 
 	m.Seen("group:team", "bob", 4)
 	m.Seen("group:team", "carol", 5)
 	st.receive(text("group:team", "alice", 4, "hi all"))
 	st.open("group:team")
-	st.want(t, "hi all ✓✓ 2")
+	st.want(t, "hi all ✓✓ read 2")
+	m.Delivered("group:team", "dave", 6)
+	m.Delivered("group:team", "carol", 6)
+	st.receive(text("group:team", "alice", 6, "and you?"))
+	st.want(t, "and you? ✓✓ 2")
 }
 
 func TestScreen_RecallsAndEditsByCommand(t *testing.T) {

@@ -225,16 +225,20 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 	l.add(key(m), span{textAt, text[1:], style})
 }
 
-// reached is the mark of an own message that is stored: ✓, or ✓✓ once others have
-// read it, in a group with how many.
+// reached is the mark of an own message that is stored: ✓, ✓✓ once others have it,
+// and that they have read it; in a group, how many.
 func (l *layout) reached(m *chat.Message) string {
-	switch readers := l.c.ReadBy(m); {
-	case readers == 0:
+	text, users := " ✓✓ read", l.c.ReadBy(m)
+	if users == 0 {
+		text, users = " ✓✓", l.c.DeliveredTo(m)
+	}
+	switch {
+	case users == 0:
 		return " ✓"
 	case chat.Group(l.c.ID) != "":
-		return fmt.Sprintf(" ✓✓ %d", readers)
+		return fmt.Sprintf("%s %d", text, users)
 	}
-	return " ✓✓"
+	return text
 }
 
 // draw draws the row; top says that it is the first one on the screen.
