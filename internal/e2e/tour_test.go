@@ -47,7 +47,7 @@ func TestTour_OfTheReadmesWorksAsPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`"user_id":"carol"`, `"conversation_id":"user:dave"`, `"text":"hi dave"`, `"conversation_id":"user:carol"`, `"acked_seq":1`, `"my_role":"owner"`, `"role":"member"`, `"text":"hi all"`, `"conversation_id":"group:team"`, `"unread":2`, `"total_unread":2`, `"read_seq":2,"user_id":"dave"`, `"text":"lunch at 2?"`, `"status":"recalled"`} {
+	for _, want := range []string{`"user_id":"carol"`, `"conversation_id":"user:dave"`, `"text":"hi dave"`, `"conversation_id":"user:carol"`, `"acked_seq":1`, `"my_role":"owner"`, `"role":"member"`, `"text":"hi all"`, `"conversation_id":"group:team"`, `"unread":2`, `"total_unread":2`, `"delivered_seq":2`, `"read_seq":2`, `"text":"lunch at 2?"`, `"status":"recalled"`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the tour does not show %s:\n%s", want, out)
 		}
