@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +31,15 @@ func withHeader(name, value string) ClientOption {
 		r.Header.Set(name, value)
 		return nil
 	})
+}
+
+// Made returns the positions that the answer to a write tells: the last entry that it
+// made in the caller's own log, and in the conversation; 0 where there is none. Given as
+// MinSeq, reads on any node wait until they see it.
+func Made(answer *http.Response) (seq, conversationSeq int64) {
+	seq, _ = strconv.ParseInt(answer.Header.Get("Gim-Seq"), 10, 64)                          // 0 when absent
+	conversationSeq, _ = strconv.ParseInt(answer.Header.Get("Gim-Conversation-Seq"), 10, 64) // likewise
+	return seq, conversationSeq
 }
 
 // Answer is what the answers to all calls have in common.

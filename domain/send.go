@@ -135,6 +135,9 @@ func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Recei
 	if !delivered(receipt, err) {
 		deliveries.giveBack()
 	}
+	if err == nil {
+		noteReceipt(ctx, receipt)
+	}
 	return receipt, err
 }
 

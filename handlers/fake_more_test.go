@@ -31,6 +31,7 @@ func (f *fake) CreateGroup(ctx context.Context, _ domain.AppNum, g domain.Group,
 		return g, f.fail
 	}
 	f.created++
+	domain.NoteMade(ctx, []domain.Delivery{{Message: &domain.Message{Conversation: 9, ConversationSeq: 7}, To: []domain.Recipient{{User: alice.Num, Seq: 41}}}})
 	g.MemberCount = len(members)
 	return g, nil
 }

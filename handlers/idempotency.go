@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
@@ -31,7 +32,7 @@ const (
 //
 // Answers that say nothing lasting (401, 403, 429 and 5xx) are not kept: the
 // next try runs again.
-func (s *server) once(w http.ResponseWriter, r *http.Request, c call, next http.Handler) {
+func (s *server) once(w *writeAnswer, r *http.Request, c call, next http.Handler) {
 	seal, err := newSealer(c)
 	if err != nil {
 		s.fail(w, r, err)
@@ -76,7 +77,7 @@ func (s *server) begin(ctx context.Context, app domain.AppNum, r domain.Idempote
 
 // runFirst makes the call, keeps its answer and only then gives it. A caller that
 // hangs up does not stop it: the answer is there when the caller asks again.
-func (s *server) runFirst(w http.ResponseWriter, r *http.Request, app domain.AppNum, record domain.IdempotencyRecord, seal sealer, next http.Handler) {
+func (s *server) runFirst(w *writeAnswer, r *http.Request, app domain.AppNum, record domain.IdempotencyRecord, seal sealer, next http.Handler) {
 	lasting := context.WithoutCancel(r.Context())
 	ctx, cancel := context.WithTimeout(lasting, callTimeout)
 	defer cancel()
@@ -90,7 +91,8 @@ func (s *server) runFirst(w http.ResponseWriter, r *http.Request, app domain.App
 	next.ServeHTTP(answer, r.WithContext(ctx))
 	if isLasting(answer.status) {
 		record.Status, record.At = answer.status, domain.Millis(s.Clock.Now())
-		record.Answer = seal.seal(record, answer.header.Get("Content-Type"), answer.body.Bytes())
+		w.tellPositions(answer.header)
+		record.Answer = seal.seal(record, answer.header, answer.body.Bytes())
 		err := s.Idempotency.SettleIdempotent(lasting, app, record)
 		// What was done is done: the caller gets the answer, and a repetition
 		// meets the record under way until that is stale.
@@ -109,12 +111,12 @@ func isLasting(status int) bool {
 }
 
 func (s *server) replay(w http.ResponseWriter, r *http.Request, first domain.IdempotencyRecord, seal sealer) {
-	contentType, body, err := seal.open(first)
+	header, body, err := seal.open(first)
 	if err != nil {
 		s.fail(w, r, domain.ErrIdempotencyConflict)
 		return
 	}
-	w.Header().Set("Content-Type", contentType)
+	maps.Copy(w.Header(), header)
 	w.Header().Set(headerReplayed, "true")
 	w.WriteHeader(first.Status)
 	_, _ = w.Write(body) // the caller is gone; nothing left to tell it

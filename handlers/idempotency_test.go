@@ -28,6 +28,11 @@ func TestIdempotency_FirstAnswerIsGivenAgain(t *testing.T) {
 	if first.Header().Get(headerReplayed) != "" || again.Header().Get(headerReplayed) != "true" {
 		t.Errorf("replayed: %q, then %q", first.Header().Get(headerReplayed), again.Header().Get(headerReplayed))
 	}
+	for _, w := range []*httptest.ResponseRecorder{first, again} {
+		if w.Header().Get(headerSeq) != "" || w.Header().Get(headerConversationSeq) != "7" {
+			t.Errorf("positions of the business in %v", w.Header())
+		}
+	}
 	if again.Header().Get("Content-Type") != "application/json" || again.Header().Get("X-Request-Id") != "r2" {
 		t.Errorf("header %v", again.Header())
 	}
@@ -70,6 +75,9 @@ func TestIdempotency_UserMayHaveANewTokenBetweenTries(t *testing.T) {
 	h := newAPI(t, f.options())
 	(request{"POST", "/v1/groups", newGroup, []string{asAlice, withKey}}).do(h)
 	w := (request{"POST", "/v1/groups", newGroup, []string{"Authorization: Bearer alice2", withKey}}).do(h)
+	if w.Header().Get(headerSeq) != "41" || w.Header().Get(headerConversationSeq) != "7" {
+		t.Errorf("positions in %v", w.Header())
+	}
 	if w.Code != 201 || w.Header().Get(headerReplayed) != "true" || f.created != 1 {
 		t.Errorf("status %d, %d groups: %s", w.Code, f.created, w.Body)
 	}

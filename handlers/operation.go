@@ -121,13 +121,22 @@ func (s *server) operate(next http.Handler) http.Handler {
 			_, _, err := s.authenticate(r.WithContext(ctx))
 			return err
 		}
-		r = r.WithContext(withCaller(r.Context(), &caller{c.by, again}))
-		r.Body = io.NopCloser(bytes.NewReader(c.body))
-		if c.idempotencyKey != "" {
-			s.once(w, r, c, next)
+		ctx := withCaller(r.Context(), &caller{c.by, again})
+		body := io.NopCloser(bytes.NewReader(c.body))
+		if r.Method == http.MethodGet {
+			r = r.WithContext(ctx)
+			r.Body = body
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		answer := &writeAnswer{ResponseWriter: w, made: domain.Positions{Caller: c.by.User.Num}}
+		r = r.WithContext(domain.WithPositions(ctx, &answer.made))
+		r.Body = body
+		if c.idempotencyKey != "" {
+			s.once(answer, r, c, next)
+			return
+		}
+		next.ServeHTTP(answer, r)
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -37,21 +39,36 @@ func newSealer(c call) (sealer, error) {
 	return sealer{aead}, domain.Trace(err)
 }
 
-func (s sealer) seal(r domain.IdempotencyRecord, contentType string, body []byte) []byte {
-	plain := append([]byte(contentType+"\n"), body...)
+// keptHeaders are those of an answer that are kept with it: append only.
+var keptHeaders = []string{"Content-Type", headerSeq, headerConversationSeq}
+
+// seal puts the headers, with tabs between them, into the first line.
+func (s sealer) seal(r domain.IdempotencyRecord, header http.Header, body []byte) []byte {
+	values := make([]string, len(keptHeaders))
+	for i, name := range keptHeaders {
+		values[i] = header.Get(name)
+	}
+	plain := append([]byte(strings.Join(values, "\t")+"\n"), body...)
 	return s.aead.Seal(nil, nil, plain, boundTo(r))
 }
 
-func (s sealer) open(r domain.IdempotencyRecord) (contentType string, body []byte, err error) {
+func (s sealer) open(r domain.IdempotencyRecord) (header http.Header, body []byte, err error) {
 	plain, err := s.aead.Open(nil, nil, r.Answer, boundTo(r))
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	head, body, ok := bytes.Cut(plain, []byte("\n"))
-	if !ok {
-		return "", nil, errors.New("kept answer has no head")
+	values := strings.Split(string(head), "\t")
+	if !ok || len(values) > len(keptHeaders) {
+		return nil, nil, errors.New("kept answer has no head")
 	}
-	return string(head), body, nil
+	header = make(http.Header)
+	for i, value := range values {
+		if value != "" {
+			header.Set(keptHeaders[i], value)
+		}
+	}
+	return header, body, nil
 }
 
 // boundTo keeps an answer from being put under another request or status.

@@ -85,9 +85,7 @@ func (s *Store) ChangeContact(ctx context.Context, app domain.AppNum, user domai
 	if err != nil {
 		return nil, err
 	}
-	if len(told) > 0 {
-		s.publisher.Publish(told)
-	}
+	s.publish(ctx, told)
 	return after, nil
 }
 

@@ -55,9 +55,7 @@ func (s *Store) ChangeMessage(ctx context.Context, app domain.AppNum, by domain.
 	if err != nil {
 		return nil, err
 	}
-	if len(told) > 0 {
-		s.publisher.Publish(told)
-	}
+	s.publish(ctx, told)
 	return &changed, nil
 }
 

@@ -42,8 +42,8 @@ func (s *Store) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gr
 		told, err = s.tellGroup(ctx, tx, app, c.conv, id, domain.Millis(s.clock.Now()), tellings)
 		return err
 	})
-	if err == nil && len(told) > 0 {
-		s.publisher.Publish(told)
+	if err == nil {
+		s.publish(ctx, told)
 	}
 	return state, err
 }

@@ -65,6 +65,14 @@ func (s *Store) tell(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv *
 	return b.deliveries(), nil
 }
 
+// publish hands over what a transaction has told, after its commit.
+func (s *Store) publish(ctx context.Context, told []domain.Delivery) {
+	if len(told) > 0 {
+		domain.NoteMade(ctx, told)
+		s.publisher.Publish(told)
+	}
+}
+
 // insertUncounted notes that the messages are events.
 func (a *appBatch) insertUncounted(ctx context.Context) error {
 	totals := make(map[domain.ConversationNum]int64)

@@ -57,8 +57,8 @@ func (s *Store) CreateGroup(ctx context.Context, app domain.AppNum, g domain.Gro
 		told, err = s.tellGroup(ctx, tx, app, conv, g.ID, g.CreatedAt, tellings)
 		return err
 	})
-	if err == nil && len(told) > 0 {
-		s.publisher.Publish(told)
+	if err == nil {
+		s.publish(ctx, told)
 	}
 	g.MemberCount = len(members)
 	return g, err
