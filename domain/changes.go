@@ -14,13 +14,16 @@ import (
 type ChangesCursor struct {
 	Upto int64
 	Seen []int64 // ascending, all greater than Upto
+	// Told is where a list of more changes than Seen has room for has come to, page by
+	// page; 0 outside of one. What the cursor does not name is told again in the next.
+	Told int64
 }
 
-// MaxChangesSeen bounds Seen: of more the first count as Upto.
+// MaxChangesSeen bounds Seen.
 const MaxChangesSeen = 256
 
-// Has reports whether a change has been seen.
-func (c ChangesCursor) Has(change int64) bool {
+// has reports whether a change has been seen.
+func (c ChangesCursor) has(change int64) bool {
 	if change <= c.Upto {
 		return true
 	}
@@ -28,24 +31,50 @@ func (c ChangesCursor) Has(change int64) bool {
 	return seen
 }
 
-// With returns the cursor behind these changes too. Nothing up to settled that has not
-// been seen can be seen later.
-func (c ChangesCursor) With(changes []int64, settled int64) ChangesCursor {
-	seen := append(slices.Clone(c.Seen), changes...)
+// Page returns what is to be told next of changes: limit of them, in their order, and those
+// that have the number of the last one; the cursor behind them, and whether there are
+// more. No change up to settled appears later. None is left out, though where there are
+// more than Seen has room for some are told twice.
+func (c ChangesCursor) Page(changes []int64, settled int64, limit int) (page []int64, next ChangesCursor, more bool) {
+	unseen := slices.DeleteFunc(slices.Sorted(slices.Values(changes)), c.has)
+	first, _ := slices.BinarySearch(unseen, c.Told+1)
+	end := min(first+limit, len(unseen))
+	for first < end && end < len(unseen) && unseen[end] == unseen[end-1] {
+		end++ // what changed by one commit is told together
+	}
+	for _, rest := range [][]int64{unseen[:first], unseen[end:]} {
+		if len(rest) > 0 {
+			settled = min(settled, rest[0]-1) // the cursor must not move past it
+		}
+	}
+	page, more = unseen[first:end], end < len(unseen)
+	next = c.with(page, settled)
+	if !more || next.Told <= next.Upto {
+		next.Told = 0
+	}
+	return page, next, more
+}
+
+// with returns the cursor behind a page too.
+func (c ChangesCursor) with(page []int64, settled int64) ChangesCursor {
+	seen := append(slices.Clone(c.Seen), page...)
 	slices.Sort(seen)
 	seen = slices.Compact(seen)
-	first := max(len(seen)-MaxChangesSeen, 0)
-	for first < len(seen) && seen[first] <= settled {
-		first++
-	}
-	next := ChangesCursor{Upto: c.Upto}
-	if first > 0 {
-		next.Upto = max(c.Upto, seen[first-1])
-	}
-	for _, change := range seen[first:] {
-		if change > next.Upto {
-			next.Seen = append(next.Seen, change)
+	next := ChangesCursor{Upto: c.Upto, Told: c.Told}
+	if n, exact := slices.BinarySearch(seen, settled); n > 0 || exact {
+		if exact {
+			n++
 		}
+		next.Upto = max(c.Upto, seen[n-1])
+		seen = seen[n:]
+	}
+	if len(seen) > MaxChangesSeen {
+		seen = seen[:MaxChangesSeen]
+		next.Told = max(next.Told, 1)
+	}
+	next.Seen = seen
+	if next.Told > 0 && len(page) > 0 {
+		next.Told = page[len(page)-1]
 	}
 	return next
 }
@@ -57,6 +86,9 @@ func (c ChangesCursor) String() string {
 	for _, change := range c.Seen {
 		raw = binary.AppendUvarint(raw, uint64(change-last)) //nolint:gosec // ascending
 		last = change
+	}
+	if c.Told > 0 { // behind what cannot be a distance
+		raw = binary.AppendUvarint(append(raw, 0), uint64(c.Told-c.Upto)) //nolint:gosec // it is greater
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
@@ -74,16 +106,22 @@ func ParseChangesCursor(text string) (c ChangesCursor, err error) {
 }
 
 func decodeChanges(raw []byte) (c ChangesCursor, err error) {
-	last := int64(0)
+	last, isTold := int64(0), false
 	for i := 0; len(raw) > 0; i++ {
 		n, size := binary.Uvarint(raw)
-		if size <= 0 || i > MaxChangesSeen || n > 1<<62 || i > 0 && n == 0 || last+int64(n) < 0 { //nolint:gosec // checked
+		if size <= 0 || i > MaxChangesSeen+2 || n > 1<<62 || c.Told > 0 || last+int64(n) < 0 { //nolint:gosec // checked
 			return ChangesCursor{}, errors.New("not what String wrote")
 		}
 		raw = raw[size:]
-		if last += int64(n); i == 0 { //nolint:gosec // checked
-			c.Upto = last
-		} else {
+		switch distance := int64(n); { //nolint:gosec // checked
+		case i == 0:
+			c.Upto, last = distance, distance
+		case isTold:
+			c.Told = c.Upto + distance
+		case distance == 0:
+			isTold = true
+		default:
+			last += distance
 			c.Seen = append(c.Seen, last)
 		}
 	}

@@ -76,24 +76,16 @@ func (s *Store) ChangedConversations(ctx context.Context, app domain.AppNum, use
 		return out, false, s.readError("read conversations", err)
 	}
 	out.TotalUnread = view.totalUnread()
-	changed := slices.DeleteFunc(view.all, func(m membership) bool { return since.Has(m.change()) })
-	if err := s.addGone(ctx, app, &changed, view.gone, since); err != nil {
+	var page []int64
+	page, out.Changes, hasMore = since.Page(view.changes(), view.settled, limit)
+	isTold := func(change int64) bool { _, found := slices.BinarySearch(page, change); return found }
+	changed := slices.DeleteFunc(view.all, func(m membership) bool { return !isTold(m.change()) })
+	if err := s.addGone(ctx, app, &changed, view.gone, isTold); err != nil {
 		return out, false, s.readError("read conversations", err)
 	}
 	slices.SortFunc(changed, func(a, b membership) int {
 		return cmp.Or(cmp.Compare(a.change(), b.change()), cmp.Compare(a.conv, b.conv))
 	})
-	end := min(limit, len(changed))
-	for end > 0 && end < len(changed) && changed[end].change() == changed[end-1].change() {
-		end++ // what changed by one commit is told together
-	}
-	hasMore = end < len(changed)
-	changed = changed[:end]
-	changes := make([]int64, end)
-	for i := range changed {
-		changes[i] = changed[i].change()
-	}
-	out.Changes = since.With(changes, view.settled)
 	items, err := s.describe(ctx, app, user, changed)
 	if err != nil {
 		return out, false, s.readError("read conversations", err)
@@ -109,10 +101,10 @@ func (s *Store) ChangedConversations(ctx context.Context, app domain.AppNum, use
 }
 
 // addGone adds the conversations that the user is in no more, if that has changed.
-func (s *Store) addGone(ctx context.Context, app domain.AppNum, changed *[]membership, gone map[domain.ConversationNum]conversationState, since domain.ChangesCursor) error {
+func (s *Store) addGone(ctx context.Context, app domain.AppNum, changed *[]membership, gone map[domain.ConversationNum]conversationState, isTold func(int64) bool) error {
 	var nums []domain.ConversationNum
 	for num, state := range gone {
-		if !since.Has(state.changed) {
+		if isTold(state.changed) {
 			nums = append(nums, num)
 		}
 	}

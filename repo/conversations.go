@@ -82,7 +82,9 @@ func (s *Store) Conversations(ctx context.Context, app domain.AppNum, user domai
 	if err != nil {
 		return domain.ConversationList{}, s.readError("read conversations", err)
 	}
-	out := domain.ConversationList{TotalUnread: view.totalUnread(), Changes: domain.ChangesCursor{}.With(view.changes(), view.settled)}
+	out := domain.ConversationList{TotalUnread: view.totalUnread()}
+	changes := view.changes()
+	_, out.Changes, _ = domain.ChangesCursor{}.Page(changes, view.settled, len(changes))
 	all := slices.DeleteFunc(view.all, func(m membership) bool { return !m.isListed() })
 	slices.SortFunc(all, func(a, b membership) int { return b.place().compare(a.place()) })
 	if before != (place{}) {

@@ -25,7 +25,7 @@ func TestPositions_OfEveryWriteAreReadOnAnyNode(t *testing.T) {
 		a.newGroup(t, "team", "alice", "bob")
 		a.newLarge(t, "news", object{}, "alice", "bob")
 		a.back().do(t, "PATCH", "/v1/groups/team", object{"settings": object{"join": "approval"}}).want(t, 200)
-		a.as("dave").put(t, "/v1/groups/team/join-requests/me", object{}).want(t, 200)
+		a.as("dave").put(t, "/v1/groups/team/join-requests/me", object{}).want(t, 201)
 		own := read[client.SentMessage](t, a.as("alice").post(t, "/v1/messages", text("bob", "hi")).want(t, 201))
 		alice := a.as("alice")
 		for _, w := range []write{

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -13,6 +14,7 @@ func conversationChangeTests() map[string]func(*world) {
 		"Changes_TellWhatLeavesTheList":    changesRemoved,
 		"Changes_TellThatPeersHaveRead":    changesRead,
 		"Changes_ArePagedWithoutLosingAny": changesPaged,
+		"Changes_MayBeMoreThanACursorHas":  changesMany,
 	}
 }
 
@@ -127,5 +129,33 @@ func changesPaged(w *world) {
 		from := domain.ChangesCursor{Upto: since.Upto, Seen: slices.Clone(since.Seen)}
 		w.same(fmt.Sprint("by ", limit), w.changes(alice, &from, limit), want)
 		w.wantChanges(alice, &from)
+	}
+}
+
+// changesMany: on a store with several writers none of these is surely in its order yet.
+func changesMany(w *world) {
+	alice := w.user("alice")
+	since := w.listed(alice).Changes
+	others := w.many("u", domain.MaxChangesSeen+60)
+	var sends sync.WaitGroup
+	for part := range slices.Chunk(others, 50) {
+		sends.Go(func() {
+			for _, u := range part {
+				_, err := w.store.Append(w.ctx, w.outgoing(u, toUser(alice), "hi", ""))
+				if err != nil {
+					w.Error(err)
+				}
+			}
+		})
+	}
+	sends.Wait()
+	seen := make(map[string]bool)
+	for _, id := range w.changes(alice, &since, 50) {
+		seen[id] = true
+	}
+	w.same("conversations", len(seen), len(others))
+	w.send(others[0], toUser(alice), "more")
+	if again := w.changes(alice, &since, 50); !slices.Contains(again, "user:"+string(others[0].ID)) || len(again) > 61 {
+		w.Errorf("then %d changed, %v", len(again), again)
 	}
 }
