@@ -58,7 +58,8 @@ type HistoryRange struct {
 // HistoryPage is a part of a conversation, ascending by ConversationSeq.
 type HistoryPage struct {
 	Messages []*Message
-	HasMore  bool // in the direction that was asked for
+	HasMore  bool  // in the direction that was asked for
+	Head     int64 // of the conversation, whether the viewer may read it or not
 }
 
 // SyncParams asks for a part of the caller's log.

@@ -51,8 +51,9 @@ func (m *Messenger) awaitEntry(ctx context.Context, by Principal, p SyncParams) 
 	})
 }
 
-// awaitMessage waits until the caller can read the message minSeq of a conversation,
-// or one behind it. A group, or a member, that is not there may be visible later, too.
+// awaitMessage waits until a conversation has the message minSeq, which the caller need
+// not be able to read: where it begins is not in its history. A group, or a member, that
+// is not there may be visible later, too.
 func (m *Messenger) awaitMessage(ctx context.Context, by Principal, target Target, minSeq int64) error {
 	if minSeq == 0 {
 		return nil
@@ -67,7 +68,7 @@ func (m *Messenger) awaitMessage(ctx context.Context, by Principal, target Targe
 			return false, nil
 		}
 		absent = nil
-		return len(page.Messages) > 0, err
+		return page.Head >= minSeq, err
 	})
 	if absent != nil && CodeOf(err) == CodeUnavailable {
 		return absent

@@ -31,9 +31,9 @@ func (r *replica) History(_ context.Context, _ AppNum, _ UserRef, _ Target, q Hi
 	case !r.visible():
 		return HistoryPage{}, r.err
 	case q.After != nil && *q.After >= r.conversation:
-		return HistoryPage{}, nil
+		return HistoryPage{Head: r.conversation}, nil
 	}
-	return HistoryPage{Messages: []*Message{{ConversationSeq: r.conversation}}}, nil
+	return HistoryPage{Head: r.conversation, Messages: []*Message{{ConversationSeq: r.conversation}}}, nil
 }
 
 // onReplica runs a test with a store that lags, in a bubble.

@@ -261,7 +261,7 @@ func (s *Store) Conversation(ctx context.Context, app domain.AppNum, user domain
 
 // readMembership reads how a user stands to one conversation that it has.
 func readMembership(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, user domain.UserNum, target domain.Target) (membership, error) {
-	conv, err := conversationOf(ctx, q, app, user, target)
+	conv, _, err := conversationOf(ctx, q, app, user, target)
 	if err != nil {
 		return membership{}, err
 	}

@@ -74,7 +74,7 @@ func (s *Store) putStates(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, s
 // a transaction in which nobody else does, and writes the state if that is another.
 func (s *Store) changeMembership(ctx context.Context, app domain.AppNum, user domain.UserNum, target domain.Target, change func(tx *sqlx.Tx, m *membership) error) error {
 	return s.inTx(ctx, func(tx *sqlx.Tx) error {
-		conv, err := conversationOf(ctx, tx, app, user, target)
+		conv, _, err := conversationOf(ctx, tx, app, user, target)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strconv"
 
@@ -51,14 +50,9 @@ func (s *Store) LogDigest(ctx context.Context, app domain.AppNum, user domain.Us
 
 // ConversationDigest implements [domain.DigestStore].
 func (s *Store) ConversationDigest(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target, upto *int64) (domain.LogDigest, error) {
-	conv, from, err := s.visible(ctx, app, viewer, target)
+	conv, from, head, err := s.visible(ctx, app, viewer, target)
 	if err != nil {
 		return domain.LogDigest{}, err
-	}
-	var head int64
-	err = s.read.GetContext(ctx, &head, `SELECT last_seq FROM conversations WHERE app_id = ? AND id = ?`, app, conv)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return domain.LogDigest{}, s.readError("read head of conversation", err)
 	}
 	end, err := domain.DigestUpTo(upto, max(from, 0)+1, head)
 	if err != nil {

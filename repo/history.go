@@ -13,7 +13,7 @@ import (
 
 // History implements [domain.LogStore].
 func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target, r domain.HistoryRange) (domain.HistoryPage, error) {
-	conv, from, err := s.visible(ctx, app, viewer, target)
+	conv, from, head, err := s.visible(ctx, app, viewer, target)
 	if err != nil || conv == 0 {
 		return domain.HistoryPage{}, err
 	}
@@ -26,7 +26,7 @@ func (s *Store) History(ctx context.Context, app domain.AppNum, viewer domain.Us
 	}
 	const query = `SELECT ` + messageColumns + ` FROM messages m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq `
-	page := domain.HistoryPage{}
+	page := domain.HistoryPage{Head: head}
 	page.Messages, page.HasMore, err = s.readMessages(ctx, app, viewer.Num, r.Limit, query+order+` LIMIT ?`, app, conv, low, high, r.Limit+1)
 	if err != nil {
 		return domain.HistoryPage{}, s.readError("read history", err)
@@ -61,33 +61,34 @@ func (s *Store) readMessages(ctx context.Context, app domain.AppNum, reader doma
 	return messages, hasMore, err
 }
 
-// visible resolves the conversation that viewer names target and the number
-// behind which viewer may read it; conversation 0 has no messages yet.
-func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (conv domain.ConversationNum, from int64, err error) {
+// visible resolves the conversation that viewer names target, the number behind which
+// viewer may read it, and that of its last message; conversation 0 has no messages yet.
+func (s *Store) visible(ctx context.Context, app domain.AppNum, viewer domain.UserRef, target domain.Target) (conv domain.ConversationNum, from, head int64, err error) {
 	if target.Group != "" {
 		l, err := s.groupLogByID(ctx, app, viewer.Num, target.Group)
 		if err != nil || viewer.Num == 0 {
-			return l.num, 0, err
+			return l.num, 0, l.head, err
 		}
-		conv = l.num
+		conv, head = l.num, l.head
 		if from, err = l.memberFrom(); err != nil {
-			return conv, from, err
+			return 0, 0, 0, err
 		}
-	} else if conv, err = conversationOf(ctx, s.read, app, viewer.Num, target); err != nil {
-		return 0, 0, s.readError("find conversation", err)
+	} else if conv, head, err = conversationOf(ctx, s.read, app, viewer.Num, target); err != nil {
+		return 0, 0, 0, s.readError("find conversation", err)
 	} else if conv == 0 || viewer.Num == 0 {
-		return conv, 0, nil
+		return conv, 0, head, nil
 	}
 	state, err := readState(ctx, s.read, app, viewer.Num, conv)
 	if err != nil {
-		return 0, 0, s.readError("find conversation", err)
+		return 0, 0, 0, s.readError("find conversation", err)
 	}
-	return conv, max(from, state.cleared), nil
+	return conv, max(from, state.cleared), head, nil
 }
 
 // conversationOf is the conversation that a user, or the business for user 0, names
-// target; 0 for one without messages. ErrUserNotFound, ErrGroupNotFound.
-func conversationOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, user domain.UserNum, target domain.Target) (conv domain.ConversationNum, err error) {
+// target, and the number of its last message; 0 for one without messages.
+// ErrUserNotFound, ErrGroupNotFound.
+func conversationOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, user domain.UserNum, target domain.Target) (conv domain.ConversationNum, head int64, err error) {
 	var key string
 	switch {
 	case target.Group != "":
@@ -97,22 +98,23 @@ func conversationOf(ctx context.Context, q sqlx.QueryerContext, app domain.AppNu
 	default:
 		nums, err := userNums(ctx, q, app, []domain.UserID{target.User}, "")
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		other := nums[target.User]
 		if other == 0 {
-			return 0, domain.ErrUserNotFound
+			return 0, 0, domain.ErrUserNotFound
 		}
 		if key = singleKey(user, other); user == 0 {
 			key = businessKey(other)
 		}
 	}
-	err = sqlx.GetContext(ctx, q, &conv, `SELECT id FROM conversations WHERE app_id = ? AND conv_key = ?`, app, []byte(key))
+	const query = `SELECT id, last_seq FROM conversations WHERE app_id = ? AND conv_key = ?`
+	err = q.QueryRowxContext(ctx, query, app, []byte(key)).Scan(&conv, &head)
 	switch {
 	case !errors.Is(err, sql.ErrNoRows):
-		return conv, err
+		return conv, head, err
 	case target.Group != "":
-		return 0, domain.ErrGroupNotFound
+		return 0, 0, domain.ErrGroupNotFound
 	}
-	return 0, nil
+	return 0, 0, nil
 }

