@@ -81,7 +81,7 @@ func (s *Store) Search(ctx context.Context, app domain.AppNum, user domain.UserR
 // begin finds the conversations that may have something.
 func (q *search) begin(ctx context.Context, user domain.UserRef, target *domain.Target) error {
 	if target != nil {
-		conv, from, err := q.store.visible(ctx, q.app, user, *target)
+		conv, from, _, err := q.store.visible(ctx, q.app, user, *target)
 		if conv != 0 && err == nil {
 			q.streams.add(&stream{conv: conv, from: from, next: q.start.in(conv)})
 		}
