@@ -148,6 +148,24 @@ func (e DeviceType) Valid() bool {
 	}
 }
 
+// Defines values for ForwardMessageRequestSenderType.
+const (
+	ForwardMessageRequestSenderTypeBusiness ForwardMessageRequestSenderType = "business"
+	ForwardMessageRequestSenderTypeSystem   ForwardMessageRequestSenderType = "system"
+)
+
+// Valid indicates whether the value is a known member of the ForwardMessageRequestSenderType enum.
+func (e ForwardMessageRequestSenderType) Valid() bool {
+	switch e {
+	case ForwardMessageRequestSenderTypeBusiness:
+		return true
+	case ForwardMessageRequestSenderTypeSystem:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GroupSettingsHistory.
 const (
 	All    GroupSettingsHistory = "all"
@@ -822,6 +840,21 @@ type FieldProblem struct {
 	Pointer string `json:"pointer"`
 }
 
+// ForwardMessageRequest defines model for ForwardMessageRequest.
+type ForwardMessageRequest struct {
+	// ClientMsgId Makes the call idempotent for this sender.
+	ClientMsgId *string `json:"client_msg_id,omitempty"`
+
+	// SenderType With an app key alone, who speaks; business unless given.
+	SenderType *ForwardMessageRequestSenderType `json:"sender_type,omitempty"`
+
+	// To Exactly one of the two.
+	To Target `json:"to"`
+}
+
+// ForwardMessageRequestSenderType With an app key alone, who speaks; business unless given.
+type ForwardMessageRequestSenderType string
+
 // FoundMessages defines model for FoundMessages.
 type FoundMessages struct {
 	Items []Message `json:"items"`
@@ -984,13 +1017,19 @@ type Message struct {
 	ConversationSeq int64  `json:"conversation_seq"`
 
 	// EditedAt UTC, with milliseconds.
-	EditedAt  *Timestamp `json:"edited_at,omitempty"`
-	Mentions  []string   `json:"mentions"`
-	MessageId string     `json:"message_id"`
+	EditedAt *Timestamp `json:"edited_at,omitempty"`
+
+	// Forwarded The content was copied from another message; absent where it was not.
+	Forwarded *bool    `json:"forwarded,omitempty"`
+	Mentions  []string `json:"mentions"`
+	MessageId string   `json:"message_id"`
 
 	// Reactions In the order of their first use, as they are when the message is read; absent where there are none.
 	Reactions *[]Reaction `json:"reactions,omitempty"`
-	Sender    Sender      `json:"sender"`
+
+	// ReplyTo The message of the conversation that this one answers.
+	ReplyTo *Reply `json:"reply_to,omitempty"`
+	Sender  Sender `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
@@ -1196,6 +1235,12 @@ type RegisterDeviceRequest struct {
 	Type          DeviceType `json:"type"`
 }
 
+// Reply The message of the conversation that this one answers.
+type Reply struct {
+	ConversationSeq int64  `json:"conversation_seq"`
+	MessageId       string `json:"message_id"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -1215,6 +1260,9 @@ type SendMessageRequest struct {
 
 	// Persist false pushes to those online and stores nothing.
 	Persist *bool `json:"persist,omitempty"`
+
+	// ReplyTo The `message_id` of one of the conversation that this one answers, and that the sender may read.
+	ReplyTo *string `json:"reply_to,omitempty"`
 
 	// SenderType With an app key alone, who speaks; business unless given.
 	SenderType *SendMessageRequestSenderType `json:"sender_type,omitempty"`
@@ -1919,6 +1967,12 @@ type ListMessageEditsParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ForwardMessageParams defines parameters for ForwardMessage.
+type ForwardMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListReactionsParams defines parameters for ListReactions.
 type ListReactionsParams struct {
 	// Reaction Only those with this reaction.
@@ -2102,6 +2156,9 @@ type SendMessageJSONRequestBody = SendMessageRequest
 
 // EditMessageJSONRequestBody defines body for EditMessage for application/json ContentType.
 type EditMessageJSONRequestBody = EditMessageRequest
+
+// ForwardMessageJSONRequestBody defines body for ForwardMessage for application/json ContentType.
+type ForwardMessageJSONRequestBody = ForwardMessageRequest
 
 // QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
 type QueryPresenceJSONRequestBody = QueryPresenceRequest
@@ -2758,6 +2815,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 	ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ForwardMessageWithBody Forward a message
+	//
+	// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+	// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+	ForwardMessageWithBody(ctx context.Context, messageId MessageID, params *ForwardMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ForwardMessage Forward a message
+	//
+	// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+	// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+	ForwardMessage(ctx context.Context, messageId MessageID, params *ForwardMessageParams, body ForwardMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReactions List who has reacted to a message
 	//
@@ -4226,6 +4303,46 @@ func (c *Client) EditMessage(ctx context.Context, messageId MessageID, params *E
 // Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 func (c *Client) ListMessageEdits(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMessageEditsRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ForwardMessageWithBody Forward a message
+//
+// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+func (c *Client) ForwardMessageWithBody(ctx context.Context, messageId MessageID, params *ForwardMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewForwardMessageRequestWithBody(c.Server, messageId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ForwardMessage Forward a message
+//
+// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+func (c *Client) ForwardMessage(ctx context.Context, messageId MessageID, params *ForwardMessageParams, body ForwardMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewForwardMessageRequest(c.Server, messageId, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7990,6 +8107,68 @@ func NewListMessageEditsRequest(server string, messageId MessageID, params *List
 	return req, nil
 }
 
+// NewForwardMessageRequest calls the generic ForwardMessage builder with application/json body
+func NewForwardMessageRequest(server string, messageId MessageID, params *ForwardMessageParams, body ForwardMessageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewForwardMessageRequestWithBody(server, messageId, params, "application/json", bodyReader)
+}
+
+// NewForwardMessageRequestWithBody constructs an http.Request for the ForwardMessage method, with any body, and a specified content type
+func NewForwardMessageRequestWithBody(server string, messageId MessageID, params *ForwardMessageParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/forward", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListReactionsRequest constructs an http.Request for the ListReactions method
 func NewListReactionsRequest(server string, messageId MessageID, params *ListReactionsParams) (*http.Request, error) {
 	var err error
@@ -9891,6 +10070,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/messages/{message_id}/edits (the `ListMessageEdits` operationId).
 	ListMessageEditsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageEditsParams, reqEditors ...RequestEditorFn) (*ListMessageEditsResponse, error)
+
+	// ForwardMessageWithBodyWithResponse Forward a message
+	//
+	// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+	// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+	ForwardMessageWithBodyWithResponse(ctx context.Context, messageId MessageID, params *ForwardMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ForwardMessageResponse, error)
+
+	// ForwardMessageWithResponse Forward a message
+	//
+	// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+	// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+	ForwardMessageWithResponse(ctx context.Context, messageId MessageID, params *ForwardMessageParams, body ForwardMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*ForwardMessageResponse, error)
 
 	// ListReactionsWithResponse List who has reacted to a message
 	//
@@ -12659,6 +12858,61 @@ func (r ListMessageEditsResponse) ContentType() string {
 	return ""
 }
 
+type ForwardMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SentMessage
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SentMessage
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ForwardMessageResponse) GetJSON200() *SentMessage {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ForwardMessageResponse) GetJSON201() *SentMessage {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ForwardMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ForwardMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ForwardMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ForwardMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ForwardMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListReactionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14641,6 +14895,38 @@ func (c *ClientWithResponses) ListMessageEditsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListMessageEditsResponse(rsp)
+}
+
+// ForwardMessageWithBodyWithResponse Forward a message
+//
+// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+func (c *ClientWithResponses) ForwardMessageWithBodyWithResponse(ctx context.Context, messageId MessageID, params *ForwardMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ForwardMessageResponse, error) {
+	rsp, err := c.ForwardMessageWithBody(ctx, messageId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseForwardMessageResponse(rsp)
+}
+
+// ForwardMessageWithResponse Forward a message
+//
+// Sends a new message with the type and the content that this one has now, under all rules of a send. It is `forwarded`; from where,
+// its receivers are not told. Who may read the message may forward it; a recalled one is 409 `message_recalled`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/messages/{message_id}/forward (the `ForwardMessage` operationId).
+func (c *ClientWithResponses) ForwardMessageWithResponse(ctx context.Context, messageId MessageID, params *ForwardMessageParams, body ForwardMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*ForwardMessageResponse, error) {
+	rsp, err := c.ForwardMessage(ctx, messageId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseForwardMessageResponse(rsp)
 }
 
 // ListReactionsWithResponse List who has reacted to a message
@@ -16784,6 +17070,46 @@ func ParseListMessageEditsResponse(rsp *http.Response) (*ListMessageEditsRespons
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseForwardMessageResponse parses an HTTP response from a ForwardMessageWithResponse call
+func ParseForwardMessageResponse(rsp *http.Response) (*ForwardMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ForwardMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SentMessage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SentMessage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -105,6 +105,7 @@ func (m *Messenger) Recall(ctx context.Context, by Principal, id MessageID) (*Me
 			return err
 		}
 		s.Message.Status, s.Message.Content, s.Message.Mentions, s.Message.Reactions = StatusRecalled, json.RawMessage("{}"), nil, nil
+		s.Message.ReplyTo, s.Message.Forwarded = "", false
 		s.tell(by, EventMessageRecalled)
 		return nil
 	})
@@ -195,6 +196,8 @@ func (s *MessageState) mayEdit(by Principal, p EditPolicy, now time.Time) error 
 		return s.Refusal
 	case !s.isBy(by):
 		return Failure(CodeForbidden, "Only the sender of the message may edit it.")
+	case s.Message.Forwarded:
+		return Failure(CodeForbidden, "A forwarded message says what another one said; it cannot be edited.")
 	case s.Refusal != nil:
 		return s.Refusal
 	}

@@ -61,6 +61,10 @@ type Message struct {
 	SentAt          time.Time
 	Status          Status
 	EditedAt        time.Time // of the last edit; zero when there was none
+	// ReplyTo is the message of the same conversation that this one answers, or "";
+	// Forwarded tells that its content was copied from another message.
+	ReplyTo   MessageID
+	Forwarded bool
 	// Reactions are in the order of their first use, as they stand when the message is
 	// read and as its reader has them: the message is nobody else's then.
 	Reactions []Reaction

@@ -16,6 +16,7 @@ type SendParams struct {
 	Content     json.RawMessage
 	ClientMsgID string     // "" for none
 	Mentions    []string   // user ids, or ["@all"]
+	ReplyTo     MessageID  // a message of the conversation that it answers; "" for none
 	Ephemeral   bool       // push to those online and do not store
 	SenderType  SenderType // business or system, for app keys; "" for the default
 	Origin      string     // the connection it came by, or ""
@@ -28,7 +29,9 @@ type Outgoing struct {
 	Message Message // without conversation, number and id
 	// Digest is over everything that makes two sends the same request; nil
 	// when there is no ClientMsgID.
-	Digest  []byte
+	Digest []byte
+	// Refusal is why it may not be sent, unless it was before with its ClientMsgID.
+	Refusal error
 	Origin  string
 	Request RequestInfo
 }
@@ -120,18 +123,22 @@ func (m *Messenger) Send(ctx context.Context, by Principal, p SendParams) (Recei
 	if err != nil {
 		return Receipt{}, err
 	}
-	deliveries, err := m.charge(ctx, by, sender, p.To)
+	return m.accept(ctx, by, p.Ephemeral, Outgoing{
+		App: by.App.Num, User: by.User.Num, Origin: p.Origin, Request: RequestOf(ctx),
+		Message: Message{
+			Sender: sender, To: p.To, Type: p.Type, Content: content, Mentions: p.Mentions, ReplyTo: p.ReplyTo,
+			ClientMsgID: p.ClientMsgID, SentAt: Millis(m.clock.Now()), Status: StatusNormal,
+		},
+	})
+}
+
+// accept charges for a message and delivers it.
+func (m *Messenger) accept(ctx context.Context, by Principal, ephemeral bool, out Outgoing) (Receipt, error) {
+	deliveries, err := m.charge(ctx, by, out.Message.Sender, out.Message.To)
 	if err != nil {
 		return Receipt{}, err
 	}
-	out := Outgoing{
-		App: by.App.Num, User: by.User.Num, Origin: p.Origin, Request: RequestOf(ctx),
-		Message: Message{
-			Sender: sender, To: p.To, Type: p.Type, Content: content, Mentions: p.Mentions,
-			ClientMsgID: p.ClientMsgID, SentAt: Millis(m.clock.Now()), Status: StatusNormal,
-		},
-	}
-	receipt, err := m.deliver(ctx, out, p.Ephemeral)
+	receipt, err := m.deliver(ctx, out, ephemeral)
 	if !delivered(receipt, err) {
 		deliveries.giveBack()
 	}
@@ -163,7 +170,7 @@ func (m *Messenger) deliver(ctx context.Context, out Outgoing, ephemeral bool) (
 	if ephemeral {
 		return m.sendEphemeral(ctx, out)
 	}
-	if out.Message.ClientMsgID != "" {
+	if out.Message.ClientMsgID != "" && out.Digest == nil {
 		out.Digest = out.Message.digest()
 	}
 	return m.messages.Append(ctx, out)
@@ -209,11 +216,24 @@ func senderOf(by Principal, as SenderType) (Sender, error) {
 // validate checks everything that needs no store and returns the content in
 // the form that is stored.
 func (p SendParams) validate() (json.RawMessage, error) {
-	if err := join(p.To.validate(), validateClientMsgID(p.ClientMsgID), validateMentions(p.Mentions)); err != nil {
+	if err := join(p.To.validate(), validateClientMsgID(p.ClientMsgID), validateMentions(p.Mentions), p.validateReply()); err != nil {
 		return nil, err
 	}
 	return ParseContent(p.Type, p.Content)
 }
+
+func (p SendParams) validateReply() *Error {
+	switch {
+	case p.ReplyTo == "":
+		return nil
+	case p.Ephemeral:
+		return Invalid("/reply_to", "needs a message that is stored")
+	}
+	return p.ReplyTo.validate("/reply_to")
+}
+
+// ErrBadReply is the answer to a message that answers what is not there for its sender.
+var ErrBadReply = Invalid("/reply_to", "is not a message of this conversation that its sender may read")
 
 func (t Target) validate() *Error {
 	switch {
@@ -270,6 +290,9 @@ func (m *Message) digest() []byte {
 	}
 	for _, id := range m.Mentions {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(id), id)
+	}
+	if m.ReplyTo != "" {
+		_, _ = fmt.Fprintf(h, "reply:%s", m.ReplyTo)
 	}
 	return h.Sum(nil)
 }

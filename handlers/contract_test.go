@@ -75,6 +75,7 @@ var calls = map[string]request{
 	"listMessageEdits":      {"GET", "/v1/messages/" + storedID + "/edits", "", nil},
 	"searchMessages":        {"GET", "/v1/messages/search?q=hi&conversation_id=user:bob&type=text&from=2026-01-01T00:00:00Z", "", nil},
 	"recallMessage":         {"POST", "/v1/messages/" + storedID + "/recall", "", nil},
+	"forwardMessage":        {"POST", "/v1/messages/" + storedID + "/forward", `{"to":{"user_id":"bob"}}`, nil},
 	"listReactions":         {"GET", "/v1/messages/" + storedID + "/reactions?reaction=%F0%9F%91%8D", "", nil},
 	"addReaction":           {"PUT", "/v1/messages/" + storedID + "/reactions/%F0%9F%91%8D", "", nil},
 	"removeReaction":        {"DELETE", "/v1/messages/" + storedID + "/reactions/%F0%9F%98%80", "", nil},

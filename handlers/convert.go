@@ -70,15 +70,18 @@ func fromAPIObject(raw *json.RawMessage) json.RawMessage {
 	return compact(*raw)
 }
 
+func fromAPITarget(t api.Target) domain.Target {
+	return domain.Target{User: domain.UserID(orZero(t.UserId)), Group: domain.GroupID(orZero(t.GroupId))}
+}
+
 func fromAPISend(b *api.SendMessageRequest) domain.SendParams {
 	return domain.SendParams{
-		To: domain.Target{
-			User: domain.UserID(orZero(b.To.UserId)), Group: domain.GroupID(orZero(b.To.GroupId)),
-		},
+		To:          fromAPITarget(b.To),
 		Type:        domain.ContentType(b.Type),
 		Content:     b.Content,
 		ClientMsgID: orZero(b.ClientMsgId),
 		Mentions:    orZero(b.Mentions),
+		ReplyTo:     domain.MessageID(orZero(b.ReplyTo)),
 		Ephemeral:   b.Persist != nil && !*b.Persist,
 		SenderType:  domain.SenderType(orZero(b.SenderType)),
 	}
@@ -104,6 +107,11 @@ func toAPIMessage(m *domain.Message, seq int64, isSender bool) api.Message {
 		})
 		reactions = &all
 	}
+	var reply *api.Reply
+	if m.ReplyTo != "" {
+		_, at := m.ReplyTo.Place()
+		reply = &api.Reply{MessageId: string(m.ReplyTo), ConversationSeq: at}
+	}
 	return api.Message{
 		Seq: seq, MessageId: string(m.ID),
 		ConversationId: m.ConversationID(isSender), ConversationSeq: m.ConversationSeq,
@@ -113,7 +121,7 @@ func toAPIMessage(m *domain.Message, seq int64, isSender bool) api.Message {
 		To:   api.MessageTarget{UserId: orNil(string(m.To.User)), GroupId: orNil(string(m.To.Group))},
 		Type: string(m.Type), Content: m.Content, Mentions: mentions, ClientMsgId: orNil(m.ClientMsgID),
 		SentAt: toAPITime(m.SentAt), Status: api.MessageStatus(m.Status), EditedAt: toAPITimeOrNil(m.EditedAt),
-		Reactions: reactions,
+		Reactions: reactions, ReplyTo: reply, Forwarded: orNil(m.Forwarded),
 	}
 }
 

@@ -25,6 +25,22 @@ func (s *server) SendMessage(ctx context.Context, req api.SendMessageRequestObje
 	return api.SendMessage201JSONResponse(toAPIReceipt(receipt)), nil
 }
 
+// ForwardMessage handles POST /v1/messages/{message_id}/forward.
+func (s *server) ForwardMessage(ctx context.Context, req api.ForwardMessageRequestObject) (api.ForwardMessageResponseObject, error) {
+	receipt, err := s.Messenger.Forward(ctx, principalOf(ctx), domain.MessageID(req.MessageId), domain.ForwardParams{
+		To:          fromAPITarget(req.Body.To),
+		ClientMsgID: orZero(req.Body.ClientMsgId),
+		SenderType:  domain.SenderType(orZero(req.Body.SenderType)),
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case receipt.Repeated:
+		return api.ForwardMessage200JSONResponse(toAPIReceipt(receipt)), nil
+	}
+	return api.ForwardMessage201JSONResponse(toAPIReceipt(receipt)), nil
+}
+
 // Sync handles GET /v1/sync.
 func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncResponseObject, error) {
 	limit, err := domain.PageLimit(req.Params.Limit)

@@ -127,6 +127,7 @@ type appBatch struct {
 	left      []*fanout
 
 	users         map[domain.UserID]domain.UserNum
+	quotes        map[domain.MessageID]bool // that are there
 	barriers      *barriers
 	conversations map[string]*conversation
 	heads         map[domain.UserNum]int64
@@ -136,7 +137,7 @@ type appBatch struct {
 func (a *appBatch) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
 		a.findRepeats, a.readUsers, a.runReads, a.resolveUsers,
-		a.readBarriers, a.readConversations, a.readHeadsOfPairs, a.runReads, a.refuseBarred, a.begin,
+		a.readBarriers, a.readConversations, a.readHeadsOfPairs, a.readQuotes, a.runReads, a.refuseBarred, a.refuseQuotes, a.begin,
 		a.authorise, a.readMembers, a.putOff, a.lockHeads,
 		a.number, a.raise, a.countSent, a.insertMessages, a.insertLogs, a.insertSends, a.runWrites,
 	}

@@ -86,6 +86,9 @@ func (a *appBatch) resolveUsers(context.Context) error {
 }
 
 func (it *item) resolve(users map[domain.UserID]domain.UserNum) {
+	if it.err = it.out.Refusal; it.err != nil {
+		return
+	}
 	if sender := it.out.Message.Sender.User; sender != "" && users[sender] != it.out.User {
 		it.err = domain.ErrUnauthorized
 		return
@@ -265,7 +268,10 @@ func (a *appBatch) authorise(ctx context.Context) error {
 		if it.toUser == 0 {
 			r := rules[it.conv.num]
 			it.isLarge = r.large
-			it.err = r.allow(it.out, voices[it.speaker()])
+			v := voices[it.speaker()]
+			if it.err = r.allow(it.out, v); it.err == nil {
+				it.err = a.checkQuote(it, it.conv.num, r.readableFrom(v))
+			}
 		}
 	}
 	return nil

@@ -95,13 +95,14 @@ func (a *appBatch) insertMessages(ctx context.Context) error {
 		}
 		rows = append(rows,
 			a.app, m.Conversation, m.ConversationSeq, senderTypes.number(m.Sender.Type), it.out.User, string(m.Sender.User), string(m.Sender.Device),
-			toGroup, to, string(m.Type), []byte(m.Content), mentions, m.ClientMsgID, m.SentAt.UnixMilli(), statuses.number(m.Status))
+			toGroup, to, string(m.Type), []byte(m.Content), mentions, m.ClientMsgID, m.SentAt.UnixMilli(), statuses.number(m.Status),
+			string(m.ReplyTo), m.Forwarded)
 	}
 	if err := insert(ctx, a.w, insertMention, "", 5, mentioned); err != nil {
 		return err
 	}
 	return insert(ctx, a.w, `INSERT INTO messages (app_id, conversation_id, seq, sender_type, sender, sender_id, sender_device,
-		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status)`, "", 15, rows)
+		to_group, to_id, type, content, mentions, client_msg_id, sent_at, status, reply_to, forwarded)`, "", 17, rows)
 }
 
 // insertLogs writes the entries of the logs. Where others may come between, those of

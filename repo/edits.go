@@ -247,7 +247,7 @@ func (c *messageChange) writeMessage(ctx context.Context, tx *sqlx.Tx, state *do
 		if err := c.deleteReactions(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE messages SET content = ?, mentions = ?, status = ?, edit_seq = 0, reactions = 0`+where,
+		_, err := tx.ExecContext(ctx, `UPDATE messages SET content = ?, mentions = ?, status = ?, edit_seq = 0, reactions = 0, reply_to = '', forwarded = 0`+where,
 			append([]any{[]byte(m.Content), []byte{}, statuses.number(m.Status)}, c.place()...)...)
 		return err
 	}

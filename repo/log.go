@@ -21,7 +21,7 @@ const (
 	envelopeColumns = messageHead + `'', '', ` + messageTail
 
 	messageHead = `m.conversation_id, m.seq, m.sender_type, m.sender, m.sender_id, m.sender_device, m.to_group, m.to_id, m.type, `
-	messageTail = `m.client_msg_id, m.sent_at, m.status, m.edited_at, m.reactions`
+	messageTail = `m.client_msg_id, m.sent_at, m.status, m.edited_at, m.reactions, m.reply_to, m.forwarded`
 )
 
 // ReadLog implements [domain.LogStore]. The head is read first and bounds what
@@ -107,7 +107,7 @@ func scanMessage(rows *sqlx.Rows, m *domain.Message, first ...any) (domain.UserN
 		content, mentions   []byte
 	)
 	err := rows.Scan(append(first, &m.Conversation, &m.ConversationSeq, &senderType, &sender, &m.Sender.User, &m.Sender.Device, &toGroup, &to,
-		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status, &editedAt, &reactions)...)
+		&m.Type, &content, &mentions, &m.ClientMsgID, &sentAt, &status, &editedAt, &reactions, &m.ReplyTo, &m.Forwarded)...)
 	if err != nil {
 		return 0, err
 	}

@@ -33,6 +33,7 @@ var shipped = map[string]map[string]string{
 		"0013_create_search":              "77a05a7a50321a7053aba75b614540f775f9a8cba54a4184c782546c27986dfa",
 		"0014_create_deliveries":          "67de4f71503dba3842bce7045c499788b58ea72994bbccfe76253bb2da91ad91",
 		"0015_create_reactions":           "40da54f86481cc4165f0946d1eabe11362b8ca348c7ff847b49cd2026901c526",
+		"0016_add_replies":                "20a4d0c2d9f75995dfe0d62fd89c6437bb01b514521389fc8923cac3be752175",
 	},
 	"sqlite": {
 		"0001_create_core":                "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -50,6 +51,7 @@ var shipped = map[string]map[string]string{
 		"0013_create_search":              "0a44ab28adf7a497d6a434d02f907ac39191859cf0036544a22b70e17bc21fd1",
 		"0014_create_deliveries":          "45e8bf221d38fa3832ecd789e60394f4db0880e777784f68c8759c0b8f5dfa3c",
 		"0015_create_reactions":           "4a7556fecc3e73f1ea7bac09b2ff5edc28575a1439b39ec7ae7313533481a08a",
+		"0016_add_replies":                "83ab3550110ef5057cf4970ce2ad08ba9f509ff29f70787b706d6feb62118391",
 	},
 }
 

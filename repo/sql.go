@@ -11,7 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// chunk is the most rows or keys that one statement handles. At 15 placeholders
+// chunk is the most rows or keys that one statement handles. At 17 placeholders
 // a row it stays far below SQLite's 32,766 and MySQL's 65,535.
 const chunk = 500
 

@@ -15,6 +15,7 @@ type groupRules struct {
 	dismissed bool
 	muted     bool // only the owner and admins may send
 	mentions  domain.MentionPolicy
+	history   domain.HistoryRule
 }
 
 // speaker is a user who sends to a group.
@@ -27,6 +28,7 @@ type speaker struct {
 type voice struct {
 	role       domain.Role
 	mutedUntil int64 // in ms; 0 for never
+	joinedSeq  int64
 }
 
 // allow returns why a send to the group is refused, or nil. v is the sender's, nil
@@ -50,16 +52,25 @@ func (r groupRules) allow(out *domain.Outgoing, v *voice) error {
 	return nil
 }
 
+// readableFrom is the number behind which a sender may read the group; v is nil for
+// the business.
+func (r groupRules) readableFrom(v *voice) int64 {
+	if v == nil || r.history == domain.HistoryAll {
+		return 0
+	}
+	return v.joinedSeq
+}
+
 // readRules reads the rules of groups.
 func readRules(ctx context.Context, q sqlx.QueryerContext, app domain.AppNum, groups []domain.ConversationNum) (map[domain.ConversationNum]groupRules, error) {
 	all := make(map[domain.ConversationNum]groupRules, len(groups))
-	const query = `SELECT id, type, mute_all, mention_all_by, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
+	const query = `SELECT id, type, mute_all, mention_all_by, history, dismissed_at FROM chat_groups WHERE app_id = ? AND id IN`
 	err := selectIn(ctx, q, query, "", []any{app}, groups, func(rows *sqlx.Rows) error {
 		var num domain.ConversationNum
 		var typ domain.GroupType
 		var r groupRules
 		var dismissed int64
-		err := rows.Scan(&num, &typ, &r.muted, &r.mentions, &dismissed)
+		err := rows.Scan(&num, &typ, &r.muted, &r.mentions, &r.history, &dismissed)
 		r.large, r.dismissed = typ == domain.GroupLarge, dismissed != 0
 		all[num] = r
 		return err
@@ -85,7 +96,7 @@ func (s *Store) readVoices(ctx context.Context, q sqlx.QueryerContext, app domai
 	err := each(ctx, q, func(rows *sqlx.Rows) error {
 		var p speaker
 		v := &voice{}
-		err := rows.Scan(&p.group, &p.user, &v.role, &v.mutedUntil)
+		err := rows.Scan(&p.group, &p.user, &v.role, &v.mutedUntil, &v.joinedSeq)
 		voices[p] = v
 		return err
 	}, s.dialect.voicesOf(len(speakers)), args...)
@@ -97,7 +108,7 @@ func (s *Store) readVoices(ctx context.Context, q sqlx.QueryerContext, app domai
 
 // voicesOf is the query for n pairs, each of a group and a user.
 func (d dialect) voicesOf(n int) string {
-	return `SELECT m.conversation_id, m.user_id, m.role, COALESCE(x.muted_until, 0) FROM ` + d.pairs(n) + ` p
+	return `SELECT m.conversation_id, m.user_id, m.role, COALESCE(x.muted_until, 0), m.joined_seq FROM ` + d.pairs(n) + ` p
 		` + d.then("members m") + ` ON m.app_id = ? AND m.conversation_id = p.a AND m.user_id = p.b
 		LEFT JOIN mutes x ON x.app_id = m.app_id AND x.conversation_id = m.conversation_id AND x.user_id = m.user_id`
 }

@@ -63,7 +63,7 @@ func (b *Body) GroupEvent() *domain.GroupEvent {
 // Size estimates the bytes that the message takes in a frame or in a queue,
 // without encoding it.
 func (b *Body) Size() int {
-	const rest = 360 // names, ids, times and the receiver's own fields
+	const rest = 480 // names, ids, times and the receiver's own fields
 	m := b.message
 	size := rest + len(m.Content) + len(m.ClientMsgID)
 	for _, id := range m.Mentions {
@@ -106,8 +106,18 @@ func marshalCommon(m *domain.Message) []byte {
 		Status:          string(m.Status),
 		EditedAt:        millisOf(m.EditedAt),
 		Reactions:       reactionsOf(m),
+		ReplyTo:         replyOf(m),
+		Forwarded:       m.Forwarded,
 	})
 	return common
+}
+
+func replyOf(m *domain.Message) *Reply {
+	if m.ReplyTo == "" {
+		return nil
+	}
+	_, seq := m.ReplyTo.Place()
+	return &Reply{MessageId: string(m.ReplyTo), ConversationSeq: seq}
 }
 
 func reactionsOf(m *domain.Message) []*Reaction {
@@ -160,6 +170,8 @@ func (p *Message) message() *domain.Message {
 		SentAt:      time.UnixMilli(p.GetSentAt()).UTC(),
 		Status:      domain.Status(p.GetStatus()),
 		EditedAt:    timeOf(p.GetEditedAt()),
+		ReplyTo:     domain.MessageID(p.GetReplyTo().GetMessageId()),
+		Forwarded:   p.GetForwarded(),
 	}
 	for _, r := range p.GetReactions() {
 		m.Reactions = append(m.Reactions, domain.Reaction{Reaction: r.GetReaction(), Count: r.GetCount(), Me: r.GetMe()})

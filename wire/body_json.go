@@ -55,6 +55,14 @@ func (b *Body) appendCommonJSON(dst []byte) []byte {
 	if !m.EditedAt.IsZero() {
 		dst = append(appendTime(append(dst, `,"edited_at":"`...), m.EditedAt), '"')
 	}
+	if m.ReplyTo != "" {
+		_, seq := m.ReplyTo.Place()
+		dst = appendField(dst, `,"reply_to":{"message_id":`, string(m.ReplyTo))
+		dst = append(strconv.AppendInt(append(dst, `,"conversation_seq":`...), seq, 10), '}')
+	}
+	if m.Forwarded {
+		dst = append(dst, `,"forwarded":true`...)
+	}
 	if len(m.Reactions) > 0 {
 		dst = appendReactions(dst, m.Reactions)
 	}

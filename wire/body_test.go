@@ -40,13 +40,19 @@ func reactedMessage() *domain.Message {
 	return m
 }
 
+func replyMessage() *domain.Message {
+	m := sampleMessage()
+	m.ReplyTo, m.Forwarded = domain.NewMessageID(m.SentAt, 5, 6), true
+	return m
+}
+
 func TestBody_SurvivesTheBus(t *testing.T) {
 	t.Parallel()
 	ephemeral := &domain.Message{
 		ID: "x", Sender: domain.Sender{Type: domain.SenderBusiness}, To: domain.Target{Group: "team"},
 		Type: domain.ContentCustom, Content: []byte(`{}`), SentAt: time.UnixMilli(1).UTC(), Status: domain.StatusNormal,
 	}
-	for _, m := range []*domain.Message{sampleMessage(), editedMessage(), reactedMessage(), ephemeral} {
+	for _, m := range []*domain.Message{sampleMessage(), editedMessage(), reactedMessage(), replyMessage(), ephemeral} {
 		common := NewBody(m).CommonProto()
 		got, err := ParseBody(common)
 		if err != nil {
@@ -143,6 +149,13 @@ func TestBody_AppendJSONIsTheMessageOfTheAPI(t *testing.T) {
 				`"edited_at":"2026-11-23T12:01:00.005Z"}`,
 		},
 		{
+			"that answers another", func(m *domain.Message) { *m = *replyMessage(); m.Mentions, m.ClientMsgID = nil, "" },
+			`{"seq":41,"conversation_id":"user:alice","message_id":"0000000000000000000000000000000a","conversation_seq":7,` +
+				`"sender":{"type":"user","user_id":"alice","device_id":"phone"},"to":{"user_id":"bob"},"type":"text",` +
+				`"content":{"text":"hé \u003c\"🙂"},"mentions":[],"sent_at":"2026-11-23T12:00:00.070Z","status":"normal",` +
+				`"reply_to":{"message_id":"` + string(replyMessage().ReplyTo) + `","conversation_seq":6},"forwarded":true}`,
+		},
+		{
 			"with reactions", func(m *domain.Message) { *m = *reactedMessage(); m.Mentions, m.ClientMsgID = nil, "" },
 			`{"seq":41,"conversation_id":"user:alice","message_id":"0000000000000000000000000000000a","conversation_seq":7,` +
 				`"sender":{"type":"user","user_id":"alice","device_id":"phone"},"to":{"user_id":"bob"},"type":"text",` +
@@ -188,6 +201,7 @@ func TestBody_IsEncodedOnceForAllReceivers(t *testing.T) { // not parallel: it c
 func TestBody_SizeIsNotBelowTheEncodings(t *testing.T) {
 	t.Parallel()
 	m := editedMessage()
+	m.ReplyTo, m.Forwarded = replyMessage().ReplyTo, true
 	m.Content = []byte(`{"text":"` + strings.Repeat("a", 5000) + `"}`)
 	for range domain.MaxReactions {
 		m.Reactions = append(m.Reactions, domain.Reaction{Reaction: strings.Repeat("a", domain.MaxReactionBytes), Count: 1e6})

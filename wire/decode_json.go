@@ -46,6 +46,7 @@ type (
 		ClientMsgID string         `json:"client_msg_id"`
 		Mentions    []string       `json:"mentions"`
 		Persist     *bool          `json:"persist"`
+		ReplyTo     string         `json:"reply_to"`
 	}
 	jsonSignal struct {
 		To   jsonTarget     `json:"to"`
@@ -161,7 +162,7 @@ func (f *ClientFrame) setJSON(name string, value jsontext.Value) (known bool, er
 		err = unmarshalBody("/send", value, &b)
 		f.Body = &ClientFrame_Send{&Send{
 			To:   b.To.target(),
-			Type: b.Type, Content: bytes.Clone(b.Content), ClientMsgId: b.ClientMsgID, Mentions: b.Mentions, Persist: b.Persist,
+			Type: b.Type, Content: bytes.Clone(b.Content), ClientMsgId: b.ClientMsgID, Mentions: b.Mentions, Persist: b.Persist, ReplyTo: b.ReplyTo,
 		}}
 	case "signal":
 		var b jsonSignal

@@ -1169,7 +1169,9 @@ type Send struct {
 	ClientMsgId string   `protobuf:"bytes,4,opt,name=client_msg_id,json=clientMsgId,proto3" json:"client_msg_id,omitempty"`
 	Mentions    []string `protobuf:"bytes,5,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	// false: pushed to those online and not stored. Absent means true.
-	Persist       *bool `protobuf:"varint,6,opt,name=persist,proto3,oneof" json:"persist,omitempty"`
+	Persist *bool `protobuf:"varint,6,opt,name=persist,proto3,oneof" json:"persist,omitempty"`
+	// The message_id of one of the conversation that this one answers.
+	ReplyTo       string `protobuf:"bytes,7,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1244,6 +1246,13 @@ func (x *Send) GetPersist() bool {
 		return *x.Persist
 	}
 	return false
+}
+
+func (x *Send) GetReplyTo() string {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return ""
 }
 
 // Sent answers a Send; a message that is stored has a seq.
@@ -2336,7 +2345,11 @@ type Message struct {
 	EditedAt int64 `protobuf:"varint,13,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
 	// In the order of their first use, as the store had them when the message was
 	// read; what is pushed live has none yet.
-	Reactions     []*Reaction `protobuf:"bytes,14,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	Reactions []*Reaction `protobuf:"bytes,14,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	// The message of the conversation that this one answers.
+	ReplyTo *Reply `protobuf:"bytes,15,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	// The content was copied from another message.
+	Forwarded     bool `protobuf:"varint,16,opt,name=forwarded,proto3" json:"forwarded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2469,6 +2482,72 @@ func (x *Message) GetReactions() []*Reaction {
 	return nil
 }
 
+func (x *Message) GetReplyTo() *Reply {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return nil
+}
+
+func (x *Message) GetForwarded() bool {
+	if x != nil {
+		return x.Forwarded
+	}
+	return false
+}
+
+type Reply struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	MessageId       string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	ConversationSeq int64                  `protobuf:"varint,2,opt,name=conversation_seq,json=conversationSeq,proto3" json:"conversation_seq,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Reply) Reset() {
+	*x = Reply{}
+	mi := &file_wire_gim_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reply) ProtoMessage() {}
+
+func (x *Reply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_gim_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reply.ProtoReflect.Descriptor instead.
+func (*Reply) Descriptor() ([]byte, []int) {
+	return file_wire_gim_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Reply) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *Reply) GetConversationSeq() int64 {
+	if x != nil {
+		return x.ConversationSeq
+	}
+	return 0
+}
+
 type Reaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An emoji, or a name that the app allows.
@@ -2482,7 +2561,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_wire_gim_proto_msgTypes[32]
+	mi := &file_wire_gim_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2494,7 +2573,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_gim_proto_msgTypes[32]
+	mi := &file_wire_gim_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2507,7 +2586,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_wire_gim_proto_rawDescGZIP(), []int{32}
+	return file_wire_gim_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Reaction) GetReaction() string {
@@ -2621,14 +2700,15 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x05Acked\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x12)\n" +
-	"\x10conversation_seq\x18\x03 \x01(\x03R\x0fconversationSeq\"\xbf\x01\n" +
+	"\x10conversation_seq\x18\x03 \x01(\x03R\x0fconversationSeq\"\xda\x01\n" +
 	"\x04Send\x12\x1e\n" +
 	"\x02to\x18\x01 \x01(\v2\x0e.gim.v1.TargetR\x02to\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\"\n" +
 	"\rclient_msg_id\x18\x04 \x01(\tR\vclientMsgId\x12\x1a\n" +
 	"\bmentions\x18\x05 \x03(\tR\bmentions\x12\x1d\n" +
-	"\apersist\x18\x06 \x01(\bH\x00R\apersist\x88\x01\x01B\n" +
+	"\apersist\x18\x06 \x01(\bH\x00R\apersist\x88\x01\x01\x12\x19\n" +
+	"\breply_to\x18\a \x01(\tR\areplyToB\n" +
 	"\n" +
 	"\b_persist\"\xbe\x01\n" +
 	"\x04Sent\x12\x1d\n" +
@@ -2699,7 +2779,7 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\x06Sender\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
-	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\xc2\x03\n" +
+	"\tdevice_id\x18\x03 \x01(\tR\bdeviceId\"\x8a\x04\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12'\n" +
 	"\x0fconversation_id\x18\x02 \x01(\tR\x0econversationId\x12\x1d\n" +
@@ -2716,7 +2796,13 @@ const file_wire_gim_proto_rawDesc = "" +
 	"\asent_at\x18\v \x01(\x03R\x06sentAt\x12\x16\n" +
 	"\x06status\x18\f \x01(\tR\x06status\x12\x1b\n" +
 	"\tedited_at\x18\r \x01(\x03R\beditedAt\x12.\n" +
-	"\treactions\x18\x0e \x03(\v2\x10.gim.v1.ReactionR\treactions\"L\n" +
+	"\treactions\x18\x0e \x03(\v2\x10.gim.v1.ReactionR\treactions\x12(\n" +
+	"\breply_to\x18\x0f \x01(\v2\r.gim.v1.ReplyR\areplyTo\x12\x1c\n" +
+	"\tforwarded\x18\x10 \x01(\bR\tforwarded\"Q\n" +
+	"\x05Reply\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12)\n" +
+	"\x10conversation_seq\x18\x02 \x01(\x03R\x0fconversationSeq\"L\n" +
 	"\bReaction\x12\x1a\n" +
 	"\breaction\x18\x01 \x01(\tR\breaction\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x0e\n" +
@@ -2734,7 +2820,7 @@ func file_wire_gim_proto_rawDescGZIP() []byte {
 	return file_wire_gim_proto_rawDescData
 }
 
-var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_wire_gim_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_wire_gim_proto_goTypes = []any{
 	(*ClientFrame)(nil),   // 0: gim.v1.ClientFrame
 	(*ServerFrame)(nil),   // 1: gim.v1.ServerFrame
@@ -2768,8 +2854,9 @@ var file_wire_gim_proto_goTypes = []any{
 	(*Target)(nil),        // 29: gim.v1.Target
 	(*Sender)(nil),        // 30: gim.v1.Sender
 	(*Message)(nil),       // 31: gim.v1.Message
-	(*Reaction)(nil),      // 32: gim.v1.Reaction
-	nil,                   // 33: gim.v1.SignIn.GroupsEntry
+	(*Reply)(nil),         // 32: gim.v1.Reply
+	(*Reaction)(nil),      // 33: gim.v1.Reaction
+	nil,                   // 34: gim.v1.SignIn.GroupsEntry
 }
 var file_wire_gim_proto_depIdxs = []int32{
 	2,  // 0: gim.v1.ClientFrame.sign_in:type_name -> gim.v1.SignIn
@@ -2796,7 +2883,7 @@ var file_wire_gim_proto_depIdxs = []int32{
 	16, // 21: gim.v1.ServerFrame.signaled:type_name -> gim.v1.Signaled
 	25, // 22: gim.v1.ServerFrame.subscribed:type_name -> gim.v1.Subscribed
 	27, // 23: gim.v1.ServerFrame.unsubscribed:type_name -> gim.v1.Unsubscribed
-	33, // 24: gim.v1.SignIn.groups:type_name -> gim.v1.SignIn.GroupsEntry
+	34, // 24: gim.v1.SignIn.groups:type_name -> gim.v1.SignIn.GroupsEntry
 	4,  // 25: gim.v1.SignedIn.groups:type_name -> gim.v1.GroupHead
 	31, // 26: gim.v1.SyncPage.items:type_name -> gim.v1.Message
 	29, // 27: gim.v1.Send.to:type_name -> gim.v1.Target
@@ -2807,12 +2894,13 @@ var file_wire_gim_proto_depIdxs = []int32{
 	21, // 32: gim.v1.UserPresence.devices:type_name -> gim.v1.OnlineDevice
 	30, // 33: gim.v1.Message.sender:type_name -> gim.v1.Sender
 	29, // 34: gim.v1.Message.to:type_name -> gim.v1.Target
-	32, // 35: gim.v1.Message.reactions:type_name -> gim.v1.Reaction
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	33, // 35: gim.v1.Message.reactions:type_name -> gim.v1.Reaction
+	32, // 36: gim.v1.Message.reply_to:type_name -> gim.v1.Reply
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_wire_gim_proto_init() }
@@ -2859,7 +2947,7 @@ func file_wire_gim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_gim_proto_rawDesc), len(file_wire_gim_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -41,6 +41,9 @@ func clientFrames() map[string]*ClientFrame {
 			To: &Target{UserId: "bob"}, Type: "text", Content: []byte(`{"text":"hi"}`),
 			ClientMsgId: "c1", Mentions: []string{"carol"}, Persist: new(true),
 		}}},
+		"send_reply": {Id: 5, Body: &ClientFrame_Send{&Send{
+			To: &Target{UserId: "bob"}, Type: "text", Content: []byte(`{"text":"hi"}`), ReplyTo: string(replyMessage().ReplyTo),
+		}}},
 		"send_ephemeral": {Id: 6, Body: &ClientFrame_Send{&Send{
 			To: &Target{GroupId: "team"}, Type: "custom", Content: []byte(`{"typing":true}`), Persist: new(false),
 		}}},
@@ -110,6 +113,9 @@ func serverFrames() map[string]func(dst []byte, enc Encoding) []byte {
 		},
 		"sync_page_reactions": func(dst []byte, enc Encoding) []byte {
 			return AppendSyncPage(dst, enc, 3, []Item{{Seq: 41, Body: NewBody(reactedMessage())}}, &SyncPage{FirstSeq: 1, HeadSeq: 41, Epoch: "e1"})
+		},
+		"push_reply": func(dst []byte, enc Encoding) []byte {
+			return AppendPush(dst, enc, []Item{{Seq: 41, Body: NewBody(replyMessage())}})
 		},
 		"sync_page_empty": func(dst []byte, enc Encoding) []byte {
 			return AppendSyncPage(dst, enc, 0, nil, &SyncPage{FirstSeq: 1})

@@ -144,6 +144,24 @@ func (e DeviceType) Valid() bool {
 	}
 }
 
+// Defines values for ForwardMessageRequestSenderType.
+const (
+	ForwardMessageRequestSenderTypeBusiness ForwardMessageRequestSenderType = "business"
+	ForwardMessageRequestSenderTypeSystem   ForwardMessageRequestSenderType = "system"
+)
+
+// Valid indicates whether the value is a known member of the ForwardMessageRequestSenderType enum.
+func (e ForwardMessageRequestSenderType) Valid() bool {
+	switch e {
+	case ForwardMessageRequestSenderTypeBusiness:
+		return true
+	case ForwardMessageRequestSenderTypeSystem:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GroupSettingsHistory.
 const (
 	All    GroupSettingsHistory = "all"
@@ -818,6 +836,21 @@ type FieldProblem struct {
 	Pointer string `json:"pointer"`
 }
 
+// ForwardMessageRequest defines model for ForwardMessageRequest.
+type ForwardMessageRequest struct {
+	// ClientMsgId Makes the call idempotent for this sender.
+	ClientMsgId *string `json:"client_msg_id,omitempty"`
+
+	// SenderType With an app key alone, who speaks; business unless given.
+	SenderType *ForwardMessageRequestSenderType `json:"sender_type,omitempty"`
+
+	// To Exactly one of the two.
+	To Target `json:"to"`
+}
+
+// ForwardMessageRequestSenderType With an app key alone, who speaks; business unless given.
+type ForwardMessageRequestSenderType string
+
 // FoundMessages defines model for FoundMessages.
 type FoundMessages struct {
 	Items []Message `json:"items"`
@@ -980,13 +1013,19 @@ type Message struct {
 	ConversationSeq int64  `json:"conversation_seq"`
 
 	// EditedAt UTC, with milliseconds.
-	EditedAt  *Timestamp `json:"edited_at,omitempty"`
-	Mentions  []string   `json:"mentions"`
-	MessageId string     `json:"message_id"`
+	EditedAt *Timestamp `json:"edited_at,omitempty"`
+
+	// Forwarded The content was copied from another message; absent where it was not.
+	Forwarded *bool    `json:"forwarded,omitempty"`
+	Mentions  []string `json:"mentions"`
+	MessageId string   `json:"message_id"`
 
 	// Reactions In the order of their first use, as they are when the message is read; absent where there are none.
 	Reactions *[]Reaction `json:"reactions,omitempty"`
-	Sender    Sender      `json:"sender"`
+
+	// ReplyTo The message of the conversation that this one answers.
+	ReplyTo *Reply `json:"reply_to,omitempty"`
+	Sender  Sender `json:"sender"`
 
 	// SentAt UTC, with milliseconds.
 	SentAt Timestamp `json:"sent_at"`
@@ -1192,6 +1231,12 @@ type RegisterDeviceRequest struct {
 	Type          DeviceType `json:"type"`
 }
 
+// Reply The message of the conversation that this one answers.
+type Reply struct {
+	ConversationSeq int64  `json:"conversation_seq"`
+	MessageId       string `json:"message_id"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -1211,6 +1256,9 @@ type SendMessageRequest struct {
 
 	// Persist false pushes to those online and stores nothing.
 	Persist *bool `json:"persist,omitempty"`
+
+	// ReplyTo The `message_id` of one of the conversation that this one answers, and that the sender may read.
+	ReplyTo *string `json:"reply_to,omitempty"`
 
 	// SenderType With an app key alone, who speaks; business unless given.
 	SenderType *SendMessageRequestSenderType `json:"sender_type,omitempty"`
@@ -1915,6 +1963,12 @@ type ListMessageEditsParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ForwardMessageParams defines parameters for ForwardMessage.
+type ForwardMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // ListReactionsParams defines parameters for ListReactions.
 type ListReactionsParams struct {
 	// Reaction Only those with this reaction.
@@ -2099,6 +2153,9 @@ type SendMessageJSONRequestBody = SendMessageRequest
 // EditMessageJSONRequestBody defines body for EditMessage for application/json ContentType.
 type EditMessageJSONRequestBody = EditMessageRequest
 
+// ForwardMessageJSONRequestBody defines body for ForwardMessage for application/json ContentType.
+type ForwardMessageJSONRequestBody = ForwardMessageRequest
+
 // QueryPresenceJSONRequestBody defines body for QueryPresence for application/json ContentType.
 type QueryPresenceJSONRequestBody = QueryPresenceRequest
 
@@ -2272,6 +2329,9 @@ type ServerInterface interface {
 	// ListMessageEdits List what a message said before it was edited
 	// (GET /v1/messages/{message_id}/edits)
 	ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams)
+	// ForwardMessage Forward a message
+	// (POST /v1/messages/{message_id}/forward)
+	ForwardMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params ForwardMessageParams)
 	// ListReactions List who has reacted to a message
 	// (GET /v1/messages/{message_id}/reactions)
 	ListReactions(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListReactionsParams)
@@ -2641,6 +2701,12 @@ func (_ Unimplemented) EditMessage(w http.ResponseWriter, r *http.Request, messa
 // ListMessageEdits List what a message said before it was edited
 // (GET /v1/messages/{message_id}/edits)
 func (_ Unimplemented) ListMessageEdits(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageEditsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ForwardMessage Forward a message
+// (POST /v1/messages/{message_id}/forward)
+func (_ Unimplemented) ForwardMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params ForwardMessageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5634,6 +5700,56 @@ func (siw *ServerInterfaceWrapper) ListMessageEdits(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ForwardMessage operation middleware
+func (siw *ServerInterfaceWrapper) ForwardMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ForwardMessageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ForwardMessage(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListReactions operation middleware
 func (siw *ServerInterfaceWrapper) ListReactions(w http.ResponseWriter, r *http.Request) {
 
@@ -6816,6 +6932,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/messages/{message_id}/edits", wrapper.ListMessageEdits)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/messages/{message_id}/forward", wrapper.ForwardMessage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/messages/{message_id}/reactions", wrapper.ListReactions)
@@ -9098,6 +9217,61 @@ func (response ListMessageEditsdefaultApplicationProblemPlusJSONResponse) VisitL
 	return err
 }
 
+type ForwardMessageRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    ForwardMessageParams
+	Body      *ForwardMessageJSONRequestBody
+}
+
+type ForwardMessageResponseObject interface {
+	VisitForwardMessageResponse(w http.ResponseWriter) error
+}
+
+type ForwardMessage200JSONResponse SentMessage
+
+func (response ForwardMessage200JSONResponse) VisitForwardMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ForwardMessage201JSONResponse SentMessage
+
+func (response ForwardMessage201JSONResponse) VisitForwardMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ForwardMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ForwardMessagedefaultApplicationProblemPlusJSONResponse) VisitForwardMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListReactionsRequestObject struct {
 	MessageId MessageID `json:"message_id"`
 	Params    ListReactionsParams
@@ -10036,6 +10210,9 @@ type StrictServerInterface interface {
 	// ListMessageEdits List what a message said before it was edited
 	// (GET /v1/messages/{message_id}/edits)
 	ListMessageEdits(ctx context.Context, request ListMessageEditsRequestObject) (ListMessageEditsResponseObject, error)
+	// ForwardMessage Forward a message
+	// (POST /v1/messages/{message_id}/forward)
+	ForwardMessage(ctx context.Context, request ForwardMessageRequestObject) (ForwardMessageResponseObject, error)
 	// ListReactions List who has reacted to a message
 	// (GET /v1/messages/{message_id}/reactions)
 	ListReactions(ctx context.Context, request ListReactionsRequestObject) (ListReactionsResponseObject, error)
@@ -11609,6 +11786,40 @@ func (sh *strictHandler) ListMessageEdits(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListMessageEditsResponseObject); ok {
 		if err := validResponse.VisitListMessageEditsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ForwardMessage operation middleware
+func (sh *strictHandler) ForwardMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params ForwardMessageParams) {
+	var request ForwardMessageRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	var body ForwardMessageJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ForwardMessage(ctx, request.(ForwardMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ForwardMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ForwardMessageResponseObject); ok {
+		if err := validResponse.VisitForwardMessageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

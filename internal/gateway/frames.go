@@ -58,6 +58,7 @@ func (s *Session) handleSend(ctx context.Context, id uint64, send *wire.Send) {
 		Content:     send.GetContent(),
 		ClientMsgID: send.GetClientMsgId(),
 		Mentions:    send.GetMentions(),
+		ReplyTo:     domain.MessageID(send.GetReplyTo()),
 		Ephemeral:   send.Persist != nil && !send.GetPersist(),
 		Origin:      s.id,
 	})
