@@ -145,16 +145,30 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 	}
 	var args []any
 	at := make(map[domain.ConversationNum]int, len(all))
+	var joined []domain.ConversationNum // groups in which nothing came since, by number
 	for i := range all {
 		m := &all[i]
 		c := &items[i]
 		c.ID, c.Type = m.name(peers[m.conv])
 		c.Num, c.LastSeq, c.ReadSeq, c.Unread, c.Hidden = m.conv, m.lastSeq, m.readSeq, m.unread(), m.isHidden()
 		c.Pinned, c.Muted, c.MarkedUnread = m.state.pinned, m.state.muted, m.state.marked
-		if m.lastSeq > m.joinedSeq {
-			at[m.conv] = i
+		at[m.conv] = i
+		switch {
+		case m.lastSeq > m.joinedSeq:
 			args = append(args, m.conv, m.lastSeq)
+		case m.kind == kindNormal || m.kind == kindLarge:
+			joined = append(joined, m.conv)
 		}
+	}
+	const withHistory = `SELECT id FROM chat_groups WHERE app_id = ? AND history = ? AND id IN`
+	err = selectIn(ctx, s.read, withHistory, "", []any{app, string(domain.HistoryAll)}, joined, func(rows *sqlx.Rows) error {
+		var conv domain.ConversationNum
+		err := rows.Scan(&conv)
+		args = append(args, conv, all[at[conv]].lastSeq)
+		return err
+	})
+	if err != nil {
+		return items, err
 	}
 	if err := s.addMentions(ctx, app, user, all, items); err != nil || len(args) == 0 {
 		return items, err

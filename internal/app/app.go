@@ -75,8 +75,9 @@ func New(o Options) (*App, error) {
 // listen takes the listeners that the roles need.
 func (a *App) listen(ctx context.Context) (err error) {
 	c := &a.Config
+	silence := max(c.Heartbeat*5/2, minSilence)
 	if c.Has(config.RoleREST) || c.Has(config.RoleWS) {
-		if a.rest, err = listen(ctx, "rest-addr", c.RESTAddr); err != nil {
+		if a.rest, err = listen(ctx, "rest-addr", c.RESTAddr, silence); err != nil {
 			return err
 		}
 	}
@@ -84,11 +85,11 @@ func (a *App) listen(ctx context.Context) (err error) {
 		if a.tls, err = a.tcpTLS(); err != nil {
 			return err
 		}
-		if a.tcp, err = listen(ctx, "tcp-addr", c.TCPAddr); err != nil {
+		if a.tcp, err = listen(ctx, "tcp-addr", c.TCPAddr, silence); err != nil {
 			return err
 		}
 	}
-	a.admin, err = listen(ctx, "admin-addr", c.AdminAddr)
+	a.admin, err = listen(ctx, "admin-addr", c.AdminAddr, silence)
 	return err
 }
 

@@ -15,11 +15,14 @@ const (
 	readBodyTimeout   = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	minSilence        = 20 * time.Second // some who read nothing for a while are well
 )
 
-// listen opens a listener; setting is the name of the flag that addr is from.
-func listen(ctx context.Context, setting, addr string) (net.Listener, error) {
-	var lc net.ListenConfig
+// listen opens a listener; setting is the name of the flag that addr is from. A connection
+// whose peer has acknowledged nothing for silence ends: who went without a word would else
+// seem to be there until the system gives up sending again, after a quarter of an hour.
+func listen(ctx context.Context, setting, addr string, silence time.Duration) (net.Listener, error) {
+	lc := net.ListenConfig{Control: endSilent(silence)}
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", setting, err)

@@ -17,6 +17,7 @@ func conversationTests() map[string]func(*world) {
 		"Conversations_EndWithMembershipsAndUsers":    conversationEnds,
 		"Conversations_OfAnotherAppAreAbsent":         conversationForeign,
 		"Conversations_LastMessageIsOneThatMayBeRead": conversationLastMessage,
+		"Conversations_LastMessageOfAFullHistory":     conversationLastMessageOfAll,
 	}
 }
 
@@ -259,6 +260,27 @@ func conversationForeign(w *world) {
 	w.ok(err)
 	w.same("list", len(list.Items), 0)
 	w.wantList(alice)
+}
+
+// conversationLastMessageOfAll: where members read everything, so does who has just joined.
+func conversationLastMessageOfAll(w *world) {
+	users := w.users("alice", "bob")
+	alice, bob := users[0], users[1]
+	for id, typ := range map[domain.GroupID]domain.GroupType{"team": domain.GroupNormal, "stage": domain.GroupLarge} {
+		w.created(string(id), typ, domain.HistoryAll, alice)
+		r := w.send(alice, toGroup(id), "before bob")
+		_, err := w.telling().AddMembers(w.ctx, w.caller(alice), id, []domain.UserID{"bob"})
+		w.ok(err)
+		c := w.conversation(bob, toGroup(id))
+		page, err := w.store.History(w.ctx, w.app.Num, bob, toGroup(id), domain.HistoryRange{Limit: 2})
+		w.ok(err)
+		w.same("first", page.Messages[0].ID, r.MessageID)
+		w.same("last of "+string(id), []any{c.LastMessage.ID, c.Unread}, []any{page.Messages[1].ID, int64(0)})
+	}
+	list := w.listed(bob)
+	for _, c := range list.Items {
+		w.same("last in the list", c.LastMessage.ConversationSeq, c.LastSeq)
+	}
 }
 
 func conversationLastMessage(w *world) {
