@@ -33,7 +33,7 @@ func readPosition(w *world) {
 		r := w.readUpTo(alice, toUser(bob), step.to)
 		c := w.conversation(alice, toUser(bob))
 		w.same(fmt.Sprint("read up to ", step.to), []any{r.Advanced, r.ReadSeq, c.ReadSeq, c.Unread}, []any{step.is > before, step.is, step.is, step.unread})
-		w.same("as bob sees it", w.conversation(bob, toUser(alice)).Members, []domain.ConversationMember{{User: "alice", ReadSeq: step.is}, {User: "bob"}})
+		w.same("as bob sees it", w.conversation(bob, toUser(alice)).Members, []domain.ConversationMember{{User: "alice", ReadSeq: step.is, DeliveredSeq: step.is}, {User: "bob"}})
 	}
 	_, err := w.store.ReadConversation(w.ctx, w.app.Num, alice.Num, toUser(bob), 6)
 	w.refused(err, domain.ReadBeyondHead(5))
