@@ -1068,9 +1068,15 @@ type MessageEditList struct {
 
 // MessagePage defines model for MessagePage.
 type MessagePage struct {
-	// HasMore There is more in the direction asked for.
+	// HasMore There is more in the direction asked for; with `around` in one of the two. With `type` or `sender`, more to look at.
 	HasMore bool      `json:"has_more"`
 	Items   []Message `json:"items"`
+
+	// NextAfter There is more after the page; read it with this as `after`. Only where that direction was asked for.
+	NextAfter *int64 `json:"next_after,omitempty"`
+
+	// NextBefore There is more before the page; read it with this as `before`. Only where that direction was asked for.
+	NextBefore *int64 `json:"next_before,omitempty"`
 }
 
 // MessageTarget defines model for MessageTarget.
@@ -1523,14 +1529,23 @@ type After = int64
 // AppID An id chosen by the business, compared byte for byte.
 type AppID = ID
 
+// Around defines model for Around.
+type Around = int64
+
 // Before defines model for Before.
 type Before = int64
+
+// ContentTypes defines model for ContentTypes.
+type ContentTypes = string
 
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
 // DeviceID An id chosen by the business, compared byte for byte.
 type DeviceID = ID
+
+// FromTime defines model for FromTime.
+type FromTime = string
 
 // GimUser An id chosen by the business, compared byte for byte.
 type GimUser = ID
@@ -1564,6 +1579,9 @@ type OtherID = ID
 
 // PageCursor defines model for PageCursor.
 type PageCursor = string
+
+// SentBy defines model for SentBy.
+type SentBy = string
 
 // SyncAfter defines model for SyncAfter.
 type SyncAfter = int64
@@ -1731,6 +1749,19 @@ type ListMessagesParams struct {
 
 	// After Read what comes after this `conversation_seq`.
 	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// Around Read what is on both sides of this `conversation_seq`, and itself.
+	Around *Around `form:"around,omitempty" json:"around,omitempty"`
+
+	// From Read from the first message that was sent at this time (RFC 3339) or later. Times nearly ascend: messages behind it may be
+	// a little older.
+	From *FromTime `form:"from,omitempty" json:"from,omitempty"`
+
+	// Type Leave out messages of other types. One or several, as `image,file`.
+	Type *ContentTypes `form:"type,omitempty" json:"type,omitempty"`
+
+	// Sender Leave out messages of others than this user.
+	Sender *SentBy `form:"sender,omitempty" json:"sender,omitempty"`
 
 	// Limit The most entries to answer with.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2484,8 +2515,11 @@ type ClientInterface interface {
 
 	// ListMessages Read the history of a conversation
 	//
-	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
-	// `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+	// The newest messages, or those before `before`; with `after` the next ones; with `around` half of a page before that number and
+	// half from it on; with `from` the first that was sent at that time or later, and the next ones. One of the four at most. Items
+	// always ascend by `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+	//
+	// With `type` or `sender` one request looks at 10,000 messages at most: a page may then be short, or empty, and have more.
 	//
 	// Corresponds with GET /v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 	ListMessages(ctx context.Context, conversationId ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3591,8 +3625,11 @@ func (c *Client) GetConversationDigest(ctx context.Context, conversationId Conve
 
 // ListMessages Read the history of a conversation
 //
-// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
-// `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+// The newest messages, or those before `before`; with `after` the next ones; with `around` half of a page before that number and
+// half from it on; with `from` the first that was sent at that time or later, and the next ones. One of the four at most. Items
+// always ascend by `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+//
+// With `type` or `sender` one request looks at 10,000 messages at most: a page may then be short, or empty, and have more.
 //
 // Corresponds with GET /v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 func (c *Client) ListMessages(ctx context.Context, conversationId ConversationID, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6223,6 +6260,54 @@ func NewListMessagesRequest(server string, conversationId ConversationID, params
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Around != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "around", *params.Around, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sender != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sender", *params.Sender, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9701,8 +9786,11 @@ type ClientWithResponsesInterface interface {
 
 	// ListMessagesWithResponse Read the history of a conversation
 	//
-	// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
-	// `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+	// The newest messages, or those before `before`; with `after` the next ones; with `around` half of a page before that number and
+	// half from it on; with `from` the first that was sent at that time or later, and the next ones. One of the four at most. Items
+	// always ascend by `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+	//
+	// With `type` or `sender` one request looks at 10,000 messages at most: a page may then be short, or empty, and have more.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14293,8 +14381,11 @@ func (c *ClientWithResponses) GetConversationDigestWithResponse(ctx context.Cont
 
 // ListMessagesWithResponse Read the history of a conversation
 //
-// Without `after` the newest messages, or those before `before`; with `after` the next ones. Items always ascend by
-// `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+// The newest messages, or those before `before`; with `after` the next ones; with `around` half of a page before that number and
+// half from it on; with `from` the first that was sent at that time or later, and the next ones. One of the four at most. Items
+// always ascend by `conversation_seq`. An app key alone reads any group and, as `user:bob`, the conversation of the business with bob.
+//
+// With `type` or `sender` one request looks at 10,000 messages at most: a page may then be short, or empty, and have more.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -26,6 +26,9 @@ const (
 	ContentCustom   ContentType = "custom"
 )
 
+// contentTypes names all of them to those who asked for another one.
+const contentTypes = "text, face, voice, image, file, location, command, custom"
+
 // FirstBusinessCommand is the lowest command code a caller may send; those
 // below are gim's own.
 const FirstBusinessCommand = 1000
@@ -152,7 +155,7 @@ func newContent(t ContentType) (c content, ok bool) {
 func ParseContent(t ContentType, raw json.RawMessage) (json.RawMessage, error) {
 	form, ok := newContent(t)
 	if !ok {
-		return nil, Invalid("/type", "must be one of text, face, voice, image, file, location, command, custom")
+		return nil, Invalid("/type", "must be one of %s", contentTypes)
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, raw); err != nil || compact.Len() == 0 || compact.Bytes()[0] != '{' {

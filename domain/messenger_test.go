@@ -322,6 +322,12 @@ func TestHistory_ChecksParameters(t *testing.T) {
 		{alice, "user:bob", HistoryRange{Limit: 1, Before: &n, After: &n}, CodeBadRequest},
 		{alice, "user:bob", HistoryRange{Limit: 1, Before: &negative}, CodeBadRequest},
 		{alice, "user:bob", HistoryRange{Limit: 1, After: &negative}, CodeBadRequest},
+		{alice, "user:bob", HistoryRange{Limit: 1, Around: &n, Sender: "bob", Types: []ContentType{ContentImage}}, ""},
+		{alice, "user:bob", HistoryRange{Limit: 1, From: time.Unix(0, 0)}, ""},
+		{alice, "user:bob", HistoryRange{Limit: 1, Around: &negative}, CodeBadRequest},
+		{alice, "user:bob", HistoryRange{Limit: 1, Around: &n, Before: &n}, CodeBadRequest},
+		{alice, "user:bob", HistoryRange{Limit: 1, From: time.Unix(0, 0), After: &n}, CodeBadRequest},
+		{alice, "user:bob", HistoryRange{Limit: 1, Sender: "b/b"}, CodeBadRequest},
 		{operator, "user:bob", HistoryRange{Limit: 1}, CodeForbidden},
 	} {
 		if _, err := m.History(t.Context(), c.by, c.id, c.r); CodeOf(err) != c.code {

@@ -45,23 +45,6 @@ type LogStore interface {
 	History(ctx context.Context, app AppNum, viewer UserRef, target Target, r HistoryRange) (HistoryPage, error)
 }
 
-// HistoryRange asks for a part of a conversation: what comes before Before, or
-// after After, or the newest when both are nil. At most one is set.
-type HistoryRange struct {
-	Before, After *int64
-	Limit         int
-	// MinSeq is a message of the conversation that has to be visible first, see
-	// untilVisible; 0 is none. Stores do not look at it.
-	MinSeq int64
-}
-
-// HistoryPage is a part of a conversation, ascending by ConversationSeq.
-type HistoryPage struct {
-	Messages []*Message
-	HasMore  bool  // in the direction that was asked for
-	Head     int64 // of the conversation, whether the viewer may read it or not
-}
-
 // SyncParams asks for a part of the caller's log.
 type SyncParams struct {
 	After int64
@@ -182,46 +165,6 @@ func (p SyncParams) validate() error {
 		fails = append(fails, Invalid("wait", "must be between 0 and %d", int(MaxSyncWait/time.Second)))
 	}
 	if p.MinSeq < 0 {
-		fails = append(fails, Invalid("min_seq", "must not be negative"))
-	}
-	return join(fails...)
-}
-
-// History returns messages of a conversation that the caller takes part in; the
-// back end reads any group, and its own conversation with a user. bad_request,
-// forbidden, user_not_found, group_not_found, not_in_group, unavailable.
-func (m *Messenger) History(ctx context.Context, by Principal, conversationID string, r HistoryRange) (HistoryPage, error) {
-	if err := by.RequireUserOrApp(); err != nil {
-		return HistoryPage{}, err
-	}
-	target, err := ParseConversationID("conversation_id", conversationID, !by.ActsForUser())
-	if err != nil {
-		return HistoryPage{}, err
-	}
-	if err := r.validate(); err != nil {
-		return HistoryPage{}, err
-	}
-	if err := m.awaitMessage(ctx, by, target, r.MinSeq); err != nil {
-		return HistoryPage{}, err
-	}
-	return m.logs.History(ctx, by.App.Num, by.User, target, r)
-}
-
-func (r HistoryRange) validate() error {
-	var fails []*Error
-	if r.Limit < 1 || r.Limit > MaxPageSize {
-		fails = append(fails, Invalid("limit", "must be between 1 and %d", MaxPageSize))
-	}
-	if r.Before != nil && r.After != nil {
-		fails = append(fails, Invalid("before", "must not be given together with after"))
-	}
-	if r.Before != nil && *r.Before < 0 {
-		fails = append(fails, Invalid("before", "must not be negative"))
-	}
-	if r.After != nil && *r.After < 0 {
-		fails = append(fails, Invalid("after", "must not be negative"))
-	}
-	if r.MinSeq < 0 {
 		fails = append(fails, Invalid("min_seq", "must not be negative"))
 	}
 	return join(fails...)

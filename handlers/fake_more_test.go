@@ -163,7 +163,7 @@ func (f *fake) Heads(context.Context, domain.AppNum, []domain.UserNum) (map[doma
 }
 
 func (f *fake) History(context.Context, domain.AppNum, domain.UserRef, domain.Target, domain.HistoryRange) (domain.HistoryPage, error) {
-	return domain.HistoryPage{Messages: f.messages, HasMore: true}, nil
+	return domain.HistoryPage{Messages: f.messages, NextBefore: new(int64(7))}, nil
 }
 
 func (f *fake) LogDigest(_ context.Context, _ domain.AppNum, _ domain.UserNum, upto *int64) (domain.LogDigest, domain.LogHead, error) {

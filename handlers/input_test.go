@@ -97,6 +97,12 @@ func TestBadInput_IsRefusedWithASentence(t *testing.T) {
 		{"presence of a bad id", post("/v1/presence/query", `{"user_ids":["a","b c"]}`), 400, "/user_ids/1 " + idRule},
 		{"presence of one twice", post("/v1/presence/query", `{"user_ids":["a","b","a"]}`), 400, "/user_ids/2 is the same as entry 0"},
 		{"before and after", get("/v1/conversations/user:bob/messages?before=1&after=1"), 400, "before must not be given together with after"},
+		{"around and from", get("/v1/conversations/user:bob/messages?around=1&from=2026-01-31T12:00:00Z"), 400, "around must not be given together with from"},
+		{"no time", get("/v1/conversations/user:bob/messages?from=yesterday"), 400, "from must be a time as 2026-01-31T12:00:00Z (RFC 3339; write + as %2B)"},
+		{"no offset", get("/v1/conversations/user:bob/messages?from=2026-01-31T12:00:00%20"), 400, "from must be a time as 2026-01-31T12:00:00Z (RFC 3339; write + as %2B)"},
+		{"no type", get("/v1/conversations/user:bob/messages?type=text,film"), 400, "type must be some of text, face, voice, image, file, location, command, custom, each once and with commas between them"},
+		{"a type twice", get("/v1/conversations/user:bob/messages?type=text,text"), 400, "type must be some of text, face, voice, image, file, location, command, custom, each once and with commas between them"},
+		{"no user id", get("/v1/conversations/user:bob/messages?sender=b%2Fb"), 400, "sender may contain only letters, digits and the characters _ . @ + -"},
 		{"conversation", get("/v1/conversations/bob/messages"), 400, "conversation_id must be user:ID, group:ID or, for a user, business"},
 
 		{"path id of 64 characters", request{"GET", "/v1/users/" + id64, "", []string{asApp}}, 404, ""},

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -78,15 +79,13 @@ func (s *server) Sync(ctx context.Context, req api.SyncRequestObject) (api.SyncR
 
 // ListMessages handles GET /v1/conversations/{conversation_id}/messages.
 func (s *server) ListMessages(ctx context.Context, req api.ListMessagesRequestObject) (api.ListMessagesResponseObject, error) {
-	limit, err := domain.PageLimit(req.Params.Limit)
+	r, err := fromAPIHistory(req.Params)
 	if err != nil {
 		return nil, err
 	}
 	by := principalOf(ctx)
-	page, err := s.Messenger.History(ctx, by, req.ConversationId, domain.HistoryRange{
-		Before: req.Params.Before, After: req.Params.After, Limit: limit, MinSeq: orZero(req.Params.MinSeq),
-	})
-	if err == nil && orZero(req.Params.MinSeq) > 0 {
+	page, err := s.Messenger.History(ctx, by, req.ConversationId, r)
+	if err == nil && r.MinSeq > 0 {
 		err = stillGood(ctx)
 	}
 	if err != nil {
@@ -96,8 +95,21 @@ func (s *server) ListMessages(ctx context.Context, req api.ListMessagesRequestOb
 		Items: convertAll(page.Messages, func(m *domain.Message) api.Message {
 			return toAPIMessage(m, 0, isSentBy(m, by))
 		}),
-		HasMore: page.HasMore,
+		HasMore: page.HasMore(), NextBefore: page.NextBefore, NextAfter: page.NextAfter,
 	}, nil
+}
+
+func fromAPIHistory(p api.ListMessagesParams) (domain.HistoryRange, error) {
+	r := domain.HistoryRange{
+		Before: p.Before, After: p.After, Around: p.Around, Sender: domain.UserID(orZero(p.Sender)), MinSeq: orZero(p.MinSeq),
+	}
+	var errs [3]error
+	r.Limit, errs[0] = domain.PageLimit(p.Limit)
+	r.Types, errs[1] = domain.ParseContentTypes("type", orZero(p.Type))
+	if p.From != nil {
+		r.From, errs[2] = domain.ParseMoment("from", *p.From)
+	}
+	return r, cmp.Or(errs[0], errs[1], errs[2])
 }
 
 // Pages of messages are not written by the generated code, which would put

@@ -179,7 +179,7 @@ func (s *Store) ReadGroup(ctx context.Context, app domain.AppNum, group domain.C
 	page := domain.GroupPage{Num: group, First: from + 1, Head: l.head}
 	const query = `SELECT ` + messageColumns + ` FROM messages m
 		WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq <= ? ORDER BY m.seq LIMIT ?`
-	if page.Messages, _, err = s.readMessages(ctx, app, reader.User, limit, query, app, group, max(after, from), l.head, limit); err != nil {
+	if page.Messages, _, err = s.readMessages(ctx, app, reader.User, limit, domain.MaxPageBytes, query, app, group, max(after, from), l.head, limit); err != nil {
 		return domain.GroupPage{}, s.readError("read the log of a group", err)
 	}
 	n := len(page.Messages)

@@ -1064,9 +1064,15 @@ type MessageEditList struct {
 
 // MessagePage defines model for MessagePage.
 type MessagePage struct {
-	// HasMore There is more in the direction asked for.
+	// HasMore There is more in the direction asked for; with `around` in one of the two. With `type` or `sender`, more to look at.
 	HasMore bool      `json:"has_more"`
 	Items   []Message `json:"items"`
+
+	// NextAfter There is more after the page; read it with this as `after`. Only where that direction was asked for.
+	NextAfter *int64 `json:"next_after,omitempty"`
+
+	// NextBefore There is more before the page; read it with this as `before`. Only where that direction was asked for.
+	NextBefore *int64 `json:"next_before,omitempty"`
 }
 
 // MessageTarget defines model for MessageTarget.
@@ -1519,14 +1525,23 @@ type After = int64
 // AppID An id chosen by the business, compared byte for byte.
 type AppID = ID
 
+// Around defines model for Around.
+type Around = int64
+
 // Before defines model for Before.
 type Before = int64
+
+// ContentTypes defines model for ContentTypes.
+type ContentTypes = string
 
 // ConversationID defines model for ConversationID.
 type ConversationID = string
 
 // DeviceID An id chosen by the business, compared byte for byte.
 type DeviceID = ID
+
+// FromTime defines model for FromTime.
+type FromTime = string
 
 // GimUser An id chosen by the business, compared byte for byte.
 type GimUser = ID
@@ -1560,6 +1575,9 @@ type OtherID = ID
 
 // PageCursor defines model for PageCursor.
 type PageCursor = string
+
+// SentBy defines model for SentBy.
+type SentBy = string
 
 // SyncAfter defines model for SyncAfter.
 type SyncAfter = int64
@@ -1727,6 +1745,19 @@ type ListMessagesParams struct {
 
 	// After Read what comes after this `conversation_seq`.
 	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// Around Read what is on both sides of this `conversation_seq`, and itself.
+	Around *Around `form:"around,omitempty" json:"around,omitempty"`
+
+	// From Read from the first message that was sent at this time (RFC 3339) or later. Times nearly ascend: messages behind it may be
+	// a little older.
+	From *FromTime `form:"from,omitempty" json:"from,omitempty"`
+
+	// Type Leave out messages of other types. One or several, as `image,file`.
+	Type *ContentTypes `form:"type,omitempty" json:"type,omitempty"`
+
+	// Sender Leave out messages of others than this user.
+	Sender *SentBy `form:"sender,omitempty" json:"sender,omitempty"`
 
 	// Limit The most entries to answer with.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -3974,6 +4005,58 @@ func (siw *ServerInterfaceWrapper) ListMessages(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "around" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "around", r.URL.Query(), &params.Around, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "around"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "around", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", r.URL.Query(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "type", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "sender" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sender", r.URL.Query(), &params.Sender, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sender"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sender", Err: err})
 		}
 		return
 	}

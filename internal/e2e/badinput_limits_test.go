@@ -152,6 +152,10 @@ func TestBadInput_QueriesAreHeldToTheContract(t *testing.T) {
 			query("/v1/sync?after=9223372036854775808", "after"), query("/v1/sync?wait=-1", "wait"), query("/v1/sync?wait=31", "wait"),
 			query("/v1/sync?wait=1s", "wait"), query("/v1/sync?epoch="+strings.Repeat("x", 65), "epoch"), query("/v1/sync?cursor=x", "cursor"),
 			query(history+"?before=-1", "before"), query(history+"?after=-1", "after"), query(history+"?before=1&after=1", "before"),
+			query(history+"?around=-1", "around"), query(history+"?around=x", "around"), query(history+"?around=1&after=1", "after"),
+			query(history+"?from=12:00", "from"), query(history+"?from=", "from"), query(history+"?from=2026-01-31T12:00:00Z&before=1", "before"),
+			query(history+"?type=", "type"), query(history+"?type=film", "type"), query(history+"?type=text&type=image", "type"),
+			query(history+"?sender=", "sender"), query(history+"?sender=b%2Fb", "sender"),
 		)
 		for _, cursor := range []string{"!", "x", "%20", "YQ==", strings.Repeat("x", 129), "%00", "%ff"} {
 			bad = append(bad, query("/v1/devices?cursor="+cursor, "cursor"))

@@ -84,6 +84,68 @@ func TestHistory_IsReadInBothDirections(t *testing.T) {
 	})
 }
 
+func TestHistory_IsReadAroundAMessageFromATimeAndByTypeAndSender(t *testing.T) {
+	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
+		a := newApp(t, g, "alice", "bob")
+		var sent []client.SentMessage
+		for i := range 9 {
+			sender, receiver := "alice", "bob"
+			if i%3 == 1 {
+				sender, receiver = receiver, sender
+			}
+			body := text(receiver, fmt.Sprint(i+1))
+			if i == 3 || i == 4 {
+				body = object{"to": object{"user_id": receiver}, "type": "image", "content": object{"url": "https://example.com/i.png"}}
+			}
+			sent = append(sent, read[client.SentMessage](t, a.as(sender).post(t, "/v1/messages", body).want(t, 201)))
+		}
+		moment := func(i int) string { return sent[i].SentAt.UTC().Format("2006-01-02T15:04:05.000Z") }
+		for _, tt := range []struct {
+			query         string
+			want          string
+			before, after int64 // 0 for none
+		}{
+			{"around=5&limit=4", "3 4 5 6", 3, 6},
+			{"around=5&limit=5", "3 4 5 6 7", 3, 7},
+			{"around=2&limit=6", "1 2 3 4", 0, 4},
+			{"around=9&limit=4", "7 8 9", 7, 0},
+			{"around=5", "1 2 3 4 5 6 7 8 9", 0, 0},
+			{"around=5&limit=1", "5", 5, 5},
+			{"from=2001-01-01T00:00:00Z&limit=3", "1 2 3", 0, 3},
+			{"from=2999-01-01T00:00:00%2B08:00", "", 0, 0},
+			{"type=image", "4 5", 0, 0},
+			{"type=image,command&limit=1", "5", 5, 0},
+			{"type=image&after=0&limit=1", "4", 0, 4},
+			{"type=voice", "", 0, 0},
+			{"sender=bob", "2 5 8", 0, 0},
+			{"sender=bob&type=image", "5", 0, 0},
+			{"sender=bob&around=5&limit=2", "2 5", 0, 5},
+			{"sender=nobody", "", 0, 0},
+		} {
+			page := a.as("bob").history(t, "user:alice", tt.query)
+			var numbers []string
+			for _, m := range page.Items {
+				numbers = append(numbers, fmt.Sprint(m.ConversationSeq))
+			}
+			value := func(p *int64) int64 {
+				if p == nil {
+					return 0
+				}
+				return *p
+			}
+			got := []any{strings.Join(numbers, " "), value(page.NextBefore), value(page.NextAfter), page.HasMore}
+			if diff := cmp.Diff([]any{tt.want, tt.before, tt.after, tt.before+tt.after > 0}, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.query, diff)
+			}
+		}
+		from := moment(6)
+		page := a.as("bob").history(t, "user:alice", "from="+from)
+		if first := page.Items[0]; first.SentAt.Before(sent[6].SentAt) || first.ConversationSeq > 7 || len(page.Items) != 10-int(first.ConversationSeq) {
+			t.Errorf("from %s: %+v", from, page.Items)
+		}
+	})
+}
+
 func TestHistory_OfAConversationIsContiguousWhileItGrows(t *testing.T) {
 	onBackends(t, func(t *testing.T, g *gimtest.Gim) {
 		a := newApp(t, g, "alice", "bob")

@@ -66,7 +66,7 @@ func membershipHistory(w *world) {
 	w.same("before joining", page, domain.HistoryPage{})
 	page, err = w.store.History(w.ctx, w.app.Num, users[1], toGroup("g"), domain.HistoryRange{Limit: 1})
 	w.ok(err)
-	w.same("has more", page.HasMore, false)
+	w.same("has more", page.HasMore(), false)
 	w.same("has read what was there before", w.membersOf("g")[0].ReadSeq, int64(2))
 }
 

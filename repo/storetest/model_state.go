@@ -123,7 +123,7 @@ func (m *model) page(rt *rapid.T) {
 	from := m.members[p.ref.Num]
 	to := max(min(before-1, int64(len(m.group))), from)
 	visible := m.group[from:to]
-	want(rt, "has more history", page.HasMore, len(visible) > limit)
+	want(rt, "has more history", page.HasMore(), len(visible) > limit)
 	wantMessages(rt, page.Messages, visible[max(0, len(visible)-limit):])
 }
 

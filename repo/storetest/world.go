@@ -246,7 +246,7 @@ func (w *world) history(viewer domain.UserRef, target domain.Target) []string {
 		for _, m := range page.Messages {
 			texts, after = append(texts, textOf(m)), m.ConversationSeq
 		}
-		if !page.HasMore {
+		if !page.HasMore() {
 			return texts
 		}
 	}
