@@ -1974,6 +1974,12 @@ type SearchMessagesParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// DeleteMessageParams defines parameters for DeleteMessage.
+type DeleteMessageParams struct {
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // GetMessageParams defines parameters for GetMessage.
 type GetMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -2812,9 +2818,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/messages/search (the `SearchMessages` operationId).
 	SearchMessages(ctx context.Context, params *SearchMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteMessage Delete a message for oneself
+	//
+	// Takes a message that the caller may read, a recalled one too, from the caller's history, look-ups, `unread` and `last_message`, and
+	// from nobody else's. The caller's log keeps it, and tells all its devices by an entry with code 304 (`docs/messages.md`). Again is 404
+	// `message_not_found`. Counts as a send against the rate limit of the user.
+	//
+	// Corresponds with DELETE /v1/messages/{message_id} (the `DeleteMessage` operationId).
+	DeleteMessage(ctx context.Context, messageId MessageID, params *DeleteMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMessage Look up a message
 	//
-	// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+	// As it now is. Users find what they may read in the history of its conversation and have not deleted, an app key every message of its app. Anything
 	// else is 404 `message_not_found`.
 	//
 	// Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
@@ -4272,9 +4287,28 @@ func (c *Client) SearchMessages(ctx context.Context, params *SearchMessagesParam
 	return c.Client.Do(req)
 }
 
+// DeleteMessage Delete a message for oneself
+//
+// Takes a message that the caller may read, a recalled one too, from the caller's history, look-ups, `unread` and `last_message`, and
+// from nobody else's. The caller's log keeps it, and tells all its devices by an entry with code 304 (`docs/messages.md`). Again is 404
+// `message_not_found`. Counts as a send against the rate limit of the user.
+//
+// Corresponds with DELETE /v1/messages/{message_id} (the `DeleteMessage` operationId).
+func (c *Client) DeleteMessage(ctx context.Context, messageId MessageID, params *DeleteMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteMessageRequest(c.Server, messageId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetMessage Look up a message
 //
-// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+// As it now is. Users find what they may read in the history of its conversation and have not deleted, an app key every message of its app. Anything
 // else is 404 `message_not_found`.
 //
 // Corresponds with GET /v1/messages/{message_id} (the `GetMessage` operationId).
@@ -7993,6 +8027,55 @@ func NewSearchMessagesRequest(server string, params *SearchMessagesParams) (*htt
 	return req, nil
 }
 
+// NewDeleteMessageRequest constructs an http.Request for the DeleteMessage method
+func NewDeleteMessageRequest(server string, messageId MessageID, params *DeleteMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetMessageRequest constructs an http.Request for the GetMessage method
 func NewGetMessageRequest(server string, messageId MessageID, params *GetMessageParams) (*http.Request, error) {
 	var err error
@@ -10117,9 +10200,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/messages/search (the `SearchMessages` operationId).
 	SearchMessagesWithResponse(ctx context.Context, params *SearchMessagesParams, reqEditors ...RequestEditorFn) (*SearchMessagesResponse, error)
 
+	// DeleteMessageWithResponse Delete a message for oneself
+	//
+	// Takes a message that the caller may read, a recalled one too, from the caller's history, look-ups, `unread` and `last_message`, and
+	// from nobody else's. The caller's log keeps it, and tells all its devices by an entry with code 304 (`docs/messages.md`). Again is 404
+	// `message_not_found`. Counts as a send against the rate limit of the user.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/messages/{message_id} (the `DeleteMessage` operationId).
+	DeleteMessageWithResponse(ctx context.Context, messageId MessageID, params *DeleteMessageParams, reqEditors ...RequestEditorFn) (*DeleteMessageResponse, error)
+
 	// GetMessageWithResponse Look up a message
 	//
-	// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+	// As it now is. Users find what they may read in the history of its conversation and have not deleted, an app key every message of its app. Anything
 	// else is 404 `message_not_found`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -12802,6 +12896,47 @@ func (r SearchMessagesResponse) ContentType() string {
 	return ""
 }
 
+type DeleteMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteMessageResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -14922,9 +15057,26 @@ func (c *ClientWithResponses) SearchMessagesWithResponse(ctx context.Context, pa
 	return ParseSearchMessagesResponse(rsp)
 }
 
+// DeleteMessageWithResponse Delete a message for oneself
+//
+// Takes a message that the caller may read, a recalled one too, from the caller's history, look-ups, `unread` and `last_message`, and
+// from nobody else's. The caller's log keeps it, and tells all its devices by an entry with code 304 (`docs/messages.md`). Again is 404
+// `message_not_found`. Counts as a send against the rate limit of the user.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/messages/{message_id} (the `DeleteMessage` operationId).
+func (c *ClientWithResponses) DeleteMessageWithResponse(ctx context.Context, messageId MessageID, params *DeleteMessageParams, reqEditors ...RequestEditorFn) (*DeleteMessageResponse, error) {
+	rsp, err := c.DeleteMessage(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteMessageResponse(rsp)
+}
+
 // GetMessageWithResponse Look up a message
 //
-// As it now is. Users find what they may read in the history of its conversation, an app key every message of its app. Anything
+// As it now is. Users find what they may read in the history of its conversation and have not deleted, an app key every message of its app. Anything
 // else is 404 `message_not_found`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17062,6 +17214,35 @@ func ParseSearchMessagesResponse(rsp *http.Response) (*SearchMessagesResponse, e
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteMessageResponse parses an HTTP response from a DeleteMessageWithResponse call
+func ParseDeleteMessageResponse(rsp *http.Response) (*DeleteMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -62,6 +62,9 @@ type StoredMessages interface {
 	// locked, stores what is other in it, and tells of it, all or nothing. It returns the
 	// message as it then is; change may run more than once. ErrMessageNotFound.
 	ChangeMessage(ctx context.Context, app AppNum, by UserRef, id MessageID, change func(*MessageState) error) (*Message, error)
+	// DeleteMessage takes a message that user may read from it, and tells it so, all or
+	// nothing. ErrUnauthorized when user is gone, ErrMessageNotFound.
+	DeleteMessage(ctx context.Context, app AppNum, user UserRef, id MessageID) error
 	// MessageEdits lists what edits of a message replaced, oldest first.
 	MessageEdits(ctx context.Context, app AppNum, id MessageID, p Page) (List[MessageEdit], error)
 	// Reactors lists who has reacted to a message, those with one reaction after those

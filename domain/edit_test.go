@@ -30,6 +30,8 @@ func (f *fakeBack) ChangeMessage(_ context.Context, _ AppNum, _ UserRef, _ Messa
 	return &state.Message, nil
 }
 
+func (f *fakeBack) DeleteMessage(context.Context, AppNum, UserRef, MessageID) error { return nil }
+
 func (f *fakeBack) MessageEdits(context.Context, AppNum, MessageID, Page) (List[MessageEdit], error) {
 	return List[MessageEdit]{Items: []MessageEdit{{Content: json.RawMessage(`{"text":"was"}`)}}}, nil
 }
@@ -146,6 +148,28 @@ func TestRecall_LeavesNothingOfTheMessage(t *testing.T) {
 		f.stored.Event = nil
 		if err := again(); CodeOf(err) != CodeMessageRecalled || f.stored.Event != nil {
 			t.Errorf("again: %v, %v", err, f.stored.Event)
+		}
+	}
+}
+
+func TestDelete_IsForUsersAndTellsWhatToForget(t *testing.T) {
+	t.Parallel()
+	m := newTestMessenger(&fakeBack{})
+	for _, c := range []struct {
+		by   Principal
+		id   MessageID
+		code Code
+	}{{alice, storedID, ""}, {business, storedID, CodeForbidden}, {operator, storedID, CodeForbidden}, {alice, "x", CodeBadRequest}} {
+		if err := m.Delete(t.Context(), c.by, c.id); CodeOf(err) != c.code {
+			t.Errorf("%v, want %q", err, c.code)
+		}
+	}
+	message := ofAliceTo(Target{User: "bob"}).Message
+	for user, conversation := range map[UserID]string{"alice": "user:bob", "bob": "user:alice"} {
+		entry, err := MessageDeleted(user, &message, sentAt)
+		want := `{"code":304,"data":{"message_id":"ID","message_seq":3,"conversation_id":"` + conversation + `"}}`
+		if err != nil || strings.ReplaceAll(string(entry.Content), string(storedID), "ID") != want || entry.To != (Target{User: user}) || !entry.isEvent() {
+			t.Errorf("%v, told as %+v: %s", err, entry, entry.Content)
 		}
 	}
 }

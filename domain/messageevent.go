@@ -15,6 +15,7 @@ const (
 	EventMessageEdited   MessageEventCode = 301
 	EventReactionAdded   MessageEventCode = 302
 	EventReactionRemoved MessageEventCode = 303
+	EventMessageDeleted  MessageEventCode = 304 // by a user for itself, told to nobody else
 )
 
 // MessageEvent is a change of a message as those learn of it who may have the
@@ -38,6 +39,8 @@ type MessageEventData struct {
 	// Reaction is what By has given or taken back, and Count how many have it then.
 	Reaction string `json:"reaction,omitempty"`
 	Count    *int64 `json:"count,omitempty"`
+	// Conversation is that of the message where the event is told in another one.
+	Conversation string `json:"conversation_id,omitempty"`
 }
 
 // Entry returns the event as a message to the conversation of m.

@@ -109,8 +109,9 @@ type TracedDevice struct {
 
 // TraceStore reads what the store knows about the way of a message.
 type TraceStore interface {
-	// TracedMessage returns the message that is at p, or ErrMessageNotFound.
-	TracedMessage(ctx context.Context, app AppNum, p PlacedMessage) (TracedMessage, error)
+	// TracedMessage returns the message that is at p, unless reader, who may be 0 for the
+	// business, has deleted it for itself. ErrMessageNotFound.
+	TracedMessage(ctx context.Context, app AppNum, reader UserNum, p PlacedMessage) (TracedMessage, error)
 	// TracedReceivers lists who may read m and is still in its conversation. The
 	// number of statements does not depend on how many there are.
 	TracedReceivers(ctx context.Context, app AppNum, m TracedMessage, p Page) (List[TracedReceiver], error)
@@ -157,7 +158,7 @@ func (t *Traces) Of(ctx context.Context, by Principal, id MessageID, p Page) (Me
 		return MessageTrace{}, err
 	}
 	app := by.App.Num
-	m, err := t.store.TracedMessage(ctx, app, place)
+	m, err := t.store.TracedMessage(ctx, app, by.User.Num, place)
 	if err == nil && by.ActsForUser() && m.Sender != by.User.Num {
 		err = ErrMessageNotFound
 	}

@@ -72,6 +72,7 @@ var calls = map[string]request{
 	"listMessages":          {"GET", "/v1/conversations/user:bob/messages?before=9", "", nil},
 	"getMessage":            {"GET", "/v1/messages/" + storedID, "", nil},
 	"editMessage":           {"PATCH", "/v1/messages/" + storedID, `{"content":{"text":"hello"}}`, nil},
+	"deleteMessage":         {"DELETE", "/v1/messages/" + storedID, "", nil},
 	"listMessageEdits":      {"GET", "/v1/messages/" + storedID + "/edits", "", nil},
 	"searchMessages":        {"GET", "/v1/messages/search?q=hi&conversation_id=user:bob&type=text&from=2026-01-01T00:00:00Z", "", nil},
 	"recallMessage":         {"POST", "/v1/messages/" + storedID + "/recall", "", nil},
@@ -147,7 +148,7 @@ var needsUser = []string{
 	"sync", "getSyncDigest", "registerDevice", "listDevices", "getDevice", "deleteDevice", "ackDevice", "listBlocks", "putBlock", "getBlock", "deleteBlock",
 	"listContacts", "putContact", "getContact", "updateContact", "deleteContact", "putJoinRequest",
 	"searchMessages", "listConversations", "getConversation", "updateConversation", "deleteConversation", "readConversation",
-	"addReaction", "removeReaction",
+	"addReaction", "removeReaction", "deleteMessage",
 }
 
 // callers are all kinds of credentials; may says which scheme each one is.

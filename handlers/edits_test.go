@@ -34,6 +34,13 @@ func (f *fake) ChangeMessage(_ context.Context, _ domain.AppNum, _ domain.UserRe
 	return &state.Message, err
 }
 
+func (f *fake) DeleteMessage(_ context.Context, _ domain.AppNum, _ domain.UserRef, id domain.MessageID) error {
+	if string(id) != storedID {
+		return domain.ErrMessageNotFound
+	}
+	return nil
+}
+
 func (f *fake) MessageEdits(_ context.Context, _ domain.AppNum, _ domain.MessageID, p domain.Page) (domain.List[domain.MessageEdit], error) {
 	edits := []domain.MessageEdit{{Seq: 4, Content: json.RawMessage(`{"text":"<was>"}`), ReplacedAt: testTime}}
 	return domain.List[domain.MessageEdit]{Items: edits, NextCursor: "4"}, nil
@@ -70,6 +77,11 @@ func TestMessages_AreLookedUpEditedAndRecalled(t *testing.T) {
 		{recall(path, asApp), 200, `"status":"recalled"`},
 		{get(path + "/edits"), 200, `{"items":[{"content":{"text":"<was>"},"replaced_at":` + now + `}],"next_cursor":"NA"}`},
 
+		{request{"DELETE", path, "", []string{asAlice}}, 204, ""},
+		{request{"DELETE", path, "", []string{asApp, forBob}}, 204, ""},
+		{request{"DELETE", path, "", []string{asApp}}, 403, `"code":"forbidden"`},
+		{request{"DELETE", other, "", []string{asAlice}}, 404, `"code":"message_not_found"`},
+		{request{"DELETE", "/v1/messages/x", "", []string{asAlice}}, 400, `"pointer":"message_id"`},
 		{recall(path, asApp, forBob), 403, `"code":"forbidden"`},
 		{patch(path, `{"content":{"text":"x"}}`, asApp, forBob), 403, `"code":"forbidden"`},
 		{patch(path, `{"content":{"text":""}}`, asAlice), 400, `"pointer":"/content/text"`},

@@ -156,6 +156,11 @@ func (s *server) RecallMessage(ctx context.Context, req api.RecallMessageRequest
 	return answerMessage(by)(s.Messenger.Recall(ctx, by, domain.MessageID(req.MessageId)))
 }
 
+// DeleteMessage handles DELETE /v1/messages/{message_id}.
+func (s *server) DeleteMessage(ctx context.Context, req api.DeleteMessageRequestObject) (api.DeleteMessageResponseObject, error) {
+	return api.DeleteMessage204Response{}, s.Messenger.Delete(ctx, principalOf(ctx), domain.MessageID(req.MessageId))
+}
+
 // ListMessageEdits handles GET /v1/messages/{message_id}/edits.
 func (s *server) ListMessageEdits(ctx context.Context, req api.ListMessageEditsRequestObject) (api.ListMessageEditsResponseObject, error) {
 	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)

@@ -16,7 +16,7 @@ var traced = domain.NewMessageID(testTime, 5, 7)
 // devices, one has read it, one is offline and one was too slow.
 type tracer struct{}
 
-func (tracer) TracedMessage(_ context.Context, _ domain.AppNum, p domain.PlacedMessage) (domain.TracedMessage, error) {
+func (tracer) TracedMessage(_ context.Context, _ domain.AppNum, _ domain.UserNum, p domain.PlacedMessage) (domain.TracedMessage, error) {
 	if p != (domain.PlacedMessage{Conversation: 5, Seq: 7, SentAt: testTime}) {
 		return domain.TracedMessage{}, domain.ErrMessageNotFound
 	}

@@ -79,7 +79,13 @@ func (s *Store) ChangeContact(ctx context.Context, app domain.AppNum, user domai
 		if err := c.write(ctx, was, pair); err != nil {
 			return err
 		}
-		told, err = s.tellUsers(ctx, tx, app, nums, pair.Events)
+		events := make([]domain.Message, len(pair.Events))
+		for i, e := range pair.Events {
+			if events[i], err = e.Message(domain.Millis(s.clock.Now())); err != nil {
+				return err
+			}
+		}
+		told, err = s.tellUsers(ctx, tx, app, nums, events)
 		return err
 	})
 	if err != nil {
@@ -155,21 +161,16 @@ func (c *contactChange) makeRoom(ctx context.Context, user domain.UserNum) error
 	return nil
 }
 
-// tellUsers writes events between users to the logs of those who are told, in the
+// tellUsers writes events to the logs of users, whose rows are locked, in the
 // transaction that makes them true. The deliveries are to be published after its commit.
-func (s *Store) tellUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, nums map[domain.UserID]domain.UserNum, events []domain.ContactEvent) ([]domain.Delivery, error) {
+func (s *Store) tellUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, nums map[domain.UserID]domain.UserNum, events []domain.Message) ([]domain.Delivery, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
 	b := &batch{store: s}
-	at := domain.Millis(s.clock.Now())
-	for _, e := range events {
-		m, err := e.Message(at)
-		if err != nil {
-			return nil, err
-		}
+	for _, m := range events {
 		out := &domain.Outgoing{App: app, Message: m, Request: domain.RequestOf(ctx)}
-		b.items = append(b.items, &item{out: out, message: m, toUser: nums[e.To]})
+		b.items = append(b.items, &item{out: out, message: m, toUser: nums[m.To.User]})
 	}
 	a := &appBatch{store: s, tx: tx, r: &reads{Tx: tx}, w: tx, app: app, items: b.items}
 	for _, step := range []func(context.Context) error{

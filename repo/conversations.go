@@ -26,7 +26,8 @@ type membership struct {
 	readSeq    int64
 	readOthers int64
 	events     int64 // of the conversation, and
-	sent       int64 // the user's messages in it: both only where lastSeq is beyond readSeq
+	sent       int64 // the user's messages in it, and
+	deleted    int64 // those of others that it has deleted behind readSeq: all only where lastSeq is beyond readSeq
 	read       int64 // when the user or, where it sees their positions, somebody else last read
 	state      conversationState
 }
@@ -40,7 +41,7 @@ func (m *membership) unread() int64 {
 	if m.lastSeq <= max(m.readSeq, m.state.cleared) {
 		return 0
 	}
-	return m.lastSeq - m.events - m.sent - max(m.readOthers, m.state.clearedOthers)
+	return m.lastSeq - m.events - m.sent - max(m.readOthers, m.state.clearedOthers) - m.deleted
 }
 
 func (m *membership) isDeleted() bool { return m.state.cleared >= m.lastSeq }
@@ -53,12 +54,14 @@ const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.
 	CASE WHEN c.last_seq > m.read_seq THEN COALESCE((SELECT x.total FROM uncounted x
 		WHERE x.app_id = c.app_id AND x.conversation_id = c.id AND x.seq <= c.last_seq ORDER BY x.seq DESC LIMIT 1), 0) ELSE 0 END,
 	CASE WHEN c.last_seq > m.read_seq THEN COALESCE((SELECT n.total FROM sent_counts n
-		WHERE n.app_id = m.app_id AND n.conversation_id = m.conversation_id AND n.user_id = m.user_id), 0) ELSE 0 END`
+		WHERE n.app_id = m.app_id AND n.conversation_id = m.conversation_id AND n.user_id = m.user_id), 0) ELSE 0 END,
+	CASE WHEN c.last_seq > m.read_seq THEN (SELECT COUNT(*) FROM message_deletes d WHERE d.app_id = m.app_id AND d.user_id = m.user_id
+		AND d.conversation_id = m.conversation_id AND d.seq > m.read_seq AND d.counted = 1) ELSE 0 END`
 
 func scanMembership(row interface{ Scan(dest ...any) error }) (m membership, err error) {
 	m.state = noState
 	var peers int64
-	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent)
+	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent, &m.deleted)
 	m.read = max(m.read, peers)
 	return m, err
 }
@@ -135,15 +138,15 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // describe reads what memberships do not say: the ids of the other users and the last
-// messages and mentions, by three statements however many there are, and one more where
-// somebody has reacted to such a message.
+// messages and mentions, by three statements however many there are, two more where the
+// user has deleted some of these messages, and one where somebody has reacted to one.
 func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.UserNum, all []membership) ([]domain.Conversation, error) {
 	items := make([]domain.Conversation, len(all))
 	peers, err := readPeers(ctx, s.read, app, user, all)
 	if err != nil {
 		return nil, err
 	}
-	var args []any
+	var pairs []any
 	at := make(map[domain.ConversationNum]int, len(all))
 	var joined []domain.ConversationNum // groups in which nothing came since, by number
 	for i := range all {
@@ -155,7 +158,7 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 		at[m.conv] = i
 		switch {
 		case m.lastSeq > m.joinedSeq:
-			args = append(args, m.conv, m.lastSeq)
+			pairs = append(pairs, m.conv, m.lastSeq)
 		case m.kind == kindNormal || m.kind == kindLarge:
 			joined = append(joined, m.conv)
 		}
@@ -164,37 +167,77 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 	err = selectIn(ctx, s.read, withHistory, "", []any{app, string(domain.HistoryAll)}, joined, func(rows *sqlx.Rows) error {
 		var conv domain.ConversationNum
 		err := rows.Scan(&conv)
-		args = append(args, conv, all[at[conv]].lastSeq)
+		pairs = append(pairs, conv, all[at[conv]].lastSeq)
 		return err
 	})
 	if err != nil {
 		return items, err
 	}
-	if err := s.addMentions(ctx, app, user, all, items); err != nil || len(args) == 0 {
-		return items, err
+	if err := s.addMentions(ctx, app, user, all, items); err != nil {
+		return nil, err
 	}
-	var last []*domain.Message
-	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
-		m := &domain.Message{}
-		last = append(last, m)
-		sender, err := scanMessage(rows, m)
-		if err != nil {
-			return err
-		}
+	var shown []*domain.Message
+	put := func(m *domain.Message, sender domain.UserNum) {
+		shown = append(shown, m)
 		c := &items[at[m.Conversation]]
 		c.LastMessage, c.LastIsSender = m, sender == user
-		return nil
-	}, s.dialect.messagesAt(len(args)/2), append(args, app)...)
-	if err == nil {
-		err = s.readReactions(ctx, s.read, app, user, last...)
 	}
-	return items, err
+	deleted, err := s.messagesFor(ctx, app, user, pairs, put)
+	if err != nil {
+		return nil, err
+	}
+	if len(deleted) > 0 {
+		last, err := s.lastKept(ctx, app, user, deleted)
+		if err != nil {
+			return nil, err
+		}
+		pairs = nil
+		for conv, seq := range last {
+			if seq > all[at[conv]].state.cleared {
+				pairs = append(pairs, conv, seq)
+			}
+		}
+		if _, err = s.messagesFor(ctx, app, user, pairs, put); err != nil {
+			return nil, err
+		}
+	}
+	return items, s.readReactions(ctx, s.read, app, user, shown...)
+}
+
+// messagesFor reads the messages at pairs, each of a conversation and a seq, and returns
+// those of the pairs whose messages the user has deleted.
+func (s *Store) messagesFor(ctx context.Context, app domain.AppNum, user domain.UserNum, pairs []any, put func(m *domain.Message, sender domain.UserNum)) (deleted []any, err error) {
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	args := append(append([]any{user}, pairs...), app)
+	err = each(ctx, s.read, func(rows *sqlx.Rows) error {
+		m := &domain.Message{}
+		var isKept bool
+		sender, err := scanMessage(rows, m, &isKept)
+		switch {
+		case err != nil:
+			return err
+		case isKept:
+			put(m, sender)
+		default:
+			deleted = append(deleted, m.Conversation, m.ConversationSeq)
+		}
+		return nil
+	}, s.dialect.messagesFor(len(pairs)/2), args...)
+	return deleted, err
 }
 
 // messagesAt is the query for the messages at n pairs, each of a conversation and a seq.
-func (d dialect) messagesAt(n int) string {
-	return `SELECT ` + messageColumns + ` FROM ` + d.pairs(n) + ` p` + d.then("messages m") + `
-		ON m.app_id = ? AND m.conversation_id = p.a AND m.seq = p.b`
+func (d dialect) messagesAt(n int) string { return `SELECT ` + messageColumns + d.atPairs(n) }
+
+// messagesFor is the same query, with whether a user, who comes first, has kept each.
+func (d dialect) messagesFor(n int) string {
+	return `SELECT ` + undeleted + `, ` + messageColumns + d.atPairs(n)
+}
+
+func (d dialect) atPairs(n int) string {
+	return ` FROM ` + d.pairs(n) + ` p` + d.then("messages m") + ` ON m.app_id = ? AND m.conversation_id = p.a AND m.seq = p.b`
 }
 
 // name is what the user calls the conversation; peer is the other user of a chat.

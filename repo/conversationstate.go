@@ -78,9 +78,7 @@ func (s *Store) changeMembership(ctx context.Context, app domain.AppNum, user do
 		if err != nil {
 			return err
 		}
-		var locked []int64
-		const lock = `SELECT read_seq FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`
-		if err := tx.SelectContext(ctx, &locked, lock+s.dialect.forUpdate, app, conv, user); err != nil {
+		if err := s.lockMembership(ctx, tx, app, user, conv); err != nil {
 			return err
 		}
 		m, err := readMembership(ctx, tx, app, user, target)
@@ -93,6 +91,13 @@ func (s *Store) changeMembership(ctx context.Context, app domain.AppNum, user do
 		}
 		return s.putStates(ctx, tx, app, stateOf{user, m.conv, m.state})
 	})
+}
+
+// lockMembership keeps others from changing how a user stands to a conversation.
+func (s *Store) lockMembership(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, user domain.UserNum, conv domain.ConversationNum) error {
+	var locked []int64
+	const lock = `SELECT read_seq FROM members WHERE app_id = ? AND conversation_id = ? AND user_id = ?`
+	return tx.SelectContext(ctx, &locked, lock+s.dialect.forUpdate, app, conv, user)
 }
 
 // ChangeConversation implements [domain.ConversationStore].
@@ -118,8 +123,13 @@ func (s *Store) ChangeConversation(ctx context.Context, app domain.AppNum, user 
 func (s *Store) DeleteConversation(ctx context.Context, app domain.AppNum, user domain.UserNum, target domain.Target) error {
 	return s.changeMembership(ctx, app, user, target, func(tx *sqlx.Tx, m *membership) error {
 		others, err := othersUpTo(ctx, tx, app, user, m, m.lastSeq)
+		if err != nil {
+			return err
+		}
 		m.state = noState
 		m.state.cleared, m.state.clearedOthers = m.lastSeq, others
+		// What was deleted before is deleted with the rest, and must not be taken off twice.
+		_, err = tx.ExecContext(ctx, `DELETE FROM message_deletes WHERE app_id = ? AND user_id = ? AND conversation_id = ?`, app, user, m.conv)
 		return err
 	})
 }

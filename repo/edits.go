@@ -115,7 +115,7 @@ func (c *messageChange) read(ctx context.Context) error {
 		c.sender, err = scanMessage(rows, &c.message)
 		found = c.message.ID == c.id // with another time of sending it is another message's
 		return err
-	}, `SELECT `+messageColumns+` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq = ?`, c.app, conv, seq)
+	}, `SELECT `+messageColumns+` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq = ? AND `+kept, c.app, conv, seq, c.by.Num, c.by.Num)
 	switch {
 	case err != nil:
 		return err

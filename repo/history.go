@@ -127,10 +127,10 @@ func (h *historyRead) after(ctx context.Context, seq int64, limit int) error {
 	return err
 }
 
-// messages reads those between two numbers that are not left out.
+// messages reads those between two numbers that are neither deleted nor left out.
 func (h *historyRead) messages(ctx context.Context, low, high int64, limit int, order string) ([]*domain.Message, bool, error) {
-	const query = `SELECT ` + messageColumns + ` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ?`
-	args := append([]any{h.app, h.conv, low, high}, h.args...)
+	const query = `SELECT ` + messageColumns + ` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq > ? AND m.seq < ? AND ` + undeleted
+	args := append([]any{h.app, h.conv, low, high, h.viewer}, h.args...)
 	return h.store.readMessages(ctx, h.app, h.viewer, limit, h.bytes, query+h.filter+order+` LIMIT ?`, append(args, limit+1)...)
 }
 

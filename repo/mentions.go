@@ -46,7 +46,7 @@ func (s *Store) addMentions(ctx context.Context, app domain.AppNum, user domain.
 		return nil
 	}
 	query := s.dialect.firstMentions(len(args) / 2)
-	args = append([]any{app, user, user, app, everybody, user}, args...)
+	args = append([]any{app, user, user, user, app, everybody, user, user}, args...)
 	return each(ctx, s.read, func(rows *sqlx.Rows) error {
 		var conv domain.ConversationNum
 		var own, all int64
@@ -63,10 +63,10 @@ func (s *Store) addMentions(ctx context.Context, app domain.AppNum, user domain.
 
 // firstMentions is the query for n pairs, each of a conversation and a number behind
 // which the first message is looked for that mentions a user, and that mentions
-// everybody. The user's own are left out.
+// everybody. The user's own and those that it has deleted are left out.
 func (d dialect) firstMentions(n int) string {
-	const first = `COALESCE((SELECT x.seq FROM mentions x WHERE x.app_id = ? AND x.conversation_id = p.a AND x.user_id = ? AND x.seq > p.b AND x.sender <> ?
-		ORDER BY x.seq LIMIT 1), 0)`
+	const first = `COALESCE((SELECT m.seq FROM mentions m WHERE m.app_id = ? AND m.conversation_id = p.a AND m.user_id = ? AND m.seq > p.b AND m.sender <> ?
+		AND ` + undeleted + ` ORDER BY m.seq LIMIT 1), 0)`
 	return `SELECT p.a, ` + first + `, ` + first + ` FROM ` + d.pairs(n) + ` p`
 }
 

@@ -34,6 +34,7 @@ var shipped = map[string]map[string]string{
 		"0014_create_deliveries":          "67de4f71503dba3842bce7045c499788b58ea72994bbccfe76253bb2da91ad91",
 		"0015_create_reactions":           "40da54f86481cc4165f0946d1eabe11362b8ca348c7ff847b49cd2026901c526",
 		"0016_add_replies":                "20a4d0c2d9f75995dfe0d62fd89c6437bb01b514521389fc8923cac3be752175",
+		"0017_create_message_deletes":     "74763c126dbd8504cebe037de9754c88cc29fb096e9c1101fcb3608c9e3bf440",
 	},
 	"sqlite": {
 		"0001_create_core":                "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -52,6 +53,7 @@ var shipped = map[string]map[string]string{
 		"0014_create_deliveries":          "45e8bf221d38fa3832ecd789e60394f4db0880e777784f68c8759c0b8f5dfa3c",
 		"0015_create_reactions":           "4a7556fecc3e73f1ea7bac09b2ff5edc28575a1439b39ec7ae7313533481a08a",
 		"0016_add_replies":                "83ab3550110ef5057cf4970ce2ad08ba9f509ff29f70787b706d6feb62118391",
+		"0017_create_message_deletes":     "06ab718f3d991dfb5cc059182194bd067815f24f5227c43328d53798c7144a7c",
 	},
 }
 

@@ -29,6 +29,7 @@ const maxSearched = 20_000
 type search struct {
 	store   *Store
 	app     domain.AppNum
+	user    domain.UserNum
 	query   words.Query
 	terms   []words.Term
 	filter  domain.Search
@@ -41,7 +42,7 @@ type search struct {
 // Search implements [domain.MessageSearcher].
 func (s *Store) Search(ctx context.Context, app domain.AppNum, user domain.UserRef, filter domain.Search, p domain.Page) (domain.List[*domain.Message], error) {
 	var out domain.List[*domain.Message]
-	q := &search{store: s, app: app, query: words.Parse(filter.Query), filter: filter, reads: maxSearchReads}
+	q := &search{store: s, app: app, user: user.Num, query: words.Parse(filter.Query), filter: filter, reads: maxSearchReads}
 	if q.query.IsEmpty() {
 		return out, domain.Invalid("q", "must have a word or a character to search for")
 	}
@@ -194,21 +195,24 @@ func (q *search) accepts(m *domain.Message) bool {
 		(f.Type == "" || m.Type == f.Type) && q.query.Match(m.SearchTexts()...)
 }
 
-// messages reads the messages at spots.
+// messages reads the messages at spots that the user has not deleted.
 func (q *search) messages(ctx context.Context, spots []spot) (map[spot]*domain.Message, error) {
 	if len(spots) == 0 {
 		return nil, nil
 	}
-	var args []any
+	args := []any{q.user}
 	for _, at := range spots {
 		args = append(args, at.conv, at.seq)
 	}
 	all := make(map[spot]*domain.Message, len(spots))
 	err := each(ctx, q.store.read, func(rows *sqlx.Rows) error {
 		m := &domain.Message{}
-		_, err := scanMessage(rows, m)
-		all[spot{m.SentAt.UnixMilli(), m.Conversation, m.ConversationSeq}] = m
+		var isKept bool
+		_, err := scanMessage(rows, m, &isKept)
+		if isKept {
+			all[spot{m.SentAt.UnixMilli(), m.Conversation, m.ConversationSeq}] = m
+		}
 		return err
-	}, q.store.dialect.messagesAt(len(spots)), append(args, q.app)...)
+	}, q.store.dialect.messagesFor(len(spots)), append(args, q.app)...)
 	return all, err
 }

@@ -16,13 +16,13 @@ import (
 var _ domain.TraceStore = (*Store)(nil)
 
 // TracedMessage implements [domain.TraceStore].
-func (s *Store) TracedMessage(ctx context.Context, app domain.AppNum, p domain.PlacedMessage) (domain.TracedMessage, error) {
+func (s *Store) TracedMessage(ctx context.Context, app domain.AppNum, reader domain.UserNum, p domain.PlacedMessage) (domain.TracedMessage, error) {
 	t := domain.TracedMessage{}
 	err := each(ctx, s.read, func(rows *sqlx.Rows) (err error) {
 		t.Message = &domain.Message{}
 		t.Sender, err = scanMessage(rows, t.Message)
 		return err
-	}, `SELECT `+messageColumns+` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq = ?`, app, p.Conversation, p.Seq)
+	}, `SELECT `+messageColumns+` FROM messages m WHERE m.app_id = ? AND m.conversation_id = ? AND m.seq = ? AND `+kept, app, p.Conversation, p.Seq, reader, reader)
 	switch {
 	case err != nil:
 		return t, s.readError("read message", err)

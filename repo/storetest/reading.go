@@ -113,6 +113,24 @@ type counted struct {
 	isEvent bool
 }
 
+// readingOf is how one of the users of the model stands to one of its groups.
+type readingOf struct{ user, group int }
+
+// unreadOf recounts what a user has not read of a group, and finds its last message,
+// 0 for none.
+func unreadOf(user domain.UserRef, log []counted, read, deleted int64, forgotten map[int64]bool) (unread, last int64) {
+	for i, msg := range log {
+		seq := int64(i + 1)
+		if seq <= deleted || forgotten[seq] {
+			continue
+		}
+		if last = seq; seq > read && !msg.isEvent && msg.sender != user.Num {
+			unread++
+		}
+	}
+	return unread, last
+}
+
 // readModel does anything in any order and counts anew what every user has not read.
 func readModel(w *world) {
 	deadline := time.Now().Add(5 * time.Second)
@@ -126,24 +144,23 @@ func readModel(w *world) {
 		m.created("stage", domain.GroupLarge, domain.HistoryJoined, users...)
 		targets := []domain.Target{toGroup("team"), toGroup("stage")}
 		logs := [][]counted{{{isEvent: true}}, {{isEvent: true}}}
-		type at struct{ user, target int }
-		read, deleted := map[at]int64{}, map[at]int64{}
+		read, deleted, forgotten := map[readingOf]int64{}, map[readingOf]int64{}, map[readingOf]map[int64]bool{}
 		for u := range users {
-			read[at{u, 1}] = 1 // the membership of a large group begins behind its events
+			read[readingOf{u, 1}] = 1 // the membership of a large group begins behind its events
+			forgotten[readingOf{u, 0}], forgotten[readingOf{u, 1}] = map[int64]bool{}, map[int64]bool{1: true}
 		}
-		steps := rapid.IntRange(1, 25).Draw(t, "steps")
-		for range steps {
-			on := at{rapid.IntRange(0, 2).Draw(t, "user"), rapid.IntRange(0, 1).Draw(t, "target")}
-			user, target, head := users[on.user], targets[on.target], int64(len(logs[on.target]))
-			switch rapid.SampledFrom([]string{"send", "send", "event", "read", "read", "delete"}).Draw(t, "step") {
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			on := readingOf{rapid.IntRange(0, 2).Draw(t, "user"), rapid.IntRange(0, 1).Draw(t, "target")}
+			user, target, head := users[on.user], targets[on.group], int64(len(logs[on.group]))
+			switch rapid.SampledFrom([]string{"send", "send", "event", "read", "read", "delete", "forget", "forget"}).Draw(t, "step") {
 			case "send":
 				m.send(user, target, "x")
-				logs[on.target] = append(logs[on.target], counted{sender: user.Num})
+				logs[on.group] = append(logs[on.group], counted{sender: user.Num})
 			case "event":
 				name := fmt.Sprint(head)
 				_, err := m.telling().Update(m.ctx, m.caller(users[0]), target.Group, domain.GroupPatch{Name: &name})
 				m.ok(err)
-				logs[on.target] = append(logs[on.target], counted{isEvent: true})
+				logs[on.group] = append(logs[on.group], counted{isEvent: true})
 			case "read":
 				seq := rapid.Int64Range(0, head+1).Draw(t, "seq")
 				r, err := m.store.ReadConversation(m.ctx, m.app.Num, user.Num, target, seq)
@@ -162,21 +179,28 @@ func readModel(w *world) {
 					m.ok(err)
 				}
 				deleted[on] = head
+			case "forget":
+				seq := rapid.Int64Range(1, head).Draw(t, "seq")
+				err := m.store.DeleteMessage(m.ctx, m.app.Num, user, m.idAt(target, seq))
+				if forgotten[on][seq] || seq <= deleted[on] {
+					m.refused(err, domain.ErrMessageNotFound)
+					break
+				}
+				m.ok(err)
+				forgotten[on][seq] = true
 			}
 			for u, user := range users {
 				var total int64
 				for i, target := range targets {
-					on := at{u, i}
+					on := readingOf{u, i}
 					if deleted[on] >= int64(len(logs[i])) {
 						continue
 					}
-					var unread int64
-					for _, msg := range logs[i][max(read[on], deleted[on]):] {
-						if !msg.isEvent && msg.sender != user.Num {
-							unread++
-						}
-					}
+					unread, last := unreadOf(user, logs[i], read[on], deleted[on], forgotten[on])
 					c := m.conversation(user, target)
+					if (c.LastMessage == nil) != (last == 0) || last > 0 && c.LastMessage.ConversationSeq != last {
+						m.Errorf("the last message is %+v, want %d", c.LastMessage, last)
+					}
 					m.same("state", []int64{c.Unread, c.ReadSeq, c.LastSeq}, []int64{unread, read[on], int64(len(logs[i]))})
 					total += unread
 				}

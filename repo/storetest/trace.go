@@ -23,7 +23,7 @@ func traceTests() map[string]func(*world) {
 // traced reads the way of a message, in pages of limit.
 func (w *world) traced(r domain.Receipt, limit int) (domain.TracedMessage, []domain.TracedReceiver) {
 	w.Helper()
-	m, err := w.store.TracedMessage(w.ctx, w.app.Num, placeOf(r))
+	m, err := w.store.TracedMessage(w.ctx, w.app.Num, 0, placeOf(r))
 	w.ok(err)
 	w.same("message", m.Message.ID, r.MessageID)
 	var all []domain.TracedReceiver
@@ -188,14 +188,14 @@ func traceAbsent(w *world) {
 		"another time":         {Conversation: there.Conversation, Seq: there.Seq, SentAt: there.SentAt.Add(time.Millisecond)},
 		"not stored":           {Conversation: 1 << 40, SentAt: there.SentAt},
 	} {
-		if _, err := w.store.TracedMessage(w.ctx, w.app.Num, p); domain.CodeOf(err) != domain.CodeMessageNotFound {
+		if _, err := w.store.TracedMessage(w.ctx, w.app.Num, 0, p); domain.CodeOf(err) != domain.CodeMessageNotFound {
 			w.Errorf("%s: %v", name, err)
 		}
 	}
 	other := w.other()
-	_, err := w.store.TracedMessage(w.ctx, other.app.Num, there)
+	_, err := w.store.TracedMessage(w.ctx, other.app.Num, 0, there)
 	w.refused(err, domain.ErrMessageNotFound)
-	m, err := w.store.TracedMessage(w.ctx, w.app.Num, there)
+	m, err := w.store.TracedMessage(w.ctx, w.app.Num, 0, there)
 	w.ok(err)
 	_, err = w.store.TracedReceivers(w.ctx, w.app.Num, m, domain.Page{Limit: 10, Cursor: "x"})
 	w.refused(err, domain.Invalid("cursor", ""))
