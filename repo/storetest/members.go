@@ -63,7 +63,7 @@ func membershipHistory(w *world) {
 	before := int64(3) // also backwards not a message further
 	page, err := w.store.History(w.ctx, w.app.Num, users[1], toGroup("g"), domain.HistoryRange{Before: &before, Limit: 10})
 	w.ok(err)
-	w.same("before joining", page, domain.HistoryPage{})
+	w.same("before joining", page, domain.HistoryPage{Head: 3})
 	page, err = w.store.History(w.ctx, w.app.Num, users[1], toGroup("g"), domain.HistoryRange{Limit: 1})
 	w.ok(err)
 	w.same("has more", page.HasMore(), false)
