@@ -40,6 +40,11 @@ func TestMySQL_LargeGroupsAreAsTheModel(t *testing.T) {
 	storetest.ExerciseLargeModel(t, openMySQL(testserver.MariaDB(t)), modelTime(8*time.Second))
 }
 
+func TestMySQL_MessagesLiveAsInTheModelOnTwoNodes(t *testing.T) {
+	t.Parallel()
+	storetest.ExerciseMessageLife(t, openMySQL(testserver.MariaDB(t)), 2, modelTime(10*time.Second))
+}
+
 func TestMySQL_MalformedDSNIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"gim:secret/gim", "gim:secret@tcp(db:3306)/gim?timeout=secret", "gim@tcp(db:3306)/gim?x=%secret"} {

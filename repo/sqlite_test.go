@@ -45,6 +45,11 @@ func TestSQLite_LargeGroupsAreAsTheModel(t *testing.T) {
 	storetest.ExerciseLargeModel(t, openSQLite(t.TempDir()), modelTime(8*time.Second))
 }
 
+func TestSQLite_MessagesLiveAsInTheModel(t *testing.T) {
+	t.Parallel()
+	storetest.ExerciseMessageLife(t, openSQLite(t.TempDir()), 1, modelTime(8*time.Second))
+}
+
 func TestRevokeTokens_ClockThatIsBehindMakesNoTokenGoodAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, repo.Options{DataDir: t.TempDir()})
