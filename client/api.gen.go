@@ -1079,6 +1079,27 @@ type MessagePage struct {
 	NextBefore *int64 `json:"next_before,omitempty"`
 }
 
+// MessageRead defines model for MessageRead.
+type MessageRead struct {
+	// Read The read position is at the message or behind it.
+	Read   bool   `json:"read"`
+	UserId string `json:"user_id"`
+}
+
+// MessageReadList defines model for MessageReadList.
+type MessageReadList struct {
+	Items []MessageRead `json:"items"`
+
+	// MemberCount Members who could have read it, without its sender.
+	MemberCount int `json:"member_count"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+
+	// ReadCount How many of them have.
+	ReadCount int `json:"read_count"`
+}
+
 // MessageTarget defines model for MessageTarget.
 type MessageTarget struct {
 	GroupId *string `json:"group_id,omitempty"`
@@ -2037,6 +2058,21 @@ type AddReactionParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ListMessageReadsParams defines parameters for ListMessageReads.
+type ListMessageReadsParams struct {
+	// Read List only those who have read it, or have not. The counts stay.
+	Read *string `form:"read,omitempty" json:"read,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // RecallMessageParams defines parameters for RecallMessage.
 type RecallMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -2909,6 +2945,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
 	AddReaction(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMessageReads List who has read a message
+	//
+	// Those who were members of the conversation when the message was sent and still are, without its sender, and how many of them have
+	// read up to it. For whoever may read the message. In a large group nobody sees how far others are: the sender and an app key alone
+	// get the counts, with no `items`; any other member gets 403 `forbidden`.
+	//
+	// Corresponds with GET /v1/messages/{message_id}/reads (the `ListMessageReads` operationId).
+	ListMessageReads(ctx context.Context, messageId MessageID, params *ListMessageReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecallMessage Recall a message
 	//
@@ -4469,6 +4514,25 @@ func (c *Client) RemoveReaction(ctx context.Context, messageId MessageID, reacti
 // Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
 func (c *Client) AddReaction(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddReactionRequest(c.Server, messageId, reaction, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMessageReads List who has read a message
+//
+// Those who were members of the conversation when the message was sent and still are, without its sender, and how many of them have
+// read up to it. For whoever may read the message. In a large group nobody sees how far others are: the sender and an app key alone
+// get the counts, with no `items`; any other member gets 403 `forbidden`.
+//
+// Corresponds with GET /v1/messages/{message_id}/reads (the `ListMessageReads` operationId).
+func (c *Client) ListMessageReads(ctx context.Context, messageId MessageID, params *ListMessageReadsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMessageReadsRequest(c.Server, messageId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8549,6 +8613,106 @@ func NewAddReactionRequest(server string, messageId MessageID, reaction string, 
 	return req, nil
 }
 
+// NewListMessageReadsRequest constructs an http.Request for the ListMessageReads method
+func NewListMessageReadsRequest(server string, messageId MessageID, params *ListMessageReadsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/messages/%s/reads", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Read != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "read", *params.Read, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.GimUser != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Gim-User", *params.GimUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Gim-User", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewRecallMessageRequest constructs an http.Request for the RecallMessage method
 func NewRecallMessageRequest(server string, messageId MessageID, params *RecallMessageParams) (*http.Request, error) {
 	var err error
@@ -10303,6 +10467,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/messages/{message_id}/reactions/{reaction} (the `AddReaction` operationId).
 	AddReactionWithResponse(ctx context.Context, messageId MessageID, reaction string, params *AddReactionParams, reqEditors ...RequestEditorFn) (*AddReactionResponse, error)
+
+	// ListMessageReadsWithResponse List who has read a message
+	//
+	// Those who were members of the conversation when the message was sent and still are, without its sender, and how many of them have
+	// read up to it. For whoever may read the message. In a large group nobody sees how far others are: the sender and an app key alone
+	// get the counts, with no `items`; any other member gets 403 `forbidden`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/messages/{message_id}/reads (the `ListMessageReads` operationId).
+	ListMessageReadsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageReadsParams, reqEditors ...RequestEditorFn) (*ListMessageReadsResponse, error)
 
 	// RecallMessageWithResponse Recall a message
 	//
@@ -13273,6 +13448,54 @@ func (r AddReactionResponse) ContentType() string {
 	return ""
 }
 
+type ListMessageReadsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MessageReadList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMessageReadsResponse) GetJSON200() *MessageReadList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMessageReadsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMessageReadsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMessageReadsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMessageReadsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMessageReadsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type RecallMessageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15219,6 +15442,23 @@ func (c *ClientWithResponses) AddReactionWithResponse(ctx context.Context, messa
 		return nil, err
 	}
 	return ParseAddReactionResponse(rsp)
+}
+
+// ListMessageReadsWithResponse List who has read a message
+//
+// Those who were members of the conversation when the message was sent and still are, without its sender, and how many of them have
+// read up to it. For whoever may read the message. In a large group nobody sees how far others are: the sender and an app key alone
+// get the counts, with no `items`; any other member gets 403 `forbidden`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/messages/{message_id}/reads (the `ListMessageReads` operationId).
+func (c *ClientWithResponses) ListMessageReadsWithResponse(ctx context.Context, messageId MessageID, params *ListMessageReadsParams, reqEditors ...RequestEditorFn) (*ListMessageReadsResponse, error) {
+	rsp, err := c.ListMessageReads(ctx, messageId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMessageReadsResponse(rsp)
 }
 
 // RecallMessageWithResponse Recall a message
@@ -17473,6 +17713,39 @@ func ParseAddReactionResponse(rsp *http.Response) (*AddReactionResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Message
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMessageReadsResponse parses an HTTP response from a ListMessageReadsWithResponse call
+func ParseListMessageReadsResponse(rsp *http.Response) (*ListMessageReadsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMessageReadsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MessageReadList
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

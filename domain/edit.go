@@ -65,6 +65,10 @@ type StoredMessages interface {
 	// DeleteMessage takes a message that user may read from it, and tells it so, all or
 	// nothing. ErrUnauthorized when user is gone, ErrMessageNotFound.
 	DeleteMessage(ctx context.Context, app AppNum, user UserRef, id MessageID) error
+	// MessageReads counts who has read a message that reader may read, and lists them where
+	// the group is not large, or those only who have read it or have not.
+	// ErrMessageNotFound, and what RefuseReads says.
+	MessageReads(ctx context.Context, app AppNum, reader UserRef, id MessageID, read *bool, p Page) (MessageReads, error)
 	// MessageEdits lists what edits of a message replaced, oldest first.
 	MessageEdits(ctx context.Context, app AppNum, id MessageID, p Page) (List[MessageEdit], error)
 	// Reactors lists who has reacted to a message, those with one reaction after those

@@ -32,6 +32,10 @@ func (f *fakeBack) ChangeMessage(_ context.Context, _ AppNum, _ UserRef, _ Messa
 
 func (f *fakeBack) DeleteMessage(context.Context, AppNum, UserRef, MessageID) error { return nil }
 
+func (f *fakeBack) MessageReads(context.Context, AppNum, UserRef, MessageID, *bool, Page) (MessageReads, error) {
+	return MessageReads{}, nil
+}
+
 func (f *fakeBack) MessageEdits(context.Context, AppNum, MessageID, Page) (List[MessageEdit], error) {
 	return List[MessageEdit]{Items: []MessageEdit{{Content: json.RawMessage(`{"text":"was"}`)}}}, nil
 }
@@ -170,6 +174,25 @@ func TestDelete_IsForUsersAndTellsWhatToForget(t *testing.T) {
 		want := `{"code":304,"data":{"message_id":"ID","message_seq":3,"conversation_id":"` + conversation + `"}}`
 		if err != nil || strings.ReplaceAll(string(entry.Content), string(storedID), "ID") != want || entry.To != (Target{User: user}) || !entry.isEvent() {
 			t.Errorf("%v, told as %+v: %s", err, entry, entry.Content)
+		}
+	}
+}
+
+func TestReads_InALargeGroupAreForTheSenderAndTheBusiness(t *testing.T) {
+	t.Parallel()
+	m := newTestMessenger(&fakeBack{})
+	for _, c := range []struct {
+		by   Principal
+		id   MessageID
+		code Code
+	}{{alice, storedID, ""}, {business, storedID, ""}, {operator, storedID, CodeForbidden}, {alice, "x", CodeBadRequest}} {
+		if _, err := m.Reads(t.Context(), c.by, c.id, nil, Page{Limit: 1}); CodeOf(err) != c.code {
+			t.Errorf("%v, want %q", err, c.code)
+		}
+	}
+	for reader, code := range map[UserNum]Code{0: "", 7: "", 8: CodeForbidden} {
+		if err := RefuseReads(reader, 7); CodeOf(err) != code {
+			t.Errorf("%d: %v, want %q", reader, err, code)
 		}
 	}
 }

@@ -73,6 +73,7 @@ var calls = map[string]request{
 	"getMessage":            {"GET", "/v1/messages/" + storedID, "", nil},
 	"editMessage":           {"PATCH", "/v1/messages/" + storedID, `{"content":{"text":"hello"}}`, nil},
 	"deleteMessage":         {"DELETE", "/v1/messages/" + storedID, "", nil},
+	"listMessageReads":      {"GET", "/v1/messages/" + storedID + "/reads?read=true", "", nil},
 	"listMessageEdits":      {"GET", "/v1/messages/" + storedID + "/edits", "", nil},
 	"searchMessages":        {"GET", "/v1/messages/search?q=hi&conversation_id=user:bob&type=text&from=2026-01-01T00:00:00Z", "", nil},
 	"recallMessage":         {"POST", "/v1/messages/" + storedID + "/recall", "", nil},

@@ -41,6 +41,14 @@ func (f *fake) DeleteMessage(_ context.Context, _ domain.AppNum, _ domain.UserRe
 	return nil
 }
 
+func (f *fake) MessageReads(_ context.Context, _ domain.AppNum, _ domain.UserRef, id domain.MessageID, read *bool, _ domain.Page) (domain.MessageReads, error) {
+	if string(id) != storedID {
+		return domain.MessageReads{}, domain.ErrMessageNotFound
+	}
+	all := []domain.MessageRead{{Num: bob.Num, User: bob.ID, Read: read == nil || *read}}
+	return domain.MessageReads{List: domain.List[domain.MessageRead]{Items: all, NextCursor: "4"}, MemberCount: 2, ReadCount: 1}, nil
+}
+
 func (f *fake) MessageEdits(_ context.Context, _ domain.AppNum, _ domain.MessageID, p domain.Page) (domain.List[domain.MessageEdit], error) {
 	edits := []domain.MessageEdit{{Seq: 4, Content: json.RawMessage(`{"text":"<was>"}`), ReplacedAt: testTime}}
 	return domain.List[domain.MessageEdit]{Items: edits, NextCursor: "4"}, nil
@@ -77,6 +85,11 @@ func TestMessages_AreLookedUpEditedAndRecalled(t *testing.T) {
 		{recall(path, asApp), 200, `"status":"recalled"`},
 		{get(path + "/edits"), 200, `{"items":[{"content":{"text":"<was>"},"replaced_at":` + now + `}],"next_cursor":"NA"}`},
 
+		{get(path + "/reads"), 200, `{"items":[{"read":true,"user_id":"bob"}],"member_count":2,"next_cursor":"NA","read_count":1}`},
+		{get(path + "/reads?read=false"), 200, `"read":false`},
+		{get(path + "/reads?read=yes"), 400, `"pointer":"read"`},
+		{get(path + "/reads?limit=201"), 400, `"pointer":"limit"`},
+		{get(other + "/reads"), 404, `"code":"message_not_found"`},
 		{request{"DELETE", path, "", []string{asAlice}}, 204, ""},
 		{request{"DELETE", path, "", []string{asApp, forBob}}, 204, ""},
 		{request{"DELETE", path, "", []string{asApp}}, 403, `"code":"forbidden"`},

@@ -161,6 +161,28 @@ func (s *server) DeleteMessage(ctx context.Context, req api.DeleteMessageRequest
 	return api.DeleteMessage204Response{}, s.Messenger.Delete(ctx, principalOf(ctx), domain.MessageID(req.MessageId))
 }
 
+// ListMessageReads handles GET /v1/messages/{message_id}/reads.
+func (s *server) ListMessageReads(ctx context.Context, req api.ListMessageReadsRequestObject) (api.ListMessageReadsResponseObject, error) {
+	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	var read *bool
+	if req.Params.Read != nil {
+		read = new(*req.Params.Read == "true")
+	}
+	reads, err := s.Messenger.Reads(ctx, principalOf(ctx), domain.MessageID(req.MessageId), read, page)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListMessageReads200JSONResponse{
+		Items: convertAll(reads.Items, func(r domain.MessageRead) api.MessageRead {
+			return api.MessageRead{UserId: string(r.User), Read: r.Read}
+		}),
+		NextCursor: toAPICursor(reads.NextCursor), MemberCount: reads.MemberCount, ReadCount: reads.ReadCount,
+	}, nil
+}
+
 // ListMessageEdits handles GET /v1/messages/{message_id}/edits.
 func (s *server) ListMessageEdits(ctx context.Context, req api.ListMessageEditsRequestObject) (api.ListMessageEditsResponseObject, error) {
 	page, err := domain.NewPage(req.Params.Limit, req.Params.Cursor)

@@ -1075,6 +1075,27 @@ type MessagePage struct {
 	NextBefore *int64 `json:"next_before,omitempty"`
 }
 
+// MessageRead defines model for MessageRead.
+type MessageRead struct {
+	// Read The read position is at the message or behind it.
+	Read   bool   `json:"read"`
+	UserId string `json:"user_id"`
+}
+
+// MessageReadList defines model for MessageReadList.
+type MessageReadList struct {
+	Items []MessageRead `json:"items"`
+
+	// MemberCount Members who could have read it, without its sender.
+	MemberCount int `json:"member_count"`
+
+	// NextCursor Ask for the next page with it; null at the end.
+	NextCursor *NextCursor `json:"next_cursor"`
+
+	// ReadCount How many of them have.
+	ReadCount int `json:"read_count"`
+}
+
 // MessageTarget defines model for MessageTarget.
 type MessageTarget struct {
 	GroupId *string `json:"group_id,omitempty"`
@@ -2033,6 +2054,21 @@ type AddReactionParams struct {
 	GimUser *GimUser `json:"Gim-User,omitempty"`
 }
 
+// ListMessageReadsParams defines parameters for ListMessageReads.
+type ListMessageReadsParams struct {
+	// Read List only those who have read it, or have not. The counts stay.
+	Read *string `form:"read,omitempty" json:"read,omitempty"`
+
+	// Limit The most entries to answer with.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// GimUser With an app key, the user to act for.
+	GimUser *GimUser `json:"Gim-User,omitempty"`
+}
+
 // RecallMessageParams defines parameters for RecallMessage.
 type RecallMessageParams struct {
 	// GimUser With an app key, the user to act for.
@@ -2381,6 +2417,9 @@ type ServerInterface interface {
 	// AddReaction React to a message
 	// (PUT /v1/messages/{message_id}/reactions/{reaction})
 	AddReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params AddReactionParams)
+	// ListMessageReads List who has read a message
+	// (GET /v1/messages/{message_id}/reads)
+	ListMessageReads(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageReadsParams)
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(w http.ResponseWriter, r *http.Request, messageId MessageID, params RecallMessageParams)
@@ -2771,6 +2810,12 @@ func (_ Unimplemented) RemoveReaction(w http.ResponseWriter, r *http.Request, me
 // AddReaction React to a message
 // (PUT /v1/messages/{message_id}/reactions/{reaction})
 func (_ Unimplemented) AddReaction(w http.ResponseWriter, r *http.Request, messageId MessageID, reaction string, params AddReactionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListMessageReads List who has read a message
+// (GET /v1/messages/{message_id}/reads)
+func (_ Unimplemented) ListMessageReads(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageReadsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6105,6 +6150,95 @@ func (siw *ServerInterfaceWrapper) AddReaction(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListMessageReads operation middleware
+func (siw *ServerInterfaceWrapper) ListMessageReads(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "message_id" -------------
+	var messageId MessageID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMessageReadsParams
+
+	// ------------- Optional query parameter "read" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "read", r.URL.Query(), &params.Read, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "read"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "read", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Gim-User" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Gim-User")]; found {
+		var GimUser GimUser
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Gim-User", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Gim-User", valueList[0], &GimUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Gim-User", Err: err})
+			return
+		}
+
+		params.GimUser = &GimUser
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMessageReads(w, r, messageId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // RecallMessage operation middleware
 func (siw *ServerInterfaceWrapper) RecallMessage(w http.ResponseWriter, r *http.Request) {
 
@@ -7080,6 +7214,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/v1/messages/{message_id}", wrapper.EditMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/messages/{message_id}/reads", wrapper.ListMessageReads)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/messages/{message_id}/edits", wrapper.ListMessageEdits)
@@ -9573,6 +9710,46 @@ func (response AddReactiondefaultApplicationProblemPlusJSONResponse) VisitAddRea
 	return err
 }
 
+type ListMessageReadsRequestObject struct {
+	MessageId MessageID `json:"message_id"`
+	Params    ListMessageReadsParams
+}
+
+type ListMessageReadsResponseObject interface {
+	VisitListMessageReadsResponse(w http.ResponseWriter) error
+}
+
+type ListMessageReads200JSONResponse MessageReadList
+
+func (response ListMessageReads200JSONResponse) VisitListMessageReadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMessageReadsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMessageReadsdefaultApplicationProblemPlusJSONResponse) VisitListMessageReadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RecallMessageRequestObject struct {
 	MessageId MessageID `json:"message_id"`
 	Params    RecallMessageParams
@@ -10410,6 +10587,9 @@ type StrictServerInterface interface {
 	// AddReaction React to a message
 	// (PUT /v1/messages/{message_id}/reactions/{reaction})
 	AddReaction(ctx context.Context, request AddReactionRequestObject) (AddReactionResponseObject, error)
+	// ListMessageReads List who has read a message
+	// (GET /v1/messages/{message_id}/reads)
+	ListMessageReads(ctx context.Context, request ListMessageReadsRequestObject) (ListMessageReadsResponseObject, error)
 	// RecallMessage Recall a message
 	// (POST /v1/messages/{message_id}/recall)
 	RecallMessage(ctx context.Context, request RecallMessageRequestObject) (RecallMessageResponseObject, error)
@@ -12118,6 +12298,33 @@ func (sh *strictHandler) AddReaction(w http.ResponseWriter, r *http.Request, mes
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(AddReactionResponseObject); ok {
 		if err := validResponse.VisitAddReactionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMessageReads operation middleware
+func (sh *strictHandler) ListMessageReads(w http.ResponseWriter, r *http.Request, messageId MessageID, params ListMessageReadsParams) {
+	var request ListMessageReadsRequestObject
+
+	request.MessageId = messageId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMessageReads(ctx, request.(ListMessageReadsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMessageReads")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMessageReadsResponseObject); ok {
+		if err := validResponse.VisitListMessageReadsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

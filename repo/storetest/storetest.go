@@ -51,7 +51,7 @@ func Exercise(t *testing.T, open Opener) {
 	stop := run(t, store)
 	t.Cleanup(stop) // after the parallel subtests
 	for _, suite := range []map[string]func(*world){
-		editTests(), deleteTests(), searchTests(), reactionTests(), replyTests(),
+		editTests(), deleteTests(), messageReadTests(), searchTests(), reactionTests(), replyTests(),
 		appTests(), keyTests(), userTests(), tokenTests(), deviceTests(), groupTests(), groupChangeTests(), memberTests(),
 		appendTests(), repeatTests(), logTests(), historyTests(), digestTests(), idempotencyTests(), isolationTests(), exactTests(),
 		presenceTests(), blockTests(), conversationTests(), mentionTests(), deliveredTests(), readTests(), conversationChangeTests(), contactTests(), friendsOnlyTests(), largeTests(), largeReadTests(), traceTests(),
