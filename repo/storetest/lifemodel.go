@@ -34,11 +34,14 @@ func ExerciseMessageLife(t *testing.T, open Opener, stores int, atMost time.Dura
 		isFailing = true
 		m := newLifeModel(rt, all)
 		actions := map[string]func(*rapid.T){
-			"send": m.send, "send again": m.resend, "send more": m.send, "recall": m.recall, "edit": m.edit, "edit more": m.edit,
-			"react": m.react, "react more": m.react, "unreact": m.unreact,
-			"read": m.read, "hide": m.hide, "delete conversation": m.deleteConversation, "ack": m.ack, "ack more": m.ack, "settle": m.settle,
+			"send": m.send, "send more": m.send, "send again": m.resend, "recall": m.recall, "edit": m.edit, "edit more": m.edit,
+			"react": m.react, "react more": m.react, "unreact": m.unreact, "delete message": m.deleteMessage,
+			"read": m.read, "hide": m.hide, "delete conversation": m.deleteConversation, "ack": m.ack, "settle": m.settle,
 		}
 		actions[""] = m.check
+		for range 4 { // something to begin with
+			m.send(rt)
+		}
 		rt.Repeat(actions)
 		m.checkAll(rt)
 		isFailing = false
@@ -68,6 +71,7 @@ type said struct {
 	replyTo  domain.MessageID
 	given    []given // reactions, by their first use
 	kept     []string
+	deleted  [3]bool // by a user for itself
 
 	code     domain.MessageEventCode // of an entry
 	of       *said
@@ -87,26 +91,48 @@ func (s *said) isEvent() bool { return s.of != nil || s.fixed != "" }
 
 // talk is a conversation and how its members stand to it, by their indexes.
 type talk struct {
+	members               []int
 	isGroup               bool
 	log                   []*said
 	read, cleared, hidden [3]int64
 }
 
-func (t *talk) has(user int) bool { return t.isGroup || user < 2 }
+func (t *talk) has(user int) bool { return slices.Contains(t.members, user) }
 
 func (t *talk) head() int64 { return int64(len(t.log)) }
 
+// shows reports whether a user, or the business, may read a message.
+func (t *talk) shows(s *said, user int) bool {
+	return user == theBusiness || t.has(user) && s.seq > t.cleared[user] && !s.deleted[user]
+}
+
+// shown are the messages behind a position that a member may read.
+func (t *talk) shown(user int, behind int64) (all []*said) {
+	for _, s := range t.log[behind:] {
+		if t.shows(s, user) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // target is what a member calls the conversation.
 func (t *talk) target(user int) domain.Target {
-	if t.isGroup {
+	switch {
+	case t.isGroup:
 		return toGroup(modelGroup)
+	case len(t.members) == 1:
+		return business
 	}
 	return domain.Target{User: lifeUsers[1-user]}
 }
 
-// place is the same as the id of the conversation.
-func (t *talk) place(user int) string {
-	return (&domain.Message{To: t.target(user)}).ConversationID(true)
+// name is the same as the id of the conversation.
+func (t *talk) name(user int) string {
+	if to := t.target(user); to != business {
+		return (&domain.Message{To: to}).ConversationID(true)
+	}
+	return domain.BusinessConversation
 }
 
 // participant is a user with two devices, and its log.
@@ -127,7 +153,7 @@ type lifeModel struct {
 	app       domain.AppNum
 	keepEdits bool
 	people    [3]*participant
-	talks     [2]*talk
+	talks     []*talk  // the chat, the group, and that of each user with the business
 	messages  []*said  // without the entries
 	gone      []string // what nobody may read any more
 	n         int      // makes texts unique
@@ -135,7 +161,8 @@ type lifeModel struct {
 }
 
 func newLifeModel(rt *rapid.T, stores []Store) *lifeModel {
-	m := &lifeModel{ctx: context.Background(), stores: stores, keepEdits: rapid.Bool().Draw(rt, "keep edits"), talks: [2]*talk{{}, {isGroup: true}}}
+	m := &lifeModel{ctx: context.Background(), stores: stores, keepEdits: rapid.Bool().Draw(rt, "keep edits")}
+	m.talks = []*talk{{members: []int{0, 1}}, {members: []int{0, 1, 2}, isGroup: true}, {members: []int{0}}, {members: []int{1}}, {members: []int{2}}}
 	app := domain.App{ID: domain.AppID(rand.Text()), Settings: domain.DefaultAppSettings(), CreatedAt: epoch}
 	app.Settings.EditHistory = m.keepEdits
 	app, err := stores[0].CreateApp(m.ctx, app, newKey("k"), []byte("h"))
@@ -198,20 +225,18 @@ func textContent(text string) json.RawMessage {
 	return content
 }
 
-// anywhere draws a conversation and one of its members, or the business in a group.
-func (m *lifeModel) anywhere(rt *rapid.T, withBusiness bool) (*talk, int) {
-	t := rapid.SampledFrom(m.talks[:]).Draw(rt, "conversation")
-	switch {
-	case !t.isGroup:
-		return t, rapid.IntRange(0, 1).Draw(rt, "user")
-	case withBusiness:
-		return t, rapid.IntRange(theBusiness, 2).Draw(rt, "user")
-	}
-	return t, rapid.IntRange(0, 2).Draw(rt, "user")
+// anywhere draws a conversation and one of its members.
+func (m *lifeModel) anywhere(rt *rapid.T) (*talk, int) {
+	t := rapid.SampledFrom(m.talks).Draw(rt, "conversation")
+	return t, rapid.SampledFrom(t.members).Draw(rt, "user")
 }
 
 func (m *lifeModel) send(rt *rapid.T) {
-	t, by := m.anywhere(rt, true)
+	t := rapid.SampledFrom(m.talks[:2]).Draw(rt, "conversation")
+	by := rapid.SampledFrom(t.members).Draw(rt, "user")
+	if t.isGroup && rapid.IntRange(0, 3).Draw(rt, "business") == 0 {
+		by = theBusiness
+	}
 	s := &said{in: t, by: by, text: m.unique(), status: domain.StatusNormal}
 	s.key = fmt.Sprint("key", m.n)
 	if rapid.IntRange(0, 2).Draw(rt, "mentions") == 0 {
@@ -223,8 +248,8 @@ func (m *lifeModel) send(rt *rapid.T) {
 		s.replyTo = answers.id
 	}
 	store := m.store(rt)
-	if answers != nil && by >= 0 && answers.in == t && t.cleared[by] >= answers.seq {
-		return // see changeable
+	if answers != nil && answers.in == t && !t.shows(answers, by) {
+		return // nobody answers what it has deleted
 	}
 	s.sent = domain.SendParams{To: t.target(max(by, 0)), Type: domain.ContentText, Content: textContent(s.text), Mentions: s.mentions, ReplyTo: s.replyTo, ClientMsgID: s.key}
 	r, err := m.later(store, 0).Send(m.ctx, m.caller(by), s.sent)

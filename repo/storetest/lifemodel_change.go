@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,16 +17,16 @@ type attempt struct {
 	store Store
 }
 
-// attempt draws what somebody wants to change; s is nil where there is nothing.
+// attempt draws what somebody wants to change: now and then an entry; s is nil where
+// there is nothing.
 func (m *lifeModel) attempt(rt *rapid.T) (a attempt) {
-	var all []*said
-	for _, t := range m.talks {
-		for _, s := range t.log {
-			if s.id != "" {
-				all = append(all, s)
-			}
+	all := slices.Clone(m.messages)
+	if rapid.IntRange(0, 4).Draw(rt, "of all entries") == 0 {
+		for _, t := range m.talks {
+			all = append(all, t.log...)
 		}
 	}
+	all = slices.DeleteFunc(all, func(s *said) bool { return s.id == "" })
 	if len(all) == 0 {
 		return a
 	}
@@ -36,16 +37,13 @@ func (m *lifeModel) attempt(rt *rapid.T) (a attempt) {
 	}
 	a.late = rapid.SampledFrom([]time.Duration{time.Second, time.Second, domain.DefaultRecallWindow * time.Second, domain.DefaultEditWindow * time.Second}).Draw(rt, "late")
 	a.store = m.store(rt)
-	if a.by >= 0 && a.s.in.cleared[a.by] >= a.s.seq {
-		a.s = nil // what one has deleted one does not change
-	}
 	return a
 }
 
 // refusal is why nothing of the message may be changed.
 func (a *attempt) refusal() domain.Code {
 	switch {
-	case a.by >= 0 && !a.s.in.has(a.by):
+	case !a.s.in.shows(a.s, a.by):
 		return domain.CodeMessageNotFound
 	case a.s.isEvent():
 		return domain.CodeForbidden
@@ -181,6 +179,26 @@ func (m *lifeModel) unreact(rt *rapid.T) {
 	}
 }
 
+// deleteMessage deletes a message, or an entry, for oneself.
+func (m *lifeModel) deleteMessage(rt *rapid.T) {
+	a := m.attempt(rt)
+	if a.s == nil {
+		return
+	}
+	err := m.later(a.store, a.late).Delete(m.ctx, m.caller(a.by), a.s.id)
+	switch {
+	case a.by == theBusiness:
+		wantCode(rt, err, domain.CodeForbidden)
+		return
+	case !a.s.in.shows(a.s, a.by):
+		wantCode(rt, err, domain.CodeMessageNotFound)
+		return
+	}
+	must(rt, err)
+	a.s.deleted[a.by] = true
+	m.write(m.talks[2+a.by], &said{by: theBusiness, fixed: fmt.Sprintf("%d of %d by", domain.EventMessageDeleted, a.s.seq), status: domain.StatusNormal})
+}
+
 // isGone reports whether a member has nothing of a conversation, which err then tells.
 func (t *talk) isGone(rt *rapid.T, user int, err error) bool {
 	rt.Helper()
@@ -193,7 +211,7 @@ func (t *talk) isGone(rt *rapid.T, user int, err error) bool {
 
 // read moves a position forward, back or beyond the last message.
 func (m *lifeModel) read(rt *rapid.T) {
-	t, by := m.anywhere(rt, false)
+	t, by := m.anywhere(rt)
 	seq := rapid.Int64Range(0, t.head()+1).Draw(rt, "seq")
 	r, err := m.store(rt).ReadConversation(m.ctx, m.app, m.people[by].ref.Num, t.target(by), seq)
 	switch {
@@ -209,7 +227,7 @@ func (m *lifeModel) read(rt *rapid.T) {
 }
 
 func (m *lifeModel) hide(rt *rapid.T) {
-	t, by := m.anywhere(rt, false)
+	t, by := m.anywhere(rt)
 	hidden := rapid.Bool().Draw(rt, "hidden")
 	err := m.store(rt).ChangeConversation(m.ctx, m.app, m.people[by].ref.Num, t.target(by), domain.ConversationChange{Hidden: &hidden})
 	if t.isGone(rt, by, err) {
@@ -222,7 +240,7 @@ func (m *lifeModel) hide(rt *rapid.T) {
 }
 
 func (m *lifeModel) deleteConversation(rt *rapid.T) {
-	t, by := m.anywhere(rt, false)
+	t, by := m.anywhere(rt)
 	if rapid.IntRange(0, 2).Draw(rt, "rarely") != 0 {
 		return
 	}

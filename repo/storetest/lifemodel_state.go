@@ -34,8 +34,12 @@ func (m *lifeModel) describe(s *said, viewer int) string {
 	for _, g := range s.given {
 		reactions.Reactions = append(reactions.Reactions, domain.Reaction{Reaction: g.reaction, Count: int64(len(g.by)), Me: g.by[viewer]})
 	}
+	to := s.in.name(max(s.by, 0))
+	if to == domain.BusinessConversation {
+		to = "user:" + string(lifeUsers[s.in.members[0]]) // as the business names it
+	}
 	return fmt.Sprintf("%d %s, to %s, %d, %v, answers %q, key %q, by %q, %s",
-		s.seq, m.tellingOf(s), s.in.place(max(s.by, 0)), edited, s.mentions, s.replyTo, s.key, sender, reactionsOf(&reactions))
+		s.seq, m.tellingOf(s), to, edited, s.mentions, s.replyTo, s.key, sender, reactionsOf(&reactions))
 }
 
 // tellingOf is what told says of a message.
@@ -95,6 +99,33 @@ func (m *lifeModel) checkAll(rt *rapid.T) {
 		}
 		m.checkLookUps(rt, store)
 	}
+	if len(m.stores) == 1 { // another one may be indexing the same
+		m.checkSearch(rt, m.stores[0])
+	}
+}
+
+// checkSearch has everybody search for what is said, and for what is no more.
+func (m *lifeModel) checkSearch(rt *rapid.T, store Store) {
+	must(rt, store.Index(m.ctx))
+	search := func(user int, text string, wanted ...*said) {
+		list, err := store.Search(m.ctx, m.app, m.people[user].ref, domain.Search{Query: text}, domain.Page{Limit: 10})
+		must(rt, err)
+		m.wantSame(rt, "found by search", list.Items, wanted, user)
+	}
+	for user := range m.people {
+		for _, s := range m.messages {
+			switch {
+			case s.text == "":
+			case s.in.shows(s, user):
+				search(user, s.text, s)
+			default:
+				search(user, s.text)
+			}
+		}
+	}
+	for i, text := range m.gone {
+		search(i%len(m.people), text)
+	}
 }
 
 func (m *lifeModel) checkUser(rt *rapid.T, store Store, user int) {
@@ -107,7 +138,7 @@ func (m *lifeModel) checkUser(rt *rapid.T, store Store, user int) {
 		}
 		unread, isListed := m.checkTalk(rt, store, t, user)
 		if isListed {
-			listed, total = append(listed, fmt.Sprint(t.place(user), " ", unread)), total+unread
+			listed, total = append(listed, fmt.Sprint(t.name(user), " ", unread)), total+unread
 		}
 	}
 	m.checkList(rt, store, user, listed, total)
@@ -128,17 +159,17 @@ func (m *lifeModel) checkLog(rt *rapid.T, store Store, user int) {
 
 // checkTalk compares a conversation as one of its members has it.
 func (m *lifeModel) checkTalk(rt *rapid.T, store Store, t *talk, user int) (unread int64, isListed bool) {
-	p, what := m.people[user], fmt.Sprint(t.place(user), " of ", lifeUsers[user])
+	p, what := m.people[user], fmt.Sprint(t.name(user), " of ", lifeUsers[user])
 	page, err := store.History(m.ctx, m.app, p.ref, t.target(user), domain.HistoryRange{Limit: 10_000})
 	must(rt, err)
-	m.wantSame(rt, "history of "+what, page.Messages, t.log[t.cleared[user]:], user)
+	m.wantSame(rt, "history of "+what, page.Messages, t.shown(user, 0), user)
 	c, err := store.Conversation(m.ctx, m.app, p.ref.Num, t.target(user))
 	if t.isGone(rt, user, err) {
 		return 0, false
 	}
 	must(rt, err)
 	var mention int64
-	for _, s := range t.log[max(t.read[user], t.cleared[user]):] {
+	for _, s := range t.shown(user, t.read[user]) {
 		if s.isEvent() || s.by == user {
 			continue
 		}
@@ -148,9 +179,14 @@ func (m *lifeModel) checkTalk(rt *rapid.T, store Store, t *talk, user int) (unre
 		}
 	}
 	isHidden := t.hidden[user] >= t.head()
-	want(rt, "state of "+what, []any{c.LastSeq, c.ReadSeq, c.Unread, c.MentionSeq, c.Hidden, c.LastIsSender},
-		[]any{t.head(), t.read[user], unread, mention, isHidden, t.log[t.head()-1].by == user})
-	m.wantSame(rt, "last of "+what, []*domain.Message{c.LastMessage}, t.log[t.head()-1:], user)
+	want(rt, "state of "+what, []any{c.LastSeq, c.ReadSeq, c.Unread, c.MentionSeq, c.Hidden}, []any{t.head(), t.read[user], unread, mention, isHidden})
+	if shown := t.shown(user, 0); len(shown) > 0 && c.LastMessage != nil {
+		last := shown[len(shown)-1:]
+		m.wantSame(rt, "last of "+what, []*domain.Message{c.LastMessage}, last, user)
+		want(rt, "is the sender of the last of "+what, c.LastIsSender, last[0].by == user)
+	} else {
+		want(rt, "has a last "+what, []bool{c.LastMessage != nil, c.LastIsSender}, []bool{len(shown) > 0, false})
+	}
 	var members []domain.ConversationMember
 	for i, id := range lifeUsers {
 		if t.has(i) {
@@ -189,9 +225,6 @@ func (m *lifeModel) checkList(rt *rapid.T, store Store, user int, listed []strin
 func (m *lifeModel) checkLookUps(rt *rapid.T, store Store) {
 	for _, s := range m.messages {
 		for viewer := theBusiness; viewer < len(m.people); viewer++ {
-			if viewer >= 0 && s.in.cleared[viewer] >= s.seq {
-				continue
-			}
 			m.checkLookUp(rt, store, s, viewer)
 		}
 	}
@@ -201,7 +234,7 @@ func (m *lifeModel) checkLookUp(rt *rapid.T, store Store, s *said, viewer int) {
 	messages := m.later(store, 0)
 	got, err := messages.Message(m.ctx, m.caller(viewer), s.id)
 	edits, errEdits := messages.MessageEdits(m.ctx, m.caller(viewer), s.id, domain.Page{Limit: 100})
-	if viewer >= 0 && !s.in.has(viewer) {
+	if !s.in.shows(s, viewer) {
 		wantCode(rt, err, domain.CodeMessageNotFound)
 		wantCode(rt, errEdits, domain.CodeMessageNotFound)
 		return
