@@ -68,7 +68,8 @@ func (f *fake) ChangeGroup(ctx context.Context, app domain.AppNum, id domain.Gro
 	}
 	state := domain.GroupState{Group: g, Users: make([]domain.GroupUser, len(users))}
 	for i, user := range users {
-		u := domain.GroupUser{ID: user, Num: f.users[user].Num}
+		known, _ := f.User(ctx, app, user)
+		u := domain.GroupUser{ID: user, Num: known.Num}
 		if id == "team" && user == bob.ID {
 			m := bobsMembership()
 			u.Member, u.Request = &m, &domain.JoinRequest{User: user, CreatedAt: testTime}
