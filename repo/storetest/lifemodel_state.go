@@ -99,33 +99,6 @@ func (m *lifeModel) checkAll(rt *rapid.T) {
 		}
 		m.checkLookUps(rt, store)
 	}
-	if len(m.stores) == 1 { // another one may be indexing the same
-		m.checkSearch(rt, m.stores[0])
-	}
-}
-
-// checkSearch has everybody search for what is said, and for what is no more.
-func (m *lifeModel) checkSearch(rt *rapid.T, store Store) {
-	must(rt, store.Index(m.ctx))
-	search := func(user int, text string, wanted ...*said) {
-		list, err := store.Search(m.ctx, m.app, m.people[user].ref, domain.Search{Query: text}, domain.Page{Limit: 10})
-		must(rt, err)
-		m.wantSame(rt, "found by search", list.Items, wanted, user)
-	}
-	for user := range m.people {
-		for _, s := range m.messages {
-			switch {
-			case s.text == "":
-			case s.in.shows(s, user):
-				search(user, s.text, s)
-			default:
-				search(user, s.text)
-			}
-		}
-	}
-	for i, text := range m.gone {
-		search(i%len(m.people), text)
-	}
 }
 
 func (m *lifeModel) checkUser(rt *rapid.T, store Store, user int) {
