@@ -16,6 +16,8 @@ import (
 // ExerciseMessageLife has three users do at random whatever becomes of messages, in a
 // chat and in a group, through one or more stores on one database, and compares what
 // these have with a model after every step. It goes on for about the given time.
+// Searches are left out: messages have the time of the tests and entries that of the
+// store, and a search leaves out what is much older than where a history begins.
 func ExerciseMessageLife(t *testing.T, open Opener, stores int, atMost time.Duration) {
 	t.Helper()
 	deadline := time.Now().Add(atMost)
