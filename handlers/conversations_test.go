@@ -12,6 +12,8 @@ import (
 // The fake has one conversation, of alice with bob, with 7 messages. The back end may
 // act for bob, whose conversation with alice it is as well.
 func (f *fake) Conversation(_ context.Context, _ domain.AppNum, user domain.UserNum, target domain.Target) (domain.Conversation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
 	case target.Group != "":
 		return domain.Conversation{ID: "group:" + string(target.Group), Type: domain.ConversationGroup, LastSeq: 3, MemberCount: 90_000}, nil
@@ -51,6 +53,8 @@ func (f *fake) ChangedConversations(ctx context.Context, app domain.AppNum, user
 
 func (f *fake) ChangeConversation(ctx context.Context, app domain.AppNum, user domain.UserNum, target domain.Target, c domain.ConversationChange) error {
 	if c.Pinned != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.pinned = *c.Pinned
 	}
 	_, err := f.Conversation(ctx, app, user, target)
@@ -64,6 +68,8 @@ func (f *fake) DeleteConversation(ctx context.Context, app domain.AppNum, user d
 
 func (f *fake) ReadConversation(ctx context.Context, app domain.AppNum, user domain.UserNum, target domain.Target, seq int64) (domain.ReadResult, error) {
 	c, err := f.Conversation(ctx, app, user, target)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
 	case err != nil:
 		return domain.ReadResult{}, err
@@ -80,7 +86,11 @@ func (f *fake) ReadConversation(ctx context.Context, app domain.AppNum, user dom
 	return r, nil
 }
 
-func (f *fake) PublishSignal(s *domain.Signal) { f.signals = append(f.signals, s) }
+func (f *fake) PublishSignal(s *domain.Signal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.signals = append(f.signals, s)
+}
 
 func TestConversations_AnswersAreAsDocumented(t *testing.T) {
 	t.Parallel()
