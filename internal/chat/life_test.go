@@ -131,6 +131,21 @@ func TestSession_ReadRecalledAndEditedShowOnBothSides(t *testing.T) {
 	if !bob.MarkRead("user:alice") || bob.MarkRead("user:alice") {
 		t.Error("reading is not news once")
 	}
+	bob.until("told", func() bool { // by bob's session, once it has the list of conversations
+		var seq int64
+		err := bob.REST(t.Context(), func(rest *client.ClientWithResponses) error {
+			answer, err := rest.GetConversationWithResponse(t.Context(), "user:alice", nil)
+			if err := client.Check(answer, err); err != nil {
+				return err
+			}
+			seq = answer.JSON200.ReadSeq
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq == 2
+	})
 	unread(tablet, 0)
 	own := func() *chat.Conversation { return alice.Model().Conversation("user:bob") }
 	alice.until("read", func() bool { return len(own().Messages) == 2 && own().ReadBy(&own().Messages[1]) == 1 })
