@@ -54,8 +54,8 @@ func (f *fake) ChangedConversations(ctx context.Context, app domain.AppNum, user
 func (f *fake) ChangeConversation(ctx context.Context, app domain.AppNum, user domain.UserNum, target domain.Target, c domain.ConversationChange) error {
 	if c.Pinned != nil {
 		f.mu.Lock()
-		defer f.mu.Unlock()
 		f.pinned = *c.Pinned
+		f.mu.Unlock()
 	}
 	_, err := f.Conversation(ctx, app, user, target)
 	return err
