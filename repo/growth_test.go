@@ -162,6 +162,7 @@ func (g *growing) uses() map[string]func(context.Context) error {
 		"send to a group":          send(domain.Target{Group: "team"}),
 		"send to a large group":    send(domain.Target{Group: "crowd"}),
 		"search in all":            search(g.loner, "absent", nil, 0),
+		"search for a character":   search(g.loner, "稀", nil, 1),
 		"search in a large group":  search(alice, "rare", &crowd, 1),
 		"history of a group":       history(domain.Target{Group: "team"}),
 		"history of a large group": history(domain.Target{Group: "crowd"}),
@@ -260,7 +261,7 @@ func TestMySQL_WorkDoesNotGrowWithTheStore(t *testing.T) {
 	g := newGrowing(t, Options{MySQLDSN: testserver.MariaDB(t)})
 	oneSession(t, g.Store)
 	rare := g.out(g.users[0], domain.Target{Group: "crowd"})
-	rare.Message.Content = json.RawMessage(`{"text":"rare"}`)
+	rare.Message.Content = json.RawMessage(`{"text":"rare 稀"}`)
 	if err := errors.Join(g.AppendAll(t.Context(), []domain.Outgoing{rare}), g.Index(t.Context())); err != nil {
 		t.Fatal(err)
 	}

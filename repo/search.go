@@ -92,9 +92,9 @@ func (q *search) begin(ctx context.Context, user domain.UserRef, target *domain.
 	if err != nil {
 		return q.store.readError("search", err)
 	}
+	var all []*stream
 	heads := q.terms[:min(2, len(q.terms))]
 	query, args := q.store.dialect.searched(heads, q.app, user.Num, q.start.at)
-	count := 0
 	err = each(ctx, q.store.read, func(rows *sqlx.Rows) error {
 		st := &stream{}
 		newest := make([]sql.NullInt64, len(heads))
@@ -105,50 +105,87 @@ func (q *search) begin(ctx context.Context, user domain.UserRef, target *domain.
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		count++
 		st.next = q.start.in(st.conv)
-		for _, at := range newest {
-			if !at.Valid || at.Int64 < q.from {
-				return nil
-			}
-			if at.Int64 < st.next.at {
-				st.next = spot{at.Int64, st.conv, math.MaxInt64}
+		for i, at := range newest {
+			if !heads[i].IsPrefix {
+				st.standsAt(at.Int64, at.Valid)
 			}
 		}
 		if state, ok := states[st.conv]; ok {
 			st.from = max(st.from, state.cleared)
 		}
-		q.streams.add(st)
+		all = append(all, st)
 		return nil
 	}, query, args...)
+	if err == nil && len(all) <= maxSearched {
+		err = q.findPrefixes(ctx, heads, all)
+	}
 	switch {
 	case err != nil:
 		return q.store.readError("search", err)
-	case count > maxSearched:
+	case len(all) > maxSearched:
 		return domain.Invalid("conversation_id", "is required for users with more than %d conversations", maxSearched)
+	}
+	for _, st := range all {
+		if st.next.at >= q.from {
+			q.streams.add(st)
+		}
 	}
 	return nil
 }
 
 // searched is the query for the conversations that a user may read, from where, and
-// when each of the terms last stands in them, not later than at.
+// when each of the terms last stands in them, not later than at; which is for
+// [search.findPrefixes] to find where a term is a prefix.
 func (d dialect) searched(terms []words.Term, app domain.AppNum, user domain.UserNum, at int64) (string, []any) {
 	var query strings.Builder
 	query.WriteString(`SELECT m.conversation_id, CASE WHEN g.history = 'all' THEN 0 ELSE m.joined_seq END`)
 	var args []any
 	for _, t := range terms {
-		const of = ` FROM search_terms t WHERE t.app_id = m.app_id AND t.conversation_id = m.conversation_id AND t.`
 		if t.IsPrefix {
-			query.WriteString(`, (SELECT MAX(t.sent_at)` + of + `term >= ? AND t.term < ? AND t.sent_at <= ?)`)
-			args = append(args, []byte(t.Text), behind(t.Text), at)
+			query.WriteString(`, NULL`)
 			continue
 		}
-		query.WriteString(`, (SELECT t.sent_at` + of + `term = ? AND t.sent_at <= ? ORDER BY t.sent_at DESC LIMIT 1)`)
+		query.WriteString(`, (SELECT t.sent_at FROM search_terms t
+			WHERE t.app_id = m.app_id AND t.conversation_id = m.conversation_id AND t.term = ? AND t.sent_at <= ? ORDER BY t.sent_at DESC LIMIT 1)`)
 		args = append(args, []byte(t.Text), at)
 	}
 	query.WriteString(` FROM members m` + d.index("members_by_user") + ` LEFT JOIN chat_groups g ON g.app_id = m.app_id AND g.id = m.conversation_id
 		WHERE m.app_id = ? AND m.user_id = ? AND m.kind >= ? LIMIT ?`)
 	return query.String(), append(args, app, user, kindSingle, maxSearched+1)
+}
+
+// findPrefixes moves streams to where those of the terms that are prefixes last stand in
+// them. It names the conversations, for MySQL finds a range by the index only where it
+// knows all that comes before it in the key.
+func (q *search) findPrefixes(ctx context.Context, terms []words.Term, all []*stream) error {
+	for _, t := range terms {
+		if !t.IsPrefix {
+			continue
+		}
+		convs := make([]domain.ConversationNum, len(all))
+		for i, st := range all {
+			convs[i] = st.conv
+		}
+		newest := make(map[domain.ConversationNum]int64)
+		err := selectIn(ctx, q.store.read, `SELECT conversation_id, MAX(sent_at) FROM search_terms
+			WHERE term >= ? AND term < ? AND sent_at <= ? AND app_id = ? AND conversation_id IN`, ` GROUP BY conversation_id`,
+			[]any{[]byte(t.Text), behind(t.Text), q.start.at, q.app}, convs, func(rows *sqlx.Rows) error {
+				var conv domain.ConversationNum
+				var at int64
+				err := rows.Scan(&conv, &at)
+				newest[conv] = at
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		for _, st := range all {
+			at, stands := newest[st.conv]
+			st.standsAt(at, stands)
+		}
+	}
+	return nil
 }
 
 // behind is what comes behind all that begins with prefix, which is UTF-8.

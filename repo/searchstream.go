@@ -191,6 +191,17 @@ type stream struct {
 	ended bool   // nothing is behind what is found
 }
 
+// standsAt tells a stream that is not read yet when one of the terms last stands in it,
+// if it does.
+func (st *stream) standsAt(at int64, stands bool) {
+	switch {
+	case !stands:
+		st.next.at = math.MinInt64
+	case at < st.next.at:
+		st.next = spot{at, st.conv, math.MaxInt64}
+	}
+}
+
 // top is the newest spot that there may be.
 func (st *stream) top() spot {
 	if len(st.found) > 0 {
