@@ -19,7 +19,7 @@ func TestAppend_BlocksTakeOneStatementABatch(t *testing.T) {
 	g.must(err)
 	_, err = g.CreateGroup(t.Context(), g.app, domain.Group{ID: "g", Type: domain.GroupNormal, Owner: "u00", Extra: json.RawMessage("{}")}, users)
 	g.must(err)
-	seen := &statementsSeen{all: map[string]int{}}
+	seen := newStatementsSeen()
 	seen.watch(t, g.Store, g.dir)
 
 	var blocked *answer
@@ -45,7 +45,7 @@ func TestAppend_BlocksAreNotAskedForWithoutSingleChats(t *testing.T) {
 	g := gather(t, "alice", "bob")
 	_, err := g.CreateGroup(t.Context(), g.app, domain.Group{ID: "g", Type: domain.GroupNormal, Owner: "bob", Extra: json.RawMessage("{}")}, []domain.UserID{"alice", "bob"})
 	g.must(err)
-	seen := &statementsSeen{all: map[string]int{}}
+	seen := newStatementsSeen()
 	seen.watch(t, g.Store, g.dir)
 	byBusiness := g.out("alice", domain.Target{User: "bob"}, "by the business", "")
 	byBusiness.User, byBusiness.Message.Sender = 0, domain.Sender{Type: domain.SenderBusiness}
@@ -65,7 +65,7 @@ func TestAppend_ContactsTakeAStatementWhereTheyMatter(t *testing.T) {
 		g := gather(t, "alice", "bob", "carol")
 		_, err := g.write.Exec(`UPDATE apps SET friends_only = ? WHERE id = ?`, friendsOnly, g.app)
 		g.must(err)
-		seen := &statementsSeen{all: map[string]int{}}
+		seen := newStatementsSeen()
 		seen.watch(t, g.Store, g.dir)
 		bob := g.queue(g.out("alice", domain.Target{User: "bob"}, "hi", ""))
 		carol := g.queue(g.out("alice", domain.Target{User: "carol"}, "hi", ""))

@@ -243,7 +243,7 @@ func TestSQLite_KilledLosesNothingAcknowledged(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		if i%10 == 9 || i == cycles-1 {
+		if i%26 == 25 || i == cycles-1 {
 			s := open(t, repo.Options{DataDir: dir, Publisher: nobody{}})
 			c.check(t, s)
 			if err := s.Close(); err != nil {

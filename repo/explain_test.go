@@ -14,6 +14,7 @@ import (
 	"github.com/gim-im/gim/domain"
 	"github.com/gim-im/gim/repo/storetest"
 	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
 )
 
 // statementsSeen are the different statements that went to a database.
@@ -21,7 +22,8 @@ type statementsSeen struct {
 	mu sync.Mutex
 	// all has how often each was sent, without the lengths of its lists; and under
 	// "\x00" + the first of each, how many values that takes.
-	all map[string]int
+	all    map[string]int
+	shapes map[string]string // what all has them under
 }
 
 // times is how often statements with part were sent.
@@ -45,63 +47,74 @@ var wholeTable = regexp.MustCompile(`^SCAN \w+($| USING)`)
 func (s *statementsSeen) note(query string, values int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shape := lists.ReplaceAllString(query, "?…")
+	shape, known := s.shapes[query]
+	if !known {
+		shape = lists.ReplaceAllString(query, "?…")
+		s.shapes[query] = shape
+	}
 	if s.all[shape]++; s.all[shape] == 1 {
 		s.all["\x00"+query] = values
 	}
 }
 
+func newStatementsSeen() *statementsSeen {
+	return &statementsSeen{all: map[string]int{}, shapes: map[string]string{}}
+}
+
 // spy is a connector whose connections note what they are asked.
 type spy struct {
-	driver driver.Driver
-	dsn    string
-	seen   *statementsSeen
-}
-
-func (s *spy) Driver() driver.Driver { return s.driver }
-
-func (s *spy) Connect(context.Context) (driver.Conn, error) {
-	conn, err := s.driver.Open(s.dsn)
-	return &spyConn{conn, s.seen}, err
-}
-
-type spyConn struct {
-	driver.Conn
+	*statementCache
 	seen *statementsSeen
 }
 
-func (c *spyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+func (s *spy) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := s.statementCache.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &spyConn{conn.(*cachingConn), s.seen}, nil //nolint:errcheck,forcetypeassert // as it is made
+}
+
+type spyConn struct {
+	*cachingConn
+	seen *statementsSeen
 }
 
 func (c *spyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c.seen.note(query, len(args))
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+	return c.cachingConn.QueryContext(ctx, query, args)
 }
 
 func (c *spyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c.seen.note(query, len(args))
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+	return c.cachingConn.ExecContext(ctx, query, args)
 }
 
 // watch notes what a store on dir asks from now on.
 func (s *statementsSeen) watch(t *testing.T, store *Store, dir string) {
 	t.Helper()
 	for db, extra := range map[**sqlx.DB]string{&store.write: "_txlock=immediate", &store.read: "_pragma=query_only(1)"} {
+		connector, err := sqlite.NewConnector(sqliteDSN(dir+"/gim.db", extra))
+		if err != nil {
+			t.Fatal(err)
+		}
 		plain := *db
-		*db = sqlx.NewDb(sql.OpenDB(&spy{plain.Driver(), sqliteDSN(dir+"/gim.db", extra), s}), "sqlite")
+		*db = sqlx.NewDb(sql.OpenDB(&spy{&statementCache{connector}, s}), sqliteDialect.name)
 		if err := plain.Close(); err != nil {
 			t.Error(err)
 		}
 	}
 	store.write.SetMaxOpenConns(1)
+	store.read.SetMaxOpenConns(sqliteReaders)
+	store.read.SetMaxIdleConns(sqliteReaders)
 	store.commits = store.write
 }
 
 // Every statement of the conformance suite finds its rows by an index, also where
 // somebody has had SQLite gather statistics, by which it may choose another way.
-func TestSQLite_NoStatementReadsAWholeTable(t *testing.T) {
-	seen := &statementsSeen{all: map[string]int{}}
+func TestSQLite_KeepsTheStoresPromisesAndReadsNoTableAsAWhole(t *testing.T) {
+	t.Parallel()
+	seen := newStatementsSeen()
 	dir := t.TempDir()
 	t.Run("suite", func(t *testing.T) {
 		storetest.Exercise(t, func(t *testing.T, p domain.Publisher) storetest.Store {
@@ -257,7 +270,7 @@ func TestSQLite_PairsAreFoundByBothKeys(t *testing.T) {
 func TestSQLite_BatchesWriteWithoutCopies(t *testing.T) {
 	t.Parallel()
 	g, users := gatherGroup(t, 3)
-	seen := &statementsSeen{all: map[string]int{}}
+	seen := newStatementsSeen()
 	seen.watch(t, g.Store, g.dir)
 	g.queue(g.out(users[0], domain.Target{Group: "g"}, "x", "key"))
 	g.run()

@@ -54,7 +54,7 @@ func TestAppend_LargeGroupCostsTheSameWhateverItsSize(t *testing.T) {
 		group, err := g.CreateGroup(t.Context(), g.app, group, []domain.UserID{"alice", "bob"})
 		g.must(err)
 		fillGroup(t, g.Store, g.app, group.Num, 1, c.members)
-		seen := &statementsSeen{all: map[string]int{}}
+		seen := newStatementsSeen()
 		seen.watch(t, g.Store, g.dir)
 		g.appends.learn(flowKey{app: g.app, group: "g"}, 0) // as it is after the first send
 		for i := range c.sends {
@@ -200,7 +200,7 @@ func TestSQLite_LargeGroupsAreNotReadAsAWhole(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, app, group, users := crowd(t, Options{DataDir: dir}, 100)
-	seen := &statementsSeen{all: map[string]int{}}
+	seen := newStatementsSeen()
 	seen.watch(t, s, dir)
 	for name, use := range largeUse(t.Context(), s, app, group, users[0], users[1]) {
 		if err := use(); err != nil {

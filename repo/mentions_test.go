@@ -12,7 +12,7 @@ import (
 func TestMentions_AreWrittenTogether(t *testing.T) {
 	t.Parallel()
 	g, users := gatherGroup(t, 5)
-	seen := &statementsSeen{all: map[string]int{}}
+	seen := newStatementsSeen()
 	seen.watch(t, g.Store, g.dir)
 	commit := func() {
 		g.queued = 0

@@ -30,11 +30,6 @@ func open(t testing.TB, o repo.Options) *repo.Store {
 	return s
 }
 
-func TestSQLite_KeepsTheStoresPromises(t *testing.T) {
-	t.Parallel()
-	storetest.Exercise(t, openSQLite(t.TempDir()))
-}
-
 func TestSQLite_IsAsTheModel(t *testing.T) {
 	t.Parallel()
 	storetest.ExerciseModel(t, openSQLite(t.TempDir()), modelTime(15*time.Second))
