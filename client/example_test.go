@@ -110,8 +110,10 @@ func ExampleChangeOf() {
 				switch change := client.ChangeOf(m); {
 				case change == nil:
 					fmt.Printf("message %d: %s\n", m.GetConversationSeq(), m.GetContent())
-				case change.Recalled:
+				case change.Recalled, change.Deleted:
 					fmt.Println("message", change.MessageSeq, "is gone")
+				case change.Reaction != "":
+					fmt.Println("message", change.MessageSeq, "has", change.Count, change.Reaction)
 				case change.Content != nil: // else a later entry has it
 					fmt.Printf("message %d: %s\n", change.MessageSeq, change.Content)
 				}
@@ -128,5 +130,6 @@ func ExampleChangeOf() {
 	// Output:
 	// message 1: {"text":"secret"}
 	// message 1: {"text":"harmless"}
+	// message 1 has 1 👍
 	// message 1 is gone
 }

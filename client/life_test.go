@@ -94,10 +94,10 @@ func isRefusal(err error, code string) bool {
 	return ok && refused.Code == code
 }
 
-func TestChangeOf_KnowsRecallsAndEditsOnly(t *testing.T) {
+func TestChangeOf_KnowsWhatBecomesOfMessagesOnly(t *testing.T) {
 	t.Parallel()
 	message := func(sender, kind, content string) *wire.Message {
-		return &wire.Message{Sender: &wire.Sender{Type: sender}, Type: kind, Content: []byte(content)}
+		return &wire.Message{ConversationId: "c", Sender: &wire.Sender{Type: sender}, Type: kind, Content: []byte(content)}
 	}
 	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	tests := map[string]struct {
@@ -107,17 +107,29 @@ func TestChangeOf_KnowsRecallsAndEditsOnly(t *testing.T) {
 	}{
 		"a recall": {
 			message("user", "command", `{"code":300,"data":{"by":"bob","message_id":"m","message_seq":7}}`), 300,
-			&client.Change{MessageID: "m", MessageSeq: 7, By: "bob", Recalled: true},
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "c", By: "bob", Recalled: true},
 		},
 		"an edit": {
 			message("business", "command", `{"code":301,"data":{"message_id":"m","message_seq":7,"content":{"text":"b"},"edited_at":"2026-01-31T12:00:00.000Z"}}`), 301,
-			&client.Change{MessageID: "m", MessageSeq: 7, Content: json.RawMessage(`{"text":"b"}`), EditedAt: at},
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "c", Content: json.RawMessage(`{"text":"b"}`), EditedAt: at},
 		},
 		"an edit of before another": {
 			message("user", "command", `{"code":301,"data":{"message_id":"m","message_seq":7,"edited_at":"2026-01-31T12:00:00Z"}}`), 301,
-			&client.Change{MessageID: "m", MessageSeq: 7, EditedAt: at},
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "c", EditedAt: at},
 		},
-		"news of a message that are not known": {message("user", "command", `{"code":399}`), 399, nil},
+		"a reaction": {
+			message("user", "command", `{"code":302,"data":{"by":"bob","message_id":"m","message_seq":7,"reaction":"👍","count":3}}`), 302,
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "c", By: "bob", Reaction: "👍", Count: 3},
+		},
+		"the last of a reaction taken back": {
+			message("user", "command", `{"code":303,"data":{"by":"bob","message_id":"m","message_seq":7,"reaction":"+1","count":0}}`), 303,
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "c", By: "bob", Reaction: "+1", TakenBack: true},
+		},
+		"a deletion, told in another conversation": {
+			message("system", "command", `{"code":304,"data":{"message_id":"m","message_seq":7,"conversation_id":"user:bob"}}`), 304,
+			&client.Change{MessageID: "m", MessageSeq: 7, ConversationID: "user:bob", Deleted: true},
+		},
+		"news of a message that are not known": {message("user", "command", `{"code":305,"data":{"message_id":"m"}}`), 305, nil},
 		"news of a group":                      {message("system", "command", `{"code":103,"data":{"user_id":"bob"}}`), 103, nil},
 		"a group's code by a user":             {message("user", "command", `{"code":103}`), 0, nil},
 		"a command of the business":            {message("business", "command", `{"code":1000}`), 0, nil},

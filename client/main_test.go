@@ -55,7 +55,7 @@ func tokenFromYourBackEnd(ctx context.Context) (string, error) {
 }
 
 // listenAsGrace hands on what grace receives while heidi sends her a message, edits
-// it and takes it back.
+// it, reacts to it and takes it back.
 func listenAsGrace(handler client.Handler) {
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
@@ -68,6 +68,10 @@ func listenAsGrace(handler client.Handler) {
 	steps := []func() error{
 		func() error { id = app.SendText(whole, "heidi", "grace", "secret", "").MessageId; return nil },
 		func() error { _, err := heidi.Edit(ctx, id, []byte(`{"text":"harmless"}`)); return err },
+		func() error {
+			answer, err := heidi.AddReactionWithResponse(ctx, id, "👍", nil)
+			return client.Check(answer, err)
+		},
 		func() error { _, err := heidi.Recall(ctx, id); return err },
 		func() error { leave(); return nil },
 	}
@@ -81,7 +85,7 @@ func listenAsGrace(handler client.Handler) {
 		return cmp.Or(messages(ctx, page), next())
 	}
 	handler.State = func(state client.State) {
-		if state.Phase == client.Connected && len(steps) == 4 {
+		if state.Phase == client.Connected && len(steps) == 5 {
 			whole.must(next())
 		}
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -16,6 +17,9 @@ const firstBusinessCode = 1000
 const (
 	codeRecalled      = 300
 	codeEdited        = 301
+	codeReacted       = 302
+	codeTakenBack     = 303
+	codeDeleted       = 304
 	endOfMessageCodes = 400
 )
 
@@ -51,37 +55,52 @@ func NewsOf(m *wire.Message) *News {
 }
 
 // Change is what became of a message. It is told by a later entry of the same
-// conversation.
+// conversation, but for a deletion, which is told in the one with the business.
+// Recalled, Deleted and Reaction say what it is; it is an edit where none of them
+// does.
 type Change struct {
 	MessageID  string
-	MessageSeq int64  // the conversation_seq of the message
-	By         string // who did it; "" where the business did
-	Recalled   bool   // it has no content any more; else it was edited
+	MessageSeq int64 // the conversation_seq of the message
+	// ConversationID is the conversation of the message.
+	ConversationID string
+	By             string // who did it; "" where the business did, and for a deletion
+	Recalled       bool   // it has no content any more
+	Deleted        bool   // the user has deleted it for itself: it is to be shown no more
+	// Reaction is what By has reacted with or, where TakenBack, does no more. Count is
+	// how many have it now: take it over instead of counting. At 0 it is gone.
+	Reaction  string
+	TakenBack bool
+	Count     int64
 	// Content is what an edited message says now; nil where a later entry tells that:
 	// then the message is left as it is.
 	Content  json.RawMessage
-	EditedAt time.Time // zero for a recall
+	EditedAt time.Time // zero for all but an edit
 }
 
 // ChangeOf returns what m tells of another message; nil where it tells nothing of
 // the kind.
 func ChangeOf(m *wire.Message) *Change {
 	n := NewsOf(m)
-	if n == nil || n.Code != codeRecalled && n.Code != codeEdited {
+	if n == nil || n.Code < codeRecalled || n.Code > codeDeleted {
 		return nil
 	}
 	var data struct {
-		MessageID  string          `json:"message_id"`
-		MessageSeq int64           `json:"message_seq"`
-		By         string          `json:"by"`
-		Content    json.RawMessage `json:"content"`
-		EditedAt   time.Time       `json:"edited_at"`
+		MessageID    string          `json:"message_id"`
+		MessageSeq   int64           `json:"message_seq"`
+		Conversation string          `json:"conversation_id"`
+		By           string          `json:"by"`
+		Reaction     string          `json:"reaction"`
+		Count        int64           `json:"count"`
+		Content      json.RawMessage `json:"content"`
+		EditedAt     time.Time       `json:"edited_at"`
 	}
 	if json.Unmarshal(n.Data, &data) != nil {
 		return nil
 	}
 	return &Change{
-		MessageID: data.MessageID, MessageSeq: data.MessageSeq, By: data.By, Recalled: n.Code == codeRecalled,
+		MessageID: data.MessageID, MessageSeq: data.MessageSeq, ConversationID: cmp.Or(data.Conversation, m.GetConversationId()), By: data.By,
+		Recalled: n.Code == codeRecalled, Deleted: n.Code == codeDeleted,
+		Reaction: data.Reaction, TakenBack: n.Code == codeTakenBack, Count: data.Count,
 		Content: data.Content, EditedAt: data.EditedAt,
 	}
 }
