@@ -1288,7 +1288,7 @@ type SendMessageRequest struct {
 	// Persist false pushes to those online and stores nothing.
 	Persist *bool `json:"persist,omitempty"`
 
-	// ReplyTo The `message_id` of one of the conversation that this one answers, and that the sender may read.
+	// ReplyTo The `message_id` of one of the conversation that this one answers, that the sender may read and has not deleted. An entry that gim has made is not answered.
 	ReplyTo *string `json:"reply_to,omitempty"`
 
 	// SenderType With an app key alone, who speaks; business unless given.

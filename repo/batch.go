@@ -127,7 +127,7 @@ type appBatch struct {
 	left      []*fanout
 
 	users         map[domain.UserID]domain.UserNum
-	quotes        map[domain.MessageID]bool // that are there
+	quotes        map[quote]bool // that may be
 	barriers      *barriers
 	conversations map[string]*conversation
 	heads         map[domain.UserNum]int64

@@ -27,8 +27,8 @@ type dialect struct {
 
 	// pairs is a table of n rows with the columns a and b. To join it finds rows by
 	// two columns of a key on every database; not all use the key for a list of rows
-	// after IN.
-	pairs func(n int) string
+	// after IN. triples has a column c besides.
+	pairs, triples func(n int) string
 
 	// index follows a table that is to be read by an index: without statistics SQLite
 	// may take another one that has fewer of the columns.
@@ -90,6 +90,9 @@ var mysqlDialect = dialect{
 	pairs: func(n int) string {
 		return "(SELECT ? AS a, ? AS b" + strings.Repeat(" UNION ALL SELECT ?, ?", n-1) + ")"
 	},
+	triples: func(n int) string {
+		return "(SELECT ? AS a, ? AS b, ? AS c" + strings.Repeat(" UNION ALL SELECT ?, ?, ?", n-1) + ")"
+	},
 	index: func(name string) string { return " FORCE INDEX (" + name + ")" },
 	then:  func(table string) string { return " STRAIGHT_JOIN " + table + " FORCE INDEX (PRIMARY)" },
 	isConflict: func(err error) bool {
@@ -127,6 +130,9 @@ var sqliteDialect = dialect{
 	name: "sqlite",
 	pairs: func(n int) string {
 		return "(SELECT column1 AS a, column2 AS b FROM (VALUES (?, ?)" + strings.Repeat(", (?, ?)", n-1) + "))"
+	},
+	triples: func(n int) string {
+		return "(SELECT column1 AS a, column2 AS b, column3 AS c FROM (VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n-1) + "))"
 	},
 	index: func(name string) string { return " INDEXED BY " + name },
 	then:  func(table string) string { return " CROSS JOIN " + table },

@@ -255,6 +255,7 @@ func TestSQLite_PairsAreFoundByBothKeys(t *testing.T) {
 		"SEARCH b USING PRIMARY KEY (app_id=? AND user_id=? AND blocked_id=?)":      sqliteDialect.blockedAmong,
 		"SEARCH c USING PRIMARY KEY (app_id=? AND user_id=? AND contact_id=?)":      sqliteDialect.contactsAmong,
 		"SEARCH m USING PRIMARY KEY (app_id=? AND conversation_id=? AND user_id=?)": sqliteDialect.voicesOf,
+		"SEARCH m USING PRIMARY KEY (app_id=? AND conversation_id=? AND seq=?)":     sqliteDialect.quotes,
 	} {
 		for _, pairs := range []int{1, 2, maxBatchSends} {
 			plan := planOf(t, db, query(pairs), strings.Count(query(pairs), "?"))

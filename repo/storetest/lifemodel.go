@@ -245,17 +245,16 @@ func (m *lifeModel) send(rt *rapid.T) {
 		s.mentions = []string{string(rapid.SampledFrom(lifeUsers).Draw(rt, "mentioned"))}
 	}
 	var answers *said
-	if len(m.messages) > 0 && rapid.Bool().Draw(rt, "answers") {
-		answers = rapid.SampledFrom(m.messages).Draw(rt, "message")
+	if rapid.Bool().Draw(rt, "answers") {
+		answers = m.anything(rt)
+	}
+	if answers != nil {
 		s.replyTo = answers.id
 	}
 	store := m.store(rt)
-	if answers != nil && answers.in == t && !t.shows(answers, by) {
-		return // nobody answers what it has deleted
-	}
 	s.sent = domain.SendParams{To: t.target(max(by, 0)), Type: domain.ContentText, Content: textContent(s.text), Mentions: s.mentions, ReplyTo: s.replyTo, ClientMsgID: s.key}
 	r, err := m.later(store, 0).Send(m.ctx, m.caller(by), s.sent)
-	if answers != nil && answers.in != t {
+	if answers != nil && (answers.in != t || !t.shows(answers, by) || answers.isEvent()) {
 		wantCode(rt, err, domain.CodeBadRequest)
 		return
 	}

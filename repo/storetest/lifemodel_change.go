@@ -17,9 +17,8 @@ type attempt struct {
 	store Store
 }
 
-// attempt draws what somebody wants to change: now and then an entry; s is nil where
-// there is nothing.
-func (m *lifeModel) attempt(rt *rapid.T) (a attempt) {
+// anything draws what was sent, and now and then an entry; nil where there is nothing.
+func (m *lifeModel) anything(rt *rapid.T) *said {
 	all := slices.Clone(m.messages)
 	if rapid.IntRange(0, 4).Draw(rt, "of all entries") == 0 {
 		for _, t := range m.talks {
@@ -28,9 +27,16 @@ func (m *lifeModel) attempt(rt *rapid.T) (a attempt) {
 	}
 	all = slices.DeleteFunc(all, func(s *said) bool { return s.id == "" })
 	if len(all) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(all).Draw(rt, "message")
+}
+
+// attempt draws what somebody wants to change; s is nil where there is nothing.
+func (m *lifeModel) attempt(rt *rapid.T) (a attempt) {
+	if a.s = m.anything(rt); a.s == nil {
 		return a
 	}
-	a.s = rapid.SampledFrom(all).Draw(rt, "message")
 	a.by = rapid.IntRange(theBusiness, 2).Draw(rt, "by")
 	if rapid.Bool().Draw(rt, "by its sender") {
 		a.by = a.s.by

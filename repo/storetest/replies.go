@@ -12,6 +12,8 @@ func replyTests() map[string]func(*world) {
 	return map[string]func(*world){
 		"Replies_NameWhatTheyAnswer":         repliesShown,
 		"Replies_WhatIsRefusedLeavesNothing": repliesRefused,
+		"Replies_AreToWhatTheirSenderHas":    repliesToDeleted,
+		"Replies_AreToNoEntries":             repliesToEntries,
 		"Forward_CopiesWhatIsSaid":           forwardCopies,
 		"Forward_IsRepeatedWhateverBecomes":  forwardRepeats,
 	}
@@ -118,6 +120,97 @@ func repliesRefused(w *world) {
 	w.same("logs", [][]string{w.tellings(alice), w.tellings(bob), w.tellings(carol)}, before)
 	_, err := w.reply(carol, toGroup("open"), open, "")
 	w.ok(err)
+}
+
+// repliesToDeleted are to what a user has deleted, by itself and with the conversation.
+func repliesToDeleted(w *world) {
+	users := w.users("alice", "bob")
+	alice, bob := users[0], users[1]
+	w.created("team", domain.GroupNormal, domain.HistoryJoined, alice, bob)
+	w.created("stage", domain.GroupLarge, domain.HistoryAll, alice, bob)
+	for _, target := range []domain.Target{toGroup("team"), toGroup("stage"), toUser(bob)} {
+		theirs := target
+		if target.User != "" {
+			theirs = toUser(alice)
+		}
+		single, kept := w.send(alice, target, "single").MessageID, w.send(alice, target, "kept").MessageID
+		first, err := w.reply(bob, theirs, single, "key "+string(target.Group))
+		w.ok(err)
+		refused := func(ids ...domain.MessageID) {
+			w.Helper()
+			before := []any{w.history(alice, target), w.tellings(alice), w.tellings(bob)}
+			for _, id := range ids {
+				_, err := w.reply(bob, theirs, id, "")
+				w.refused(err, domain.ErrBadReply)
+			}
+			w.same("refused", []any{w.history(alice, target), w.tellings(alice), w.tellings(bob)}, before)
+		}
+		answered := func(by domain.UserRef, to domain.Target, ids ...domain.MessageID) {
+			w.Helper()
+			for _, id := range ids {
+				_, err := w.reply(by, to, id, "")
+				w.ok(err)
+			}
+		}
+		w.ok(w.deleteMessage(bob, single))
+		refused(single)
+		answered(bob, theirs, kept)
+		answered(alice, target, single, kept)
+		w.ok(w.store.DeleteConversation(w.ctx, w.app.Num, bob.Num, theirs))
+		refused(single, kept)
+		answered(alice, target, single, kept)
+		if target.User == "" {
+			answered(domain.UserRef{}, target, single, kept)
+		}
+		answered(bob, theirs, w.send(alice, target, "later").MessageID)
+		again, err := w.reply(bob, theirs, single, "key "+string(target.Group))
+		w.ok(err)
+		w.same("again", []any{again.Repeated, again.MessageID}, []any{true, first.MessageID})
+	}
+	news := w.send(domain.UserRef{}, toUser(bob), "news").MessageID
+	w.ok(w.deleteMessage(bob, news))
+	_, err := w.reply(domain.UserRef{}, toUser(bob), news, "")
+	w.ok(err)
+	log := w.log(bob.Num)
+	_, err = w.reply(domain.UserRef{}, toUser(bob), log[len(log)-2].Message.ID, "") // which tells that it was deleted
+	w.refused(err, domain.ErrBadReply)
+}
+
+// repliesToEntries are to what gim says itself.
+func repliesToEntries(w *world) {
+	users := w.users("alice", "bob")
+	alice, bob := users[0], users[1]
+	w.created("team", domain.GroupNormal, domain.HistoryJoined, alice, bob)
+	w.created("stage", domain.GroupLarge, domain.HistoryAll, alice, bob)
+	for _, target := range []domain.Target{toGroup("team"), toGroup("stage"), toUser(bob)} {
+		message := w.send(alice, target, "text")
+		w.react(bob, message.MessageID, "👍")
+		_, err := w.recall(alice, message.MessageID)
+		w.ok(err)
+		by := []domain.UserRef{alice}
+		if target.User == "" {
+			by = append(by, domain.UserRef{})
+		}
+		entries := 0
+		for _, m := range w.page(alice, target, domain.HistoryRange{Limit: 10}).Messages {
+			for _, sender := range by {
+				switch _, err := w.reply(sender, target, m.ID, ""); {
+				case m.Type == domain.ContentCommand:
+					entries++
+					w.refused(err, domain.ErrBadReply)
+				default:
+					w.ok(err) // a recalled message too: it is there
+				}
+			}
+		}
+		w.same("there are entries", entries >= 2, true)
+		own := w.outgoing(alice, target, "", "")
+		own.Message.Type, own.Message.Content = domain.ContentCommand, json.RawMessage(`{"code":1000}`)
+		r, err := w.store.Append(w.ctx, own)
+		w.ok(err)
+		_, err = w.reply(alice, target, r.MessageID, "")
+		w.ok(err)
+	}
 }
 
 func forwardCopies(w *world) {
