@@ -7,6 +7,15 @@ import (
 	"github.com/gim-im/gim/domain"
 )
 
+// commitAll commits what is queued, in one batch.
+func (g *gathered) commitAll() {
+	g.t.Helper()
+	g.queued = 0
+	l, _ := g.appends.take(time.Now().Add(time.Hour))
+	g.commit(g.t.Context(), l)
+	g.wg.Wait()
+}
+
 // Replies cost a batch one statement, whoever sends them and in how many conversations,
 // and none where there are no replies.
 func TestQuotes_AreReadTogether(t *testing.T) {
@@ -15,7 +24,6 @@ func TestQuotes_AreReadTogether(t *testing.T) {
 	group, chat := domain.Target{Group: "g"}, domain.Target{User: users[1]}
 	seen := newStatementsSeen()
 	commit := func(quoted map[domain.Target]domain.MessageID) (ids map[domain.Target]domain.MessageID) {
-		g.queued = 0
 		answers := map[domain.Target]*answer{}
 		for _, from := range []domain.UserID{users[0], users[2], users[0]} {
 			for _, to := range []domain.Target{group, chat} {
@@ -27,9 +35,7 @@ func TestQuotes_AreReadTogether(t *testing.T) {
 				answers[to] = g.queue(out)
 			}
 		}
-		l, _ := g.appends.take(time.Now().Add(time.Hour))
-		g.commit(t.Context(), l)
-		g.wg.Wait()
+		g.commitAll()
 		ids = map[domain.Target]domain.MessageID{}
 		for to, a := range answers {
 			g.must(a.err)
@@ -45,4 +51,31 @@ func TestQuotes_AreReadTogether(t *testing.T) {
 	commit(quoted)
 	g.want("statements that read what is answered", seen.times(" AS c FROM (VALUES"), 1)
 	g.want("statements more than without", seen.times("")-2*before, 1)
+}
+
+// What one has deleted, others of the batch may answer.
+func TestQuotes_AreEachSendersOwn(t *testing.T) {
+	t.Parallel()
+	g, users := gatherGroup(t, 3)
+	group := domain.Target{Group: "g"}
+	first := g.queue(g.out(users[0], group, "first", ""))
+	g.commitAll()
+	g.must(first.err)
+	for _, id := range users[:2] {
+		g.must(g.DeleteMessage(t.Context(), g.app, domain.UserRef{Num: g.users[id], ID: id}, first.receipt.MessageID))
+	}
+	g.batches = nil
+	var got []domain.Code
+	var all []*answer
+	for _, from := range []domain.UserID{users[0], users[2], users[1]} {
+		out := g.out(from, group, "reply", "")
+		out.Message.ReplyTo = first.receipt.MessageID
+		all = append(all, g.queue(out))
+	}
+	g.commitAll()
+	for _, a := range all {
+		got = append(got, domain.CodeOf(a.err))
+	}
+	g.want("batches", g.batches, []int{3})
+	g.want("answers", got, []domain.Code{domain.CodeBadRequest, "", domain.CodeBadRequest})
 }
