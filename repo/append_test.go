@@ -126,6 +126,15 @@ func (g *gathered) run() {
 	g.wg.Wait()
 }
 
+// commitAll commits what is queued, in one batch.
+func (g *gathered) commitAll() {
+	g.t.Helper()
+	g.queued = 0
+	l, _ := g.appends.take(time.Now().Add(time.Hour))
+	g.commit(g.t.Context(), l)
+	g.wg.Wait()
+}
+
 func (g *gathered) log(user domain.UserID) []string {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gim-im/gim/domain"
 )
@@ -14,16 +13,10 @@ func TestMentions_AreWrittenTogether(t *testing.T) {
 	g, users := gatherGroup(t, 5)
 	seen := newStatementsSeen()
 	seen.watch(t, g.Store, g.dir)
-	commit := func() {
-		g.queued = 0
-		l, _ := g.appends.take(time.Now().Add(time.Hour))
-		g.commit(t.Context(), l)
-		g.wg.Wait()
-	}
 	for range 3 {
 		g.queue(g.out(users[0], domain.Target{Group: "g"}, "plain", ""))
 	}
-	commit()
+	g.commitAll()
 	g.want("statements without mentions", seen.times("mentions ("), 0)
 	before := seen.times("")
 	for _, from := range users[:3] {
@@ -33,7 +26,7 @@ func TestMentions_AreWrittenTogether(t *testing.T) {
 		}
 		g.queue(out)
 	}
-	commit()
+	g.commitAll()
 	g.want("statements that write mentions", seen.times("mentions ("), 1)
 	g.want("statements more than without", seen.times("")-2*before, 1)
 	g.want("mentions", g.rows("mentions"), 3*4)

@@ -2,19 +2,9 @@ package repo
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gim-im/gim/domain"
 )
-
-// commitAll commits what is queued, in one batch.
-func (g *gathered) commitAll() {
-	g.t.Helper()
-	g.queued = 0
-	l, _ := g.appends.take(time.Now().Add(time.Hour))
-	g.commit(g.t.Context(), l)
-	g.wg.Wait()
-}
 
 // Replies cost a batch one statement, whoever sends them and in how many conversations,
 // and none where there are no replies.
