@@ -19,14 +19,14 @@ import (
 // growing is a store that gets larger, and what is done with it.
 type growing struct {
 	*Store
-	t     *testing.T
+	t     testing.TB
 	app   domain.AppNum
 	users []domain.UserRef
 	loner domain.UserRef // writes to nobody, so that its memberships stay as they are
 	sent  int
 }
 
-func newGrowing(t *testing.T, o Options) *growing {
+func newGrowing(t testing.TB, o Options) *growing {
 	t.Helper()
 	o.Publisher, o.Logger = silent{}, slog.New(slog.DiscardHandler)
 	s, err := Open(t.Context(), o)
