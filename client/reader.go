@@ -141,6 +141,9 @@ func ownMessage(send *wire.Send, sent *wire.Sent, me *wire.SignedIn) *wire.Messa
 		To:     send.GetTo(), Type: send.GetType(), Content: send.GetContent(), Mentions: send.GetMentions(),
 		ClientMsgId: send.GetClientMsgId(), Status: "normal",
 	}
+	if id := send.GetReplyTo(); id != "" {
+		m.ReplyTo = &wire.Reply{MessageId: id} // its number is not in the answer
+	}
 	if kindOf(m) == unstored {
 		return nil
 	}

@@ -57,7 +57,7 @@ func TestSend_StandsInTheLogWhereTheAnswerComes(t *testing.T) {
 		r.onMessages(func(p []*wire.Message) error { page = append(page, p...); return nil })
 		p, _ := r.signIn(5)
 		send := text("c1")
-		send.Mentions = []string{"bob"}
+		send.Mentions, send.ReplyTo = []string{"bob"}, "m3"
 		s := r.send(t.Context(), send)
 		f := p.readSend()
 		p.push(entry(6))
@@ -70,7 +70,7 @@ func TestSend_StandsInTheLogWhereTheAnswerComes(t *testing.T) {
 		if own.GetSender().GetType() != "user" || own.GetSender().GetUserId() != "me" || own.GetSender().GetDeviceId() != "phone" ||
 			own.GetTo().GetUserId() != "bob" || own.GetType() != "text" || string(own.GetContent()) != `{"text":"hi"}` ||
 			own.GetClientMsgId() != "c1" || own.GetConversationId() != "user:bob" || own.GetConversationSeq() != 7 ||
-			own.GetSentAt() != 7000 || own.GetStatus() != "normal" || len(own.GetMentions()) != 1 {
+			own.GetSentAt() != 7000 || own.GetStatus() != "normal" || len(own.GetMentions()) != 1 || own.GetReplyTo().GetMessageId() != "m3" {
 			t.Errorf("the own message is %v", own)
 		}
 		if string(send.GetContent()) != `{"text": "hi"}` {

@@ -19,8 +19,8 @@ const typingFor = 6 * time.Second
 type Conversation struct {
 	ID   string // user:bob, group:team or business
 	Name string // of a group, where it is known
-	// Messages ascend by Seq and lack nothing between the first and the last; before
-	// the first there may be more.
+	// Messages ascend by Seq and lack nothing between the first and the last, but for
+	// what the user has deleted; before the first there may be more.
 	Messages []Message
 	Pending  []Message // those under way, in the order in which they were sent
 	// Complete is true when there is nothing before the first message.
@@ -151,7 +151,7 @@ func (c *Conversation) read(seq int64, me string) {
 	for i := len(c.Messages) - 1; i >= 0 && c.Messages[i].Seq > c.ReadSeq; i-- {
 		if m := &c.Messages[i]; c.counts(m, me) {
 			c.Unread++
-			c.Mentioned = c.Mentioned || m.names(me)
+			c.Mentioned = c.Mentioned || m.Names(me)
 		}
 	}
 }

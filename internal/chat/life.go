@@ -16,21 +16,49 @@ const (
 )
 
 // change takes in what became of a message.
-func (m *Message) change(c *client.Change) {
+func (m *Message) change(c *client.Change, me string) {
 	switch {
 	case c.Recalled:
 		m.Status, m.Content, m.Mentions = Recalled, json.RawMessage("{}"), nil
+		m.ReplyTo, m.Forwarded, m.Reactions = nil, false, nil
+	case c.Reaction != "":
+		m.react(c, me)
 	case m.Status == Recalled || c.Content == nil || c.EditedAt.Before(m.EditedAt):
 	default:
 		m.Status, m.Content, m.EditedAt = Edited, c.Content, c.EditedAt
 	}
 }
 
-// change takes in what became of a message, where it is here.
-func (c *Conversation) change(news *client.Change) {
-	at := slices.IndexFunc(c.Messages, func(m Message) bool { return m.ID == news.MessageID })
-	if at >= 0 && news.MessageID != "" {
-		c.Messages[at].change(news)
+// change takes in what became of a message, where it is here. One that the user
+// has deleted is kept out from then on: of a large group it may come later.
+func (m *Model) change(news *client.Change) {
+	if news.Deleted {
+		m.deleted[news.MessageID] = true
+	}
+	c := m.conversations[news.ConversationID]
+	if c == nil {
+		return
+	}
+	at := c.index(news.MessageID)
+	switch {
+	case at < 0:
+	case news.Deleted:
+		c.remove(at, m.me)
+	default:
+		c.Messages[at].change(news, m.me)
+	}
+}
+
+// remove takes a message out, and what it counted.
+func (c *Conversation) remove(at int, me string) {
+	gone := c.Messages[at]
+	c.Messages = slices.Delete(c.Messages, at, at+1)
+	if gone.Seq <= c.ReadSeq || !c.counts(&gone, me) {
+		return
+	}
+	c.Unread = max(0, c.Unread-1)
+	if gone.Names(me) {
+		c.Mentioned = slices.ContainsFunc(c.Messages, func(m Message) bool { return m.Seq > c.ReadSeq && c.counts(&m, me) && m.Names(me) })
 	}
 }
 
@@ -51,14 +79,19 @@ func reached(positions map[string]int64, m *Message) (users int) {
 
 // Own returns the n-th last message of the user that is stored and was not
 // recalled, counted from 1; nil where there is none.
-func (m *Model) Own(id string, n int) *Message {
+func (m *Model) Own(id string, n int) *Message { return m.nthLast(id, n, true) }
+
+// Theirs is what Own is, of the messages of others.
+func (m *Model) Theirs(id string, n int) *Message { return m.nthLast(id, n, false) }
+
+func (m *Model) nthLast(id string, n int, own bool) *Message {
 	c := m.conversations[id]
 	if c == nil || n < 1 {
 		return nil
 	}
 	for i := range slices.Backward(c.Messages) {
 		msg := &c.Messages[i]
-		if msg.Stage != Stored || !msg.by(m.me) || msg.IsEvent() || msg.Status == Recalled {
+		if msg.Stage != Stored || msg.by(m.me) != own || msg.IsEvent() || msg.Status == Recalled {
 			continue
 		}
 		if n--; n == 0 {
@@ -120,7 +153,7 @@ func (m *Model) Listed(list *client.ConversationChanges) {
 		c.read(got.ReadSeq, m.me)
 		// What came before the first message here was not counted, what came after the
 		// server's last one was.
-		c.Unread = int(got.Unread)
+		c.Unread, c.Mentioned = int(got.Unread), c.Mentioned || got.Mentioned
 		for j := len(c.Messages) - 1; j >= 0 && c.Messages[j].Seq > got.LastSeq; j-- {
 			if c.counts(&c.Messages[j], m.me) {
 				c.Unread++
@@ -234,7 +267,7 @@ func (s *Session) lookRead(id string) {
 	})
 }
 
-// Refused says that a message could not be recalled or edited.
+// Refused says that something could not be done to a message.
 type Refused struct {
 	What string // what was to be done, as a verb
 	Err  error

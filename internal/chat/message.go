@@ -39,6 +39,9 @@ type Message struct {
 	SentAt      time.Time       `json:"sent_at"`
 	Status      string          `json:"status,omitempty"` // Recalled, Edited or nothing to say
 	EditedAt    time.Time       `json:"edited_at,omitzero"`
+	ReplyTo     *Reply          `json:"reply_to,omitempty"`
+	Forwarded   bool            `json:"forwarded,omitempty"` // copied from another message
+	Reactions   []Reaction      `json:"reactions,omitempty"` // in the order of their first use
 
 	Stage   Stage  `json:"stage,omitempty"`
 	Failure string `json:"failure,omitempty"` // of a failed one: a sentence
@@ -55,7 +58,13 @@ func fromPush(m *wire.Message) Message {
 	got := Message{
 		ID: m.GetMessageId(), Seq: m.GetConversationSeq(), SenderType: m.GetSender().GetType(), Sender: m.GetSender().GetUserId(),
 		Type: m.GetType(), Content: m.GetContent(), Mentions: m.GetMentions(), ClientMsgID: m.GetClientMsgId(),
-		SentAt: time.UnixMilli(m.GetSentAt()), Stage: stage, Status: m.GetStatus(),
+		SentAt: time.UnixMilli(m.GetSentAt()), Stage: stage, Status: m.GetStatus(), Forwarded: m.GetForwarded(),
+	}
+	if to := m.GetReplyTo(); to != nil {
+		got.ReplyTo = &Reply{ID: to.GetMessageId(), Seq: to.GetConversationSeq()}
+	}
+	for _, r := range m.GetReactions() {
+		got.Reactions = append(got.Reactions, Reaction{Reaction: r.GetReaction(), Count: r.GetCount(), Me: r.GetMe()})
 	}
 	if at := m.GetEditedAt(); at != 0 {
 		got.EditedAt = time.UnixMilli(at)
@@ -71,6 +80,15 @@ func fromHistory(m client.Message) Message {
 	if m.EditedAt != nil {
 		got.EditedAt = *m.EditedAt
 	}
+	if m.ReplyTo != nil {
+		got.ReplyTo = &Reply{ID: m.ReplyTo.MessageId, Seq: m.ReplyTo.ConversationSeq}
+	}
+	if m.Reactions != nil {
+		for _, r := range *m.Reactions {
+			got.Reactions = append(got.Reactions, Reaction{Reaction: r.Reaction, Count: r.Count, Me: r.Me})
+		}
+	}
+	got.Forwarded = m.Forwarded != nil && *m.Forwarded
 	if m.Sender.UserId != nil {
 		got.Sender = *m.Sender.UserId
 	}
@@ -83,7 +101,7 @@ func fromHistory(m client.Message) Message {
 // by reports whether user sent m.
 func (m *Message) by(user string) bool { return m.SenderType == "user" && m.Sender == user }
 
-// names reports whether m mentions user.
-func (m *Message) names(user string) bool {
+// Names reports whether m mentions user.
+func (m *Message) Names(user string) bool {
 	return slices.Contains(m.Mentions, user) || slices.Contains(m.Mentions, "@all")
 }

@@ -15,7 +15,8 @@ type Model struct {
 	me            string
 	conversations map[string]*Conversation
 	people        map[string]Presence
-	open          string // id of the conversation that is on the screen, or ""
+	deleted       map[string]bool // ids of messages that the user has deleted for itself
+	open          string          // id of the conversation that is on the screen, or ""
 }
 
 // Presence is how it stands with a user.
@@ -28,7 +29,9 @@ type Presence struct {
 
 // NewModel returns the model of a user who has no conversations yet.
 func NewModel(me string) *Model {
-	return &Model{me: me, conversations: make(map[string]*Conversation), people: make(map[string]Presence)}
+	return &Model{
+		me: me, conversations: make(map[string]*Conversation), people: make(map[string]Presence), deleted: make(map[string]bool),
+	}
 }
 
 // Me returns the id of the user.
@@ -37,11 +40,14 @@ func (m *Model) Me() string { return m.me }
 // Conversation returns one; nil when it is not known.
 func (m *Model) Conversation(id string) *Conversation { return m.conversations[id] }
 
-// List returns the conversations, that with the newest message first.
+// List returns the conversations, that with the newest message first. That with the
+// business, which nobody begins, is left out while it shows nothing.
 func (m *Model) List() []*Conversation {
 	all := make([]*Conversation, 0, len(m.conversations))
 	for _, c := range m.conversations {
-		all = append(all, c)
+		if _, shows := c.Last(); shows || c.ID != Business || c.Unread > 0 || c.ID == m.open {
+			all = append(all, c)
+		}
 	}
 	slices.SortFunc(all, func(a, b *Conversation) int {
 		if order := b.At.Compare(a.At); order != 0 {
@@ -100,14 +106,17 @@ func (m *Model) Received(page []*wire.Message) {
 		msg := fromPush(pushed)
 		c := m.ensure(pushed.GetConversationId())
 		if change := client.ChangeOf(pushed); change != nil {
-			c.change(change)
+			m.change(change)
 		}
 		own, sentHere := msg.by(m.me), false
 		if own && msg.ClientMsgID != "" {
 			_, sentHere = c.takePending(msg.ClientMsgID)
 		}
+		if msg.ReplyTo != nil && msg.ReplyTo.Seq == 0 { // sent here
+			msg.ReplyTo = c.replyOf(msg.ReplyTo.ID)
+		}
 		delete(c.typing, msg.Sender)
-		if !c.add(msg) {
+		if m.deleted[msg.ID] || !c.add(msg) {
 			continue
 		}
 		switch {
@@ -120,7 +129,7 @@ func (m *Model) Received(page []*wire.Message) {
 			c.rename(msg.event())
 		case msg.Stage == Stored && msg.Seq > c.ReadSeq:
 			c.Unread++
-			c.Mentioned = c.Mentioned || msg.names(m.me)
+			c.Mentioned = c.Mentioned || msg.Names(m.me)
 		}
 		if c.ID != m.open {
 			c.trim()
@@ -135,6 +144,7 @@ func (m *Model) Begin(send *wire.Send, now time.Time) {
 	c.Pending = append(c.Pending, Message{
 		SenderType: "user", Sender: m.me, Type: send.GetType(), Content: send.GetContent(), Mentions: send.GetMentions(),
 		ClientMsgID: send.GetClientMsgId(), SentAt: now, Stage: Sending, Once: isOnce(send),
+		ReplyTo: c.replyOf(send.GetReplyTo()),
 	})
 	if now.After(c.At) {
 		c.At = now
@@ -177,7 +187,7 @@ func (m *Model) TakeFailed(id string) (*wire.Send, bool) {
 	for i, msg := range slices.Backward(c.Messages) {
 		if msg.Stage == Failed {
 			c.Messages = slices.Delete(c.Messages, i, i+1)
-			return &wire.Send{To: TargetOf(id), Type: msg.Type, Content: msg.Content, Mentions: msg.Mentions}, true
+			return &wire.Send{To: TargetOf(id), Type: msg.Type, Content: msg.Content, Mentions: msg.Mentions, ReplyTo: msg.replyTo()}, true
 		}
 	}
 	return nil, false
@@ -188,7 +198,9 @@ func (m *Model) TakeFailed(id string) (*wire.Send, bool) {
 func (m *Model) History(id string, page []client.Message, more bool) {
 	c := m.ensure(id)
 	for _, got := range page {
-		c.add(fromHistory(got))
+		if !m.deleted[got.MessageId] {
+			c.add(fromHistory(got))
+		}
 	}
 	if !more {
 		c.Complete = true

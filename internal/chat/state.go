@@ -93,6 +93,7 @@ func (m *Model) restore(s *State, now time.Time) (again []*wire.Send) {
 			c.Pending = append(c.Pending, msg)
 			send := &wire.Send{
 				To: TargetOf(c.ID), Type: msg.Type, Content: msg.Content, Mentions: msg.Mentions, ClientMsgId: msg.ClientMsgID,
+				ReplyTo: msg.replyTo(),
 			}
 			if now.Sub(msg.SentAt) > resendFor {
 				m.Fail(send, "It is not known whether it was sent.")

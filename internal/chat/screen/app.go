@@ -42,6 +42,8 @@ type Session interface {
 	MarkRead(conversation string) bool
 	Recall(messageID string)
 	Edit(messageID string, content json.RawMessage)
+	React(messageID, reaction string, on bool)
+	Search(query string)
 	Notes() []string
 	Save() error
 }
@@ -197,9 +199,14 @@ func (a *app) take(event chat.Event) error {
 			a.stuck[e.Conversation] = true
 			a.say("Cannot read from " + e.Conversation + ": " + sentence(e.Err))
 		}
+	case chat.Found:
+		a.found(e)
 	case chat.Refused:
 		a.say("Cannot " + e.What + ": " + sentence(e.Err))
 	case chat.Arrived:
+		if !a.behind {
+			a.tellReactions(e.Page)
+		}
 		if c := a.o.Session.Model().Current(); a.behind && c != nil {
 			a.o.Session.Model().MarkNew(c.ID)
 		}

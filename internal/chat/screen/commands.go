@@ -23,13 +23,14 @@ func (a *app) submit() {
 		a.command(text)
 		return
 	}
-	if a.send(text) {
+	if a.send(text, "") {
 		*d = editor{}
 	}
 }
 
-// send sends a text to the open conversation. It reports whether it could.
-func (a *app) send(text string) bool {
+// send sends a text to the open conversation, as an answer to a message where that
+// has an id. It reports whether it could.
+func (a *app) send(text, replyTo string) bool {
 	c := a.o.Session.Model().Current()
 	if c == nil {
 		a.say("There is no conversation yet: /to NAME begins one.")
@@ -45,7 +46,7 @@ func (a *app) send(text string) bool {
 		a.say(err.Error())
 		return false
 	}
-	a.o.Session.Send(&wire.Send{To: to, Type: "text", Content: content})
+	a.o.Session.Send(&wire.Send{To: to, Type: "text", Content: content, ReplyTo: replyTo})
 	a.scrolls[c.ID] = &scroll{}
 	a.overlay = nil
 	delete(a.typed, c.ID) // the next one is told at once
@@ -79,6 +80,14 @@ func (a *app) command(line string) {
 		if !a.change(name, rest) {
 			return
 		}
+	case "react", "reply":
+		if !a.answer(name, rest) {
+			return
+		}
+	case "search":
+		if !a.search(rest) {
+			return
+		}
 	case "quit", "exit", "q":
 		a.quit()
 	default:
@@ -106,22 +115,10 @@ func (a *app) retry() {
 // change recalls or edits an own message: the last one, or with #2 the last but one
 // and so on. It reports whether the line is well.
 func (a *app) change(what, rest string) (ok bool) {
-	n := 1
-	if number, found := strings.CutPrefix(rest, "#"); found {
-		number, rest, _ = strings.Cut(number, " ")
-		var err error
-		if n, err = strconv.Atoi(number); err != nil {
-			a.say("Say #2 for the last but one of your messages, and so on.")
-			return false
-		}
-	}
-	m := a.o.Session.Model()
-	var own *chat.Message
-	if c := m.Current(); c != nil {
-		own = m.Own(c.ID, n)
-	}
-	text := strings.TrimSpace(rest)
+	own, text, ok := a.pick(rest, "your messages", a.o.Session.Model().Own)
 	switch {
+	case !ok:
+		return false
 	case own == nil:
 		a.say("You have no such message here.")
 		return false
@@ -144,6 +141,25 @@ func (a *app) change(what, rest string) (ok bool) {
 	return true
 }
 
+// pick reads which of some messages of the open conversation a line is about: the
+// last one, or with #2 the last but one and so on. It returns what the line says
+// besides; ok is false where the number is none.
+func (a *app) pick(line, of string, nth func(id string, n int) *chat.Message) (m *chat.Message, rest string, ok bool) {
+	n, rest := 1, line
+	if number, found := strings.CutPrefix(line, "#"); found {
+		number, rest, _ = strings.Cut(number, " ")
+		var err error
+		if n, err = strconv.Atoi(number); err != nil {
+			a.say("Say #2 for the last but one of " + of + ", and so on.")
+			return nil, "", false
+		}
+	}
+	if c := a.o.Session.Model().Current(); c != nil {
+		m = nth(c.ID, n)
+	}
+	return m, strings.TrimSpace(rest), true
+}
+
 // help is what /help shows.
 func help() []string {
 	return []string{
@@ -155,12 +171,14 @@ func help() []string {
 		"Esc              back to the newest message",
 		"Ctrl-C           leave",
 		"",
-		"/to bob          write to a user",
-		"/to group:team   write to a group",
+		"/to bob          write to a user, or /to group:team",
 		"/who             who is there",
 		"/recall          take back your last message",
 		"/edit TEXT       replace what it says",
 		"/recall #2       the same with the one before",
+		"/reply TEXT      answer their last message",
+		"/react 👍        react to it, or take that back",
+		"/search WORDS    find messages",
 		"/retry           send again what failed",
 		"/quit            leave",
 	}

@@ -51,6 +51,11 @@ func (s *fakeSession) Edit(id string, content json.RawMessage) {
 	s.changed = append(s.changed, "edit "+id+" "+string(content))
 }
 
+func (s *fakeSession) React(id, reaction string, on bool) {
+	s.changed = append(s.changed, fmt.Sprintf("react %s %s %t", id, reaction, on))
+}
+func (s *fakeSession) Search(query string) { s.changed = append(s.changed, "search "+query) }
+
 func (s *fakeSession) Take(event chat.Event) error {
 	switch e := event.(type) {
 	case chat.Arrived:

@@ -126,15 +126,54 @@ func (l *layout) message(m *chat.Message) {
 		style = plain.Italic(true)
 	}
 	text := wrap(m.Text(), l.width-textAt-margin)
+	if l.namesMe(m) {
+		style = style.Bold(true)
+	}
 	l.head = []span{
 		{0, l.app.clock(m.SentAt), dim}, {clockWidth + 1, fit(l.app.senderName(m), l.names), l.nameStyle(m)},
 	}
-	for i, line := range text {
+	first := len(l.rows)
+	l.quote(m, textAt)
+	for _, line := range text {
 		l.add(key(m), span{textAt, line, style})
-		l.rows[len(l.rows)-1].first = i == 0 && (apart || !l.continues(m))
 	}
+	l.rows[first].first = apart || !l.continues(m)
 	l.mark(m, textAt+width(text[len(text)-1]), textAt)
+	l.reactions(m, textAt)
 	l.last = m
+}
+
+// sign puts a sign into the column before the text of the last row, where no message
+// can have put it.
+func (l *layout) sign(sign string, textAt int, style tcell.Style) {
+	row := &l.rows[len(l.rows)-1]
+	row.spans = append(row.spans, span{textAt - 1, sign, style})
+}
+
+// quote lays out a row of the message that m answers.
+func (l *layout) quote(m *chat.Message, textAt int) {
+	if m.ReplyTo == nil {
+		return
+	}
+	text := "an earlier message"
+	if quoted := l.c.Quoted(m); quoted != nil {
+		text = l.app.senderName(quoted) + ": " + chat.CleanLine(quoted.Text())
+	}
+	l.add(key(m), span{textAt + 1, fit(text, l.width-textAt-1-margin), dim})
+	l.sign("›", textAt, dim)
+}
+
+// reactions lays out how users have reacted to m.
+func (l *layout) reactions(m *chat.Message, textAt int) {
+	if len(m.Reactions) == 0 {
+		return
+	}
+	for i, line := range wrap(m.ReactionLine(), l.width-textAt-1-margin) {
+		l.add(key(m), span{textAt + 1, line, dim})
+		if i == 0 {
+			l.sign("·", textAt, dim)
+		}
+	}
 }
 
 // event lays out a group event; one that says nothing has no row. It has a time
@@ -166,7 +205,7 @@ func (l *layout) separate(m *chat.Message) (apart bool) {
 		l.middle(key(m), " "+at.Format(format)+" ", dim, " ")
 		apart = true
 	}
-	own := m.SenderType == "user" && m.Sender == l.app.o.Session.Model().Me()
+	own := l.app.isOwn(m)
 	if l.c.NewFrom > 0 && !l.divided && !own && m.Seq >= l.c.NewFrom {
 		l.middle(key(m), " new ", newMark, "─")
 		l.divided, apart = true, true
@@ -180,6 +219,11 @@ func (l *layout) continues(m *chat.Message) bool {
 	above := l.last
 	return above != nil && above.Stage != chat.Failed && above.SenderType == m.SenderType && above.Sender == m.Sender &&
 		l.app.clock(above.SentAt) == l.app.clock(m.SentAt) && sameDay(above.SentAt.In(l.app.o.Location), m.SentAt.In(l.app.o.Location))
+}
+
+// namesMe reports whether somebody mentions the user.
+func (l *layout) namesMe(m *chat.Message) bool {
+	return !l.app.isOwn(m) && m.Names(l.app.o.Session.Model().Me())
 }
 
 func (l *layout) nameStyle(m *chat.Message) tcell.Style {
@@ -208,11 +252,16 @@ func (l *layout) mark(m *chat.Message, end, textAt int) {
 		text = " (kept nowhere)"
 	case m.Status == chat.Recalled:
 		return
-	case m.SenderType == "user" && m.Sender == l.app.o.Session.Model().Me():
+	case l.app.isOwn(m):
 		text, style = l.reached(m), good
+	case l.namesMe(m):
+		text, style = " (@you)", newMark
 	}
 	if m.Status == chat.Edited {
 		text = " (edited)" + text
+	}
+	if m.Forwarded {
+		text = " (forwarded)" + text
 	}
 	if text == "" {
 		return

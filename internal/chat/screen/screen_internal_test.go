@@ -151,7 +151,7 @@ func TestScreen_HelpFitsAndScrollsWhereItDoesNot(t *testing.T) {
 	small.press(tcell.KeyEnter)
 	small.wantNot(t, "/quit")
 	small.show(t)
-	small.press(tcell.KeyPgDn, tcell.KeyPgDn)
+	small.press(tcell.KeyPgDn, tcell.KeyPgDn, tcell.KeyPgDn)
 	small.want(t, "/quit")
 	small.typeText("x")
 	small.want(t, "good", "› x")

@@ -179,6 +179,11 @@ func (a *app) eventLine(m *chat.Message, now time.Time) string {
 	return m.EventLine(func(t time.Time) string { return a.moment(t, now) })
 }
 
+// isOwn reports whether the user has sent a message.
+func (a *app) isOwn(m *chat.Message) bool {
+	return m.SenderType == "user" && m.Sender == a.o.Session.Model().Me()
+}
+
 // senderName is how the pane names who sent a message.
 func (a *app) senderName(m *chat.Message) string {
 	switch {

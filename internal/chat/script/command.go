@@ -93,7 +93,7 @@ func (s *script) frame(l line, raw []byte) {
 	case *wire.ClientFrame_Presence:
 		s.watch(l, body.Presence)
 	default:
-		s.refuse(l, badLine("a line is a send, a signal, a watch, a read, a recall or an edit; gim chat does the rest itself"))
+		s.refuse(l, badLine("a line is a send, a signal, a watch, a read, a recall, an edit, a react, an unreact or a search; gim chat does the rest itself"))
 	}
 }
 
@@ -121,29 +121,32 @@ type call struct {
 		Message string          `json:"message_id"`
 		Content json.RawMessage `json:"content"`
 	} `json:"edit"`
+	React   *reaction `json:"react"`
+	Unreact *reaction `json:"unreact"`
+	Search  *struct {
+		Query        string  `json:"q"`
+		Conversation *string `json:"conversation_id"`
+		Cursor       *string `json:"cursor"`
+	} `json:"search"`
+}
+
+// reaction names what to answer a message with, or to do so no more.
+type reaction struct {
+	Message  string `json:"message_id"`
+	Reaction string `json:"reaction"`
 }
 
 // restCall reads a line as a call; known is false where it is none.
 func restCall(raw []byte) (c call, known bool) {
 	err := json.Unmarshal(raw, &c)
-	return c, err == nil && (c.Read != nil || c.Recall != nil || c.Edit != nil)
+	return c, err == nil && (c.Read != nil || c.Recall != nil || c.Edit != nil || c.React != nil || c.Unreact != nil || c.Search != nil)
 }
 
 func (s *script) call(l line, c call) {
 	s.begin(l, func(ctx context.Context, _ *client.Stream) any {
 		var done any
 		err := s.o.Session.REST(ctx, func(rest *client.ClientWithResponses) (err error) {
-			switch {
-			case c.Read != nil:
-				_, err = rest.MarkRead(ctx, c.Read.Conversation, c.Read.Seq)
-				done = acted("read")
-			case c.Recall != nil:
-				_, err = rest.Recall(ctx, c.Recall.Message)
-				done = acted("recalled")
-			default:
-				_, err = rest.Edit(ctx, c.Edit.Message, c.Edit.Content)
-				done = acted("edited")
-			}
+			done, err = c.do(ctx, rest)
 			return err
 		})
 		if err != nil {
@@ -151,6 +154,33 @@ func (s *script) call(l line, c call) {
 		}
 		return done
 	})
+}
+
+// do makes the call and returns what is told of it.
+func (c *call) do(ctx context.Context, rest *client.ClientWithResponses) (done any, err error) {
+	switch {
+	case c.Read != nil:
+		_, err = rest.MarkRead(ctx, c.Read.Conversation, c.Read.Seq)
+		return acted("read"), err
+	case c.Recall != nil:
+		_, err = rest.Recall(ctx, c.Recall.Message)
+		return acted("recalled"), err
+	case c.Edit != nil:
+		_, err = rest.Edit(ctx, c.Edit.Message, c.Edit.Content)
+		return acted("edited"), err
+	case c.React != nil:
+		answer, err := rest.AddReactionWithResponse(ctx, c.React.Message, c.React.Reaction, nil)
+		return acted("reacted"), client.Check(answer, err)
+	case c.Unreact != nil:
+		answer, err := rest.RemoveReactionWithResponse(ctx, c.Unreact.Message, c.Unreact.Reaction, nil)
+		return acted("unreacted"), client.Check(answer, err)
+	}
+	params := &client.SearchMessagesParams{Q: c.Search.Query, ConversationId: c.Search.Conversation, Cursor: c.Search.Cursor}
+	answer, err := rest.SearchMessagesWithResponse(ctx, params)
+	if err := client.Check(answer, err); err != nil {
+		return nil, err
+	}
+	return answer.JSON200, nil
 }
 
 // acted is the event by which a call that went well is told.

@@ -16,6 +16,7 @@ type printer interface {
 	restarted(epoch string)
 	sent(l line, sent *wire.Sent)
 	acted(l line, event string)
+	found(l line, page *client.FoundMessages)
 	watched(l line, users []*wire.UserPresence)
 	refused(l line, err error)
 }

@@ -24,7 +24,7 @@ func (p *jsonPrinter) begin(event string) {
 func (p *jsonPrinter) member(name string, value any) {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		raw = []byte("null") // values here are texts and numbers
+		raw = []byte("null") // values here are texts, numbers and what was JSON before
 	}
 	p.buf = append(fmt.Appendf(p.buf, `,%q:`, name), raw...)
 }
@@ -110,6 +110,14 @@ func (p *jsonPrinter) sent(l line, sent *wire.Sent) {
 func (p *jsonPrinter) acted(l line, event string) {
 	p.begin(event)
 	p.line(l)
+	p.end()
+}
+
+func (p *jsonPrinter) found(l line, page *client.FoundMessages) {
+	p.begin("found")
+	p.line(l)
+	p.member("items", page.Items)
+	p.member("next_cursor", page.NextCursor)
 	p.end()
 }
 

@@ -37,6 +37,9 @@ func (p *plainPrinter) message(m *wire.Message) {
 		sender = m.GetSender().GetType()
 	}
 	text := strings.ReplaceAll(shown.Text(), "\n", "\n    ")
+	if to := m.GetReplyTo(); to != nil {
+		text = fmt.Sprintf("[answers message %d] %s", to.GetConversationSeq(), text)
+	}
 	if shown.IsEvent() {
 		if text = p.news(m, &shown); text == "" {
 			return
@@ -55,6 +58,14 @@ func (p *plainPrinter) news(m *wire.Message, shown *chat.Message) string {
 		return shown.EventLine(p.clock)
 	case change.Recalled:
 		return fmt.Sprintf("[message %d was recalled]", change.MessageSeq)
+	case change.Deleted:
+		return fmt.Sprintf("[message %d of %s was deleted here]", change.MessageSeq, chat.CleanLine(change.ConversationID))
+	case change.Reaction != "":
+		did := "reacted with"
+		if change.TakenBack {
+			did = "took back"
+		}
+		return fmt.Sprintf("[%s %s %s, message %d]", chat.CleanLine(change.By), did, chat.CleanLine(change.Reaction), change.MessageSeq)
 	case change.Content == nil:
 		return ""
 	}
@@ -80,6 +91,8 @@ func (p *plainPrinter) restarted(string) { p.beside("the log has begun anew on t
 func (*plainPrinter) sent(line, *wire.Sent) {} // it comes as a message
 
 func (*plainPrinter) acted(line, string) {}
+
+func (*plainPrinter) found(line, *client.FoundMessages) {} // only a line of JSON asks for it
 
 func (*plainPrinter) watched(line, []*wire.UserPresence) {}
 

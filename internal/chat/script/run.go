@@ -234,6 +234,8 @@ func (s *script) finish(result any) {
 		s.refuse(l, r)
 	case []*wire.UserPresence:
 		s.print.watched(l, r)
+	case *client.FoundMessages:
+		s.print.found(l, r)
 	case acted:
 		s.print.acted(l, string(r))
 	default:
