@@ -651,10 +651,10 @@ type Conversation struct {
 	// Hidden From the list, until the next message.
 	Hidden bool `json:"hidden"`
 
-	// LastMessage The one with last_seq; null where the user may not read it, as when it came before the user.
+	// LastMessage The last one that does not tell of a change of another message, with codes 300 to 304; null where the user may not read it, as when it came before the user.
 	LastMessage *Message `json:"last_message"`
 
-	// LastSeq conversation_seq of the last message.
+	// LastSeq conversation_seq of the last message, of those too that last_message is never.
 	LastSeq int64 `json:"last_seq"`
 
 	// MarkedUnread By the user, until it reads on; unread is not changed by it.
@@ -2502,7 +2502,7 @@ type ClientInterface interface {
 
 	// ListConversations List one's conversations, newest first
 	//
-	// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+	// Ordered by their last messages, events of groups included, but not what tells of a change of another message; `pinned` is told and does not change the order. Hidden and deleted
 	// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
 	//
 	// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
@@ -3570,7 +3570,7 @@ func (c *Client) PutContact(ctx context.Context, userId OtherID, params *PutCont
 
 // ListConversations List one's conversations, newest first
 //
-// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+// Ordered by their last messages, events of groups included, but not what tells of a change of another message; `pinned` is told and does not change the order. Hidden and deleted
 // ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
 //
 // A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
@@ -9970,7 +9970,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListConversationsWithResponse List one's conversations, newest first
 	//
-	// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+	// Ordered by their last messages, events of groups included, but not what tells of a change of another message; `pinned` is told and does not change the order. Hidden and deleted
 	// ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
 	//
 	// A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`
@@ -14640,7 +14640,7 @@ func (c *ClientWithResponses) PutContactWithResponse(ctx context.Context, userId
 
 // ListConversationsWithResponse List one's conversations, newest first
 //
-// Ordered by their last messages, events of groups included; `pinned` is told and does not change the order. Hidden and deleted
+// Ordered by their last messages, events of groups included, but not what tells of a change of another message; `pinned` is told and does not change the order. Hidden and deleted
 // ones are left out until their next message. A conversation that gets a message while the list is paged moves before the page.
 //
 // A client that was away asks with `changed_since`, the `changes` of its last answer (of a list, that of its first page): `items`

@@ -67,11 +67,26 @@ func WithoutContent(entry json.RawMessage) (json.RawMessage, error) {
 
 // isEvent reports whether m is an entry that gim has made.
 func (m *Message) isEvent() bool {
+	code := m.commandCode()
+	return code > 0 && code < FirstBusinessCommand
+}
+
+// IsMessageEvent reports whether m is an entry that tells of a change of another message.
+func (m *Message) IsMessageEvent() bool {
+	code := MessageEventCode(m.commandCode())
+	return code >= EventMessageRecalled && code <= EventMessageDeleted
+}
+
+// commandCode is the code of a command, 0 of anything else.
+func (m *Message) commandCode() int64 {
 	if m.Type != ContentCommand {
-		return false
+		return 0
 	}
 	var c struct {
 		Code int64 `json:"code"`
 	}
-	return json.Unmarshal(m.Content, &c) == nil && c.Code > 0 && c.Code < FirstBusinessCommand
+	if json.Unmarshal(m.Content, &c) != nil {
+		return 0
+	}
+	return c.Code
 }

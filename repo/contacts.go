@@ -174,7 +174,7 @@ func (s *Store) tellUsers(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, n
 	}
 	a := &appBatch{store: s, tx: tx, r: &reads{Tx: tx}, w: tx, app: app, items: b.items}
 	for _, step := range []func(context.Context) error{
-		a.readConversations, a.runReads, a.begin, a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs,
+		a.readConversations, a.runReads, a.begin, a.lockHeads, a.number, a.keepShown, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("tell users: %w", err)

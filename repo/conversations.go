@@ -15,13 +15,15 @@ import (
 var _ domain.ConversationStore = (*Store)(nil)
 
 // membership is how a user stands to a conversation, as it is stored. Nothing in it
-// but lastSeq, changed and events changes when somebody else sends.
+// but lastSeq, changed, what is shown and events changes when somebody else sends.
 type membership struct {
 	conv       domain.ConversationNum
 	kind       int
 	key        string // of the conversation
 	lastSeq    int64
 	changed    int64 // rises with the messages of the conversation
+	shown      place // of its last message that is more than a change of another, whose number is
+	shownSeq   int64
 	joinedSeq  int64
 	readSeq    int64
 	readOthers int64
@@ -44,12 +46,15 @@ func (m *membership) unread() int64 {
 	return m.lastSeq - m.events - m.sent - max(m.readOthers, m.state.clearedOthers) - m.deleted
 }
 
-func (m *membership) isDeleted() bool { return m.state.cleared >= m.lastSeq }
-func (m *membership) isHidden() bool  { return m.state.hidden >= m.lastSeq }
-func (m *membership) isListed() bool  { return m.kind != kindEnded && !m.isDeleted() && !m.isHidden() }
+func (m *membership) isDeleted() bool { return m.state.cleared >= m.shownSeq }
+func (m *membership) isHidden() bool  { return m.state.hidden >= m.shownSeq }
+func (m *membership) isListed() bool {
+	isMade := m.shownSeq > 0 || m.kind != kindSingle // of nothing but changes of messages elsewhere it is not
+	return m.kind != kindEnded && isMade && !m.isDeleted() && !m.isHidden()
+}
 
 // membershipColumns are what scanMembership reads, of members m and conversations c.
-const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.changed, m.joined_seq, m.read_seq, m.read_others, m.read_changed,
+const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.changed, c.quiet_seq, c.shown_seq, c.shown_changed, m.joined_seq, m.read_seq, m.read_others, m.read_changed,
 	COALESCE((SELECT r.changed FROM conversation_reads r WHERE r.app_id = m.app_id AND r.conversation_id = m.conversation_id), 0),
 	CASE WHEN c.last_seq > m.read_seq THEN COALESCE((SELECT x.total FROM uncounted x
 		WHERE x.app_id = c.app_id AND x.conversation_id = c.id AND x.seq <= c.last_seq ORDER BY x.seq DESC LIMIT 1), 0) ELSE 0 END,
@@ -60,9 +65,13 @@ const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.
 
 func scanMembership(row interface{ Scan(dest ...any) error }) (m membership, err error) {
 	m.state = noState
-	var peers int64
-	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent, &m.deleted)
+	var peers, quietSeq int64
+	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &quietSeq, &m.shownSeq, &m.shown.changed, &m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent, &m.deleted)
 	m.read = max(m.read, peers)
+	m.shown.conv = m.conv
+	if quietSeq == 0 || quietSeq != m.lastSeq {
+		m.shownSeq, m.shown.changed = m.lastSeq, m.changed
+	}
 	return m, err
 }
 
@@ -89,13 +98,13 @@ func (s *Store) Conversations(ctx context.Context, app domain.AppNum, user domai
 	changes := view.changes()
 	_, out.Changes, _ = domain.ChangesCursor{}.Page(changes, view.settled, len(changes))
 	all := slices.DeleteFunc(view.all, func(m membership) bool { return !m.isListed() })
-	slices.SortFunc(all, func(a, b membership) int { return b.place().compare(a.place()) })
+	slices.SortFunc(all, func(a, b membership) int { return b.shown.compare(a.shown) })
 	if before != (place{}) {
-		all = slices.DeleteFunc(all, func(m membership) bool { return m.place().compare(before) >= 0 })
+		all = slices.DeleteFunc(all, func(m membership) bool { return m.shown.compare(before) >= 0 })
 	}
 	if len(all) > p.Limit {
 		all = all[:p.Limit]
-		out.NextCursor = all[p.Limit-1].place().String()
+		out.NextCursor = all[p.Limit-1].shown.String()
 	}
 	out.Items, err = s.describe(ctx, app, user, all)
 	if err != nil {
@@ -109,8 +118,6 @@ type place struct {
 	changed int64
 	conv    domain.ConversationNum // of those that changed by one commit
 }
-
-func (m *membership) place() place { return place{m.changed, m.conv} }
 
 func (p place) compare(other place) int {
 	return cmp.Or(cmp.Compare(p.changed, other.changed), cmp.Compare(p.conv, other.conv))
@@ -157,8 +164,8 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 		c.Pinned, c.Muted, c.MarkedUnread = m.state.pinned, m.state.muted, m.state.marked
 		at[m.conv] = i
 		switch {
-		case m.lastSeq > m.joinedSeq:
-			pairs = append(pairs, m.conv, m.lastSeq)
+		case m.shownSeq > m.joinedSeq:
+			pairs = append(pairs, m.conv, m.shownSeq)
 		case m.kind == kindNormal || m.kind == kindLarge:
 			joined = append(joined, m.conv)
 		}
@@ -167,7 +174,7 @@ func (s *Store) describe(ctx context.Context, app domain.AppNum, user domain.Use
 	err = selectIn(ctx, s.read, withHistory, "", []any{app, string(domain.HistoryAll)}, joined, func(rows *sqlx.Rows) error {
 		var conv domain.ConversationNum
 		err := rows.Scan(&conv)
-		pairs = append(pairs, conv, all[at[conv]].lastSeq)
+		pairs = append(pairs, conv, all[at[conv]].shownSeq)
 		return err
 	})
 	if err != nil {

@@ -74,7 +74,8 @@ func (s *Store) DeleteMessage(ctx context.Context, app domain.AppNum, user domai
 }
 
 // lastKept finds the last messages of conversations that a user may read and has not deleted by itself, below
-// the numbers of pairs, each of a conversation and a number, by one statement; in
+// the numbers of pairs, each of a conversation and a number, by one statement, but those
+// that tell of changes of others; in
 // conversations of which it has deleted all there is none.
 func (s *Store) lastKept(ctx context.Context, app domain.AppNum, user domain.UserNum, pairs []any) (map[domain.ConversationNum]int64, error) {
 	last := make(map[domain.ConversationNum]int64)
@@ -93,5 +94,7 @@ func (d dialect) lastKept(n int) string {
 		LEFT JOIN chat_groups g ON g.app_id = x.app_id AND g.id = x.conversation_id
 		WHERE x.app_id = ? AND x.conversation_id = p.a AND x.user_id = ?)`
 	return `SELECT p.a, COALESCE((SELECT m.seq FROM messages m WHERE m.app_id = ? AND m.conversation_id = p.a AND m.seq < p.b AND m.seq > ` + from + `
-		AND ` + undeleted + ` ORDER BY m.seq DESC LIMIT 1), 0) FROM ` + d.pairs(n) + ` p`
+		AND ` + undeleted + ` AND NOT EXISTS (SELECT 1 FROM uncounted u
+			WHERE u.app_id = m.app_id AND u.conversation_id = m.conversation_id AND u.seq = m.seq AND u.quiet = 1)
+		ORDER BY m.seq DESC LIMIT 1), 0) FROM ` + d.pairs(n) + ` p`
 }

@@ -57,7 +57,7 @@ func (s *Store) tellGroup(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, c
 func (s *Store) tell(ctx context.Context, tx *sqlx.Tx, app domain.AppNum, conv *conversation, items []*item) ([]domain.Delivery, error) {
 	b := &batch{store: s, items: items}
 	a := &appBatch{store: s, tx: tx, w: tx, app: app, items: items, conversations: map[string]*conversation{conv.key: conv}}
-	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs} {
+	for _, step := range []func(context.Context) error{a.lockHeads, a.number, a.keepShown, a.raise, a.insertMessages, a.insertUncounted, a.insertLogs} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -87,9 +87,34 @@ func (a *appBatch) insertUncounted(ctx context.Context) error {
 			}
 		}
 		totals[conv] = total + 1
-		rows = append(rows, a.app, conv, it.message.ConversationSeq, totals[conv])
+		rows = append(rows, a.app, conv, it.message.ConversationSeq, totals[conv], it.message.IsMessageEvent())
 	}
-	return insert(ctx, a.tx, `INSERT INTO uncounted (app_id, conversation_id, seq, total)`, "", 4, rows)
+	return insert(ctx, a.tx, `INSERT INTO uncounted (app_id, conversation_id, seq, total, quiet)`, "", 5, rows)
+}
+
+// keepShown notes of conversations in which only what tells of other messages is added,
+// before they are raised, what their last message was before that. MySQL sets columns in
+// turn, by those that it has set.
+func (a *appBatch) keepShown(ctx context.Context) error {
+	added := make(map[domain.ConversationNum]int64)
+	for _, it := range a.items {
+		added[it.conv.num] = it.conv.added
+	}
+	for _, it := range a.items {
+		if !it.message.IsMessageEvent() {
+			delete(added, it.conv.num)
+		}
+	}
+	for conv, n := range added {
+		_, err := a.tx.ExecContext(ctx, `UPDATE conversations SET
+			shown_seq = CASE WHEN quiet_seq = last_seq THEN shown_seq ELSE last_seq END,
+			shown_changed = CASE WHEN quiet_seq = last_seq THEN shown_changed ELSE changed END,
+			quiet_seq = last_seq + ? WHERE app_id = ? AND id = ?`, n, a.app, conv)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eventsUpTo is how many of the messages of a conversation up to seq are events.

@@ -35,6 +35,7 @@ var shipped = map[string]map[string]string{
 		"0015_create_reactions":           "40da54f86481cc4165f0946d1eabe11362b8ca348c7ff847b49cd2026901c526",
 		"0016_add_replies":                "20a4d0c2d9f75995dfe0d62fd89c6437bb01b514521389fc8923cac3be752175",
 		"0017_create_message_deletes":     "74763c126dbd8504cebe037de9754c88cc29fb096e9c1101fcb3608c9e3bf440",
+		"0018_add_quiet_events":           "aff03158f260e9cb0956ce12f34ebe20fca9d46a304ee71acc72a4c77d1953f5",
 	},
 	"sqlite": {
 		"0001_create_core":                "e13835cc9b88e271138c0b5b7a04fb4ecc741fdb9c01276c7834260d51cbbbaa",
@@ -54,6 +55,7 @@ var shipped = map[string]map[string]string{
 		"0015_create_reactions":           "4a7556fecc3e73f1ea7bac09b2ff5edc28575a1439b39ec7ae7313533481a08a",
 		"0016_add_replies":                "83ab3550110ef5057cf4970ce2ad08ba9f509ff29f70787b706d6feb62118391",
 		"0017_create_message_deletes":     "06ab718f3d991dfb5cc059182194bd067815f24f5227c43328d53798c7144a7c",
+		"0018_add_quiet_events":           "a8f654c9dbafe3718908dff690a472da6d21b3bfc788091de84b3ce0f9f68405",
 	},
 }
 

@@ -647,10 +647,10 @@ type Conversation struct {
 	// Hidden From the list, until the next message.
 	Hidden bool `json:"hidden"`
 
-	// LastMessage The one with last_seq; null where the user may not read it, as when it came before the user.
+	// LastMessage The last one that does not tell of a change of another message, with codes 300 to 304; null where the user may not read it, as when it came before the user.
 	LastMessage *Message `json:"last_message"`
 
-	// LastSeq conversation_seq of the last message.
+	// LastSeq conversation_seq of the last message, of those too that last_message is never.
 	LastSeq int64 `json:"last_seq"`
 
 	// MarkedUnread By the user, until it reads on; unread is not changed by it.

@@ -18,6 +18,7 @@ func conversationTests() map[string]func(*world) {
 		"Conversations_OfAnotherAppAreAbsent":         conversationForeign,
 		"Conversations_LastMessageIsOneThatMayBeRead": conversationLastMessage,
 		"Conversations_LastMessageOfAFullHistory":     conversationLastMessageOfAll,
+		"Conversations_ChangesOfMessagesAreNoNews":    conversationQuiet,
 	}
 }
 
@@ -171,6 +172,60 @@ func conversationNone(w *world) {
 	w.noConversation(alice, toGroup("ghosts"), domain.ErrGroupNotFound)
 	w.noConversation(alice, toGroup("team"), domain.ErrNotInGroup)
 	w.wantList(alice)
+}
+
+// conversationQuiet: what tells of other messages is neither the last message of a
+// conversation nor a reason to list it first, or again.
+func conversationQuiet(w *world) {
+	users := w.users("alice", "bob", "carol")
+	alice, bob, carol := users[0], users[1], users[2]
+	w.created("team", domain.GroupNormal, domain.HistoryJoined, alice, bob)
+	first, second := w.send(bob, toUser(alice), "1"), w.send(bob, toUser(alice), "2")
+	inTeam := w.send(bob, toGroup("team"), "to all")
+	w.send(carol, toUser(alice), "hi")
+	all := []string{"user:carol 1", "group:team 1", "user:bob 2"}
+	w.wantList(alice, all...)
+	since := w.listed(alice).Changes
+	w.react(bob, first.MessageID, "👍")
+	w.react(bob, inTeam.MessageID, "👍")
+	w.react(alice, first.MessageID, "👍")
+	w.wantList(alice, all...)
+	c := w.conversation(alice, toUser(bob))
+	w.same("last message", []any{textOf(c.LastMessage), c.LastIsSender, c.LastSeq}, []any{"2", false, int64(4)})
+	c = w.conversation(alice, toGroup("team"))
+	w.same("last in the group", []any{textOf(c.LastMessage), len(c.LastMessage.Reactions)}, []any{"to all", 1})
+	changed, _, err := w.store.ChangedConversations(w.ctx, w.app.Num, alice.Num, since, 10)
+	w.ok(err)
+	w.same("changed", []any{len(changed.Items), len(changed.Removed)}, []any{2, 0})
+	var paged []string
+	for p := (domain.Page{Limit: 1}); ; {
+		list, err := w.store.Conversations(w.ctx, w.app.Num, alice.Num, p)
+		w.ok(err)
+		for _, c := range list.Items {
+			paged = append(paged, c.ID)
+		}
+		if p.Cursor = list.NextCursor; p.Cursor == "" {
+			break
+		}
+	}
+	w.same("in pages", paged, []string{"user:carol", "group:team", "user:bob"})
+
+	w.ok(w.deleteMessage(alice, second.MessageID))
+	w.same("last but what was deleted", textOf(w.conversation(alice, toUser(bob)).LastMessage), "1")
+	w.same("of bob, who has not", textOf(w.conversation(bob, toUser(alice)).LastMessage), "2")
+	_, err = w.recall(bob, first.MessageID)
+	w.ok(err)
+	w.same("last when it is recalled", w.conversation(alice, toUser(bob)).LastMessage.Status, domain.StatusRecalled)
+
+	w.setConversation(alice, toGroup("team"), domain.ConversationChange{Hidden: new(true)})
+	w.ok(w.store.DeleteConversation(w.ctx, w.app.Num, alice.Num, toUser(bob)))
+	w.react(bob, inTeam.MessageID, "🎉")
+	w.react(bob, second.MessageID, "🎉")
+	w.wantList(alice, "user:carol 1")
+	w.noConversation(alice, toUser(bob), domain.ErrConversationNotFound)
+	w.send(bob, toUser(alice), "3")
+	w.send(bob, toGroup("team"), "4")
+	w.wantList(alice, "group:team 2", "user:bob 1", "user:carol 1")
 }
 
 func conversationHidden(w *world) {

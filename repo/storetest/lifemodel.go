@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,11 @@ type given struct {
 
 func (s *said) isEvent() bool { return s.of != nil || s.fixed != "" }
 
+// isQuiet reports whether an entry tells of another message.
+func (s *said) isQuiet() bool {
+	return s.of != nil || strings.HasPrefix(s.fixed, fmt.Sprint(int(domain.EventMessageDeleted)))
+}
+
 // talk is a conversation and how its members stand to it, by their indexes.
 type talk struct {
 	members               []int
@@ -102,6 +108,16 @@ type talk struct {
 func (t *talk) has(user int) bool { return slices.Contains(t.members, user) }
 
 func (t *talk) head() int64 { return int64(len(t.log)) }
+
+// news is the number of the last message that does not tell of another, 0 without one.
+func (t *talk) news() int64 {
+	for _, s := range slices.Backward(t.log) {
+		if !s.isQuiet() {
+			return s.seq
+		}
+	}
+	return 0
+}
 
 // shows reports whether a user, or the business, may read a message.
 func (t *talk) shows(s *said, user int) bool {

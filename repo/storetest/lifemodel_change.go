@@ -208,7 +208,7 @@ func (m *lifeModel) deleteMessage(rt *rapid.T) {
 // isGone reports whether a member has nothing of a conversation, which err then tells.
 func (t *talk) isGone(rt *rapid.T, user int, err error) bool {
 	rt.Helper()
-	if t.cleared[user] < t.head() {
+	if cleared := t.cleared[user]; t.head() > 0 && (cleared == 0 || cleared < t.news()) {
 		return false
 	}
 	wantCode(rt, err, domain.CodeConversationNotFound)

@@ -151,9 +151,9 @@ func (m *lifeModel) checkTalk(rt *rapid.T, store Store, t *talk, user int) (unre
 			mention = s.seq
 		}
 	}
-	isHidden := t.hidden[user] >= t.head()
+	isHidden := t.hidden[user] > 0 && t.hidden[user] >= t.news()
 	want(rt, "state of "+what, []any{c.LastSeq, c.ReadSeq, c.Unread, c.MentionSeq, c.Hidden}, []any{t.head(), t.read[user], unread, mention, isHidden})
-	if shown := t.shown(user, 0); len(shown) > 0 && c.LastMessage != nil {
+	if shown := slices.DeleteFunc(t.shown(user, 0), (*said).isQuiet); len(shown) > 0 && c.LastMessage != nil {
 		last := shown[len(shown)-1:]
 		m.wantSame(rt, "last of "+what, []*domain.Message{c.LastMessage}, last, user)
 		want(rt, "is the sender of the last of "+what, c.LastIsSender, last[0].by == user)
@@ -167,7 +167,7 @@ func (m *lifeModel) checkTalk(rt *rapid.T, store Store, t *talk, user int) (unre
 		}
 	}
 	want(rt, "positions in "+what, c.Members, members)
-	return unread, !isHidden
+	return unread, !isHidden && t.news() > 0
 }
 
 // delivered is up to where a user has got the messages of others.
