@@ -37,12 +37,7 @@ func TestWS_RecallsAndEditsArePushedAndStay(t *testing.T) {
 
 func recallAndEditOn(t *testing.T, a app, enc wire.Encoding) {
 	t.Helper()
-	connect := func(user string, after *int64) *talk {
-		k := dialWS(t, a.gim.URL, enc)
-		k.signIn(a.token(t, user, object{"device": object{"type": "web"}}).Token, after)
-		return k
-	}
-	bob, alice := connect("bob", nil), connect("alice", nil)
+	bob, alice := a.connect(t, "bob", enc, nil), a.connect(t, "alice", enc, nil)
 	sent := alice.ask(&wire.ClientFrame{Body: sendFrame("bob", "secret", "")}).GetSent()
 	path := "/v1/messages/" + sent.GetMessageId()
 
@@ -68,7 +63,7 @@ func recallAndEditOn(t *testing.T, a app, enc wire.Encoding) {
 	}
 
 	zero := int64(0)
-	late := connect("bob", &zero)
+	late := a.connect(t, "bob", enc, &zero)
 	first, second, third := late.message(), late.message(), late.message()
 	if first.GetStatus() != "recalled" || string(first.GetContent()) != "{}" || first.GetMessageId() != sent.GetMessageId() || first.GetEditedAt() == 0 {
 		t.Errorf("replayed %v", first)

@@ -28,12 +28,7 @@ func TestWS_ReactionsArePushedAndStay(t *testing.T) {
 
 func reactOn(t *testing.T, a app, enc wire.Encoding) {
 	t.Helper()
-	connect := func(user string, after *int64) *talk {
-		k := dialWS(t, a.gim.URL, enc)
-		k.signIn(a.token(t, user, object{"device": object{"type": "web"}}).Token, after)
-		return k
-	}
-	bob := connect("bob", nil)
+	bob := a.connect(t, "bob", enc, nil)
 	sent := read[client.SentMessage](t, a.as("alice").post(t, "/v1/messages", text("bob", "hi")).want(t, 201))
 	path := "/v1/messages/" + sent.MessageId + "/reactions/" + url.PathEscape("❤️")
 	bob.message()
@@ -55,7 +50,7 @@ func reactOn(t *testing.T, a app, enc wire.Encoding) {
 	}
 	zero := int64(0)
 	for user, me := range map[string]bool{"bob": true, "alice": false} {
-		if got := connect(user, &zero).message().GetReactions(); len(got) != 1 || got[0].GetReaction() != "❤️" || got[0].GetCount() != 1 || got[0].GetMe() != me {
+		if got := a.connect(t, user, enc, &zero).message().GetReactions(); len(got) != 1 || got[0].GetReaction() != "❤️" || got[0].GetCount() != 1 || got[0].GetMe() != me {
 			t.Errorf("%s is replayed %v", user, got)
 		}
 		c := a.as(user)

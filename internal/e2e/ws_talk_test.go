@@ -211,7 +211,7 @@ func encodeFrame(t *testing.T, enc wire.Encoding, f *wire.ClientFrame) ([]byte, 
 		if g := s.GetTo().GetGroupId(); g != "" {
 			to = object{"group_id": g}
 		}
-		name, body = "send", object{"to": to, "type": s.Type, "content": json.RawMessage(s.Content), "client_msg_id": s.ClientMsgId, "persist": s.Persist}
+		name, body = "send", object{"to": to, "type": s.Type, "content": json.RawMessage(s.Content), "client_msg_id": s.ClientMsgId, "persist": s.Persist, "reply_to": s.ReplyTo}
 	}
 	for key, value := range body {
 		if fmt.Sprint(value) == "<nil>" || value == "" {
