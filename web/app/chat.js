@@ -17,7 +17,8 @@ const TYPING_EVERY_MS = 3000;
 /** The chat of a user; the views show it, and do with it what the user wants. */
 export class Chat {
   me;
-  store = new Store();
+  /** @type {Store} */
+  store;
   /** @type {Conversations} */
   conversations;
 
@@ -31,6 +32,7 @@ export class Chat {
 
   constructor(me) {
     this.me = me;
+    this.store = new Store(me);
     this.#api = new Api(() => this.#connection.token);
     this.conversations = new Conversations({ me, api: this.#api, store: this.store });
     this.#outbox = makeOutbox(me, this.store);
@@ -50,9 +52,11 @@ export class Chat {
     return this.store.outgoing.filter(({ to }) => conversationOf(to) === id);
   }
 
-  send(id, text) {
+  /** @param {object} [answered]  The message that it answers. */
+  send(id, text, answered) {
     this.#typedAt = 0;
-    this.#outbox.add(targetOf(id), text);
+    const { message_id, conversation_seq } = answered ?? {};
+    this.#outbox.add(targetOf(id), text, answered && { message_id, conversation_seq });
     this.#connection.flush();
   }
 
@@ -82,6 +86,15 @@ export class Chat {
   async edit({ message_id, conversation_id, content }, text) {
     const edited = await this.#api.call('PATCH', `messages/${message_id}`, { content: { ...content, text } });
     this.store.changeMessage(conversation_id, edited);
+  }
+
+  /** Reacts to a message, or takes that back; the log tells when it is done. Throws Refused or Interrupted. */
+  async react({ message_id }, reaction, on) {
+    try {
+      await this.#api.call(on ? 'PUT' : 'DELETE', `messages/${message_id}/reactions/${encodeURIComponent(reaction)}`);
+    } catch (error) {
+      if (!(error instanceof Refused && error.code === 'reaction_not_found')) throw error;
+    }
   }
 
   connect() {

@@ -1,7 +1,7 @@
 // The list of conversations: what the server says of them, moved on by what comes
 // in, and up to where each member has read.
 
-import { isEvent } from './events.js';
+import { changeOf, describeEvent, isEvent } from './events.js';
 import { Interrupted, Refused } from './frames.js';
 
 const PAGE = 100;
@@ -48,7 +48,7 @@ export class Conversations {
   /** Those in the list: what is pinned first, then by their last messages. */
   get list() {
     const all = [...this.#entries.values()].map((entry) => this.#shown(entry));
-    return all.sort((a, b) => b.pinned - a.pinned || b.at - a.at || (a.id < b.id ? -1 : 1));
+    return all.filter(says).sort((a, b) => b.pinned - a.pinned || b.at - a.at || (a.id < b.id ? -1 : 1));
   }
 
   /** What a group is called, where that is known. */
@@ -83,7 +83,8 @@ export class Conversations {
   arrived(message) {
     const { conversation_id: id, sender, content } = message;
     if (isEvent(message) && content.data?.name) this.#aboutOf(id).name = content.data.name;
-    if (!this.#entries.has(id) && message.conversation_seq) this.refresh();
+    const isUnlisted = !this.#entries.has(id) && message.conversation_seq;
+    if (isUnlisted || changeOf(message)?.isDeleted) this.refresh();
     if (sender.user_id) this.#move(id, sender.user_id, { typing: 0 });
   }
 
@@ -235,6 +236,11 @@ export class Conversations {
       throw error;
     }
   }
+}
+
+/** The business begins a conversation by telling what has no words, such as that the user has deleted a message. */
+function says({ id, unread, last }) {
+  return id !== 'business' || unread > 0 || (last && !(isEvent(last) && !describeEvent(last)));
 }
 
 /** In a busy conversation the server is not told message by message. */

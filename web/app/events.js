@@ -14,15 +14,27 @@ export function isEvent({ sender, type, content }) {
 }
 
 /**
- * What became of another message, where message tells that.
- * @returns {{message_id: string, status: string, content: object, edited_at?: string} | undefined}
+ * What became of another message, where message tells that: what it says now, that somebody has reacted to it or does no more,
+ * or that the user has deleted it for itself.
+ * @returns {{conversation_id: string, message_id: string, status?: string, content?: object, edited_at?: string, reacted?: object, isDeleted?: boolean} | undefined}
  */
 export function changeOf(message) {
   if (!isEvent(message)) return undefined;
-  const { code, data: { message_id, content, edited_at } = {} } = message.content;
-  if (code === 300) return { message_id, status: 'recalled', content: {} };
-  // Without a content, a later entry has what the message says now.
-  return code === 301 && content ? { message_id, status: 'edited', content, edited_at } : undefined;
+  const { code, data = {} } = message.content;
+  const { message_id, content, edited_at, reaction, count, by } = data;
+  const of = { conversation_id: message.conversation_id, message_id };
+  switch (code) {
+    case 300:
+      return { ...of, status: 'recalled', content: {} };
+    case 301: // without a content, a later entry has what the message says now
+      return content && { ...of, status: 'edited', content, edited_at };
+    case 302:
+    case 303:
+      return { ...of, reacted: { reaction, count, by, isTakenBack: code === 303 } };
+    case 304: // told in the conversation with the business
+      return { ...of, conversation_id: data.conversation_id, isDeleted: true };
+  }
+  return undefined;
 }
 
 /**

@@ -1,28 +1,41 @@
-// The menu of a message of one's own.
+// The menu of a message.
+
+import { EMOJI } from './reactions.js';
 
 export class MessageMenu {
   #element = document.getElementById('menu-template').content.firstElementChild.cloneNode(true);
   #button;
   #message;
 
-  /** @param {{edit: (message: object) => void, recall: (message: object) => void}} actions */
-  constructor({ edit, recall }) {
-    this.#item('edit').addEventListener('click', () => this.#choose(edit));
-    this.#item('recall').addEventListener('click', () => this.#choose(recall));
+  /**
+   * @param {object} actions
+   * @param {(message: object, reaction: string, on: boolean) => void} actions.react
+   * @param {(message: object) => void} actions.reply
+   * @param {(message: object) => void} actions.edit
+   * @param {(message: object) => void} actions.recall
+   */
+  constructor({ react, ...actions }) {
+    for (const [name, action] of Object.entries(actions)) this.#item(name).addEventListener('click', () => this.#choose(action));
+    this.#item('emoji').append(...EMOJI.map((emoji) => this.#makeEmoji(emoji, react)));
     this.#element.addEventListener('keydown', (event) => this.#heedKey(event));
     this.#element.addEventListener('focusout', ({ relatedTarget }) => {
       if (relatedTarget !== this.#button && !this.#element.contains(relatedTarget)) this.close();
     });
   }
 
-  /** Opens it at the button of a message; a second time closes it. */
-  open(button, message) {
+  /**
+   * Opens it at the button of a message; a second time closes it.
+   * @param {boolean} isMine  The user may change it.
+   */
+  open(button, message, isMine) {
     if (this.#button === button) return this.close();
     this.close();
     this.#button = button;
     this.#message = message;
     button.ariaExpanded = 'true';
-    this.#item('edit').hidden = message.type !== 'text';
+    this.#item('edit').hidden = !isMine || message.type !== 'text' || message.forwarded === true;
+    this.#item('recall').hidden = !isMine;
+    for (const item of this.#item('emoji').children) item.ariaChecked = String(hasReacted(message, item.textContent));
     button.after(this.#element);
     this.#element.scrollIntoView({ block: 'nearest' });
     this.#items()[0].focus();
@@ -46,7 +59,7 @@ export class MessageMenu {
   #heedKey(event) {
     const items = this.#items();
     const at = items.indexOf(document.activeElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
     if (event.key === 'Escape') {
       event.stopPropagation();
       this.#button.focus();
@@ -57,11 +70,24 @@ export class MessageMenu {
     }
   }
 
+  #makeEmoji(emoji, react) {
+    const item = document.createElement('button');
+    item.type = 'button';
+    item.setAttribute('role', 'menuitemcheckbox');
+    item.textContent = emoji;
+    item.addEventListener('click', () => this.#choose((message) => react(message, emoji, !hasReacted(message, emoji))));
+    return item;
+  }
+
   #item(name) {
     return this.#element.querySelector(`.${name}`);
   }
 
   #items() {
-    return [...this.#element.children].filter(({ hidden }) => !hidden);
+    return [...this.#element.querySelectorAll('button')].filter(({ hidden }) => !hidden);
   }
+}
+
+function hasReacted({ reactions = [] }, emoji) {
+  return reactions.some(({ reaction, me }) => me && reaction === emoji);
 }

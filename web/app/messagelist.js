@@ -1,7 +1,9 @@
 // The messages of a conversation: those of the log in their order, then what is on
 // its way out. All text goes in as text, never as HTML.
 
+import { setText } from './dom.js';
 import { describeEvent, isEvent } from './events.js';
+import { showReactions } from './reactions.js';
 
 /** Nearer to the end than this, the list follows it. */
 const NEAR_END_PX = 80;
@@ -24,6 +26,8 @@ export class MessageList {
    * @param {(message: object) => {state: string, text: string}} options.markOf  How far an own message has come.
    * @param {(item: object) => void} options.retry
    * @param {(button: HTMLElement, message: object) => void} options.openMenu
+   * @param {(message: object, reaction: string, on: boolean) => void} options.react
+   * @param {(id: string) => object | undefined} options.find  A message of the conversation by its id.
    * @param {() => void} options.onEnd  The list was scrolled to its end.
    */
   constructor(parts, options) {
@@ -53,17 +57,39 @@ export class MessageList {
     this.#options.onEnd();
   }
 
-  /** @param {object[]} messages  Those of the last call and, anywhere, more; or a new start. */
+  /** Brings a message on screen and the focus to it. It reports whether the message is there. */
+  reveal(message) {
+    const element = this.#shown.get(message)?.element;
+    if (!element) return false;
+    element.scrollIntoView({ block: 'center' });
+    this.#noteScroll();
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    return true;
+  }
+
+  /** @param {object[]} messages  In order; those of the last call are the same objects. */
   render(messages, outgoing) {
-    if (messages.length < this.#shown.size) this.#clearShown();
-    const hasNews = this.#showMessages(messages);
+    const hasGone = this.#dropGone(messages);
+    const hasNews = this.#showMessages(messages, hasGone);
     this.#showOutgoing(outgoing);
     if (hasNews && !this.#isFollowing) this.#parts.toEnd.hidden = false;
     this.#keepAtEnd();
   }
 
+  /** @returns {boolean} whether there is one that is shown no more */
+  #dropGone(messages) {
+    const there = new Set(messages);
+    const gone = [...this.#shown].filter(([message]) => !there.has(message));
+    for (const [message, { element }] of gone) {
+      element.remove();
+      this.#shown.delete(message);
+    }
+    return gone.length > 0;
+  }
+
   /** @returns {boolean} whether there is a new one that somebody wrote */
-  #showMessages(messages) {
+  #showMessages(messages, hasGone) {
     let hasNews = false;
     let before;
     let isBehindNew = false;
@@ -71,7 +97,7 @@ export class MessageList {
       const isNew = !this.#shown.has(message);
       if (isNew) this.#insert(isEvent(message) ? this.#makeEvent(message) : this.#makeShown(message), message, before);
       if (!isEvent(message)) this.#update(message);
-      if (isNew || isBehindNew) this.#shown.get(message).element.classList.toggle('follows', continues(message, before));
+      if (isNew || isBehindNew || hasGone) this.#shown.get(message).element.classList.toggle('follows', continues(message, before));
       hasNews ||= isNew && !isEvent(message);
       isBehindNew = isNew;
       before = message;
@@ -88,6 +114,7 @@ export class MessageList {
     setTime(element, message.sent_at);
     const more = element.querySelector('.more');
     more.addEventListener('click', () => this.#options.openMenu(more, message));
+    element.querySelector('.quote').addEventListener('click', () => this.reveal(this.#quotedBy(message)));
     return element;
   }
 
@@ -97,14 +124,35 @@ export class MessageList {
     const isRecalled = message.status === 'recalled';
     const { state, text } = mine && !isRecalled ? this.#options.markOf(message) : { state: '', text: '' };
     const shown = this.#shown.get(message);
-    const says = `${message.status} ${message.edited_at} ${state} ${text}`;
+    const quote = this.#quoteOf(message);
+    const says = JSON.stringify([message.status, message.edited_at, state, text, quote, message.reactions]);
     if (shown.says === says) return;
     shown.says = says;
     const { element } = shown;
     setContent(element, message);
     setMark(element, state, text);
+    showQuote(element, quote);
     element.querySelector('.edited').hidden = message.status !== 'edited';
-    element.querySelector('.more').hidden = !mine || isRecalled || !message.message_id;
+    element.querySelector('.forwarded').hidden = message.forwarded !== true;
+    element.querySelector('.more').hidden = isRecalled || !message.message_id || !message.conversation_seq;
+    showReactions(element.querySelector('.reactions'), message.reactions, (reaction, on) => this.#options.react(message, reaction, on));
+  }
+
+  #quotedBy({ reply_to }) {
+    return reply_to && this.#options.find(reply_to.message_id);
+  }
+
+  /** Who said what a message answers; undefined where it answers none. */
+  #quoteOf(message) {
+    if (!message.reply_to) return undefined;
+    const quoted = this.#quotedBy(message);
+    if (!quoted) return { words: 'A message that is not here' };
+    return { ...this.describe(quoted), isHere: true };
+  }
+
+  /** A message in a line: who says what. */
+  describe(message) {
+    return { name: this.#isMine(message) ? 'You' : senderName(message.sender, this.#options.nameOf), words: textOf(message) };
   }
 
   #makeEvent(message) {
@@ -125,6 +173,7 @@ export class MessageList {
       const id = item.client_msg_id;
       if (!this.#outgoing.has(id)) {
         const element = this.#make({ ...item, sender: { type: 'user', user_id: this.#options.me } });
+        showQuote(element, this.#quoteOf(item));
         element.querySelector('.retry').addEventListener('click', () => this.#options.retry(item));
         this.#outgoing.set(id, element);
         this.#parts.messages.append(element);
@@ -181,6 +230,19 @@ export function textOf({ type, status, content }) {
 
 export function senderName({ type, user_id }, nameOf) {
   return user_id ? nameOf(user_id) : { business: 'Business', system: 'System' }[type];
+}
+
+function showQuote(element, quote) {
+  const button = element.querySelector('.quote');
+  button.hidden = !quote;
+  button.disabled = !quote?.isHere;
+  setQuote(button, quote);
+}
+
+/** Puts who said what into an element that has places for it. */
+export function setQuote(element, { name = '', words = '' } = {}) {
+  setText(element.querySelector('.quoted'), name);
+  setText(element.querySelector('.words'), words);
 }
 
 function setContent(element, message) {

@@ -7,6 +7,7 @@
  * @property {{user_id: string} | {group_id: string}} to
  * @property {string} type
  * @property {object} content
+ * @property {{message_id: string, conversation_seq: number}} [reply_to]  What it answers.
  * @property {string} written_at
  * @property {'sending' | 'acked' | 'failed'} state
  *   acked: stored by the server, but messages before it are still to come.
@@ -33,12 +34,13 @@ export class Outbox {
   }
 
   /** @returns {Item} */
-  add(to, text) {
+  add(to, text, reply_to) {
     const item = {
       client_msg_id: newID(),
       to,
       type: 'text',
       content: { text },
+      ...(reply_to && { reply_to }),
       written_at: new Date().toISOString(),
       state: 'sending',
     };

@@ -5,7 +5,7 @@ import { targetOf } from './conversations.js';
 import { setText } from './dom.js';
 import { isEvent } from './events.js';
 import { MessageMenu } from './menu.js';
-import { MessageList } from './messagelist.js';
+import { MessageList, setQuote } from './messagelist.js';
 
 export class Pane {
   #chat;
@@ -19,6 +19,8 @@ export class Pane {
   #drafts = new Map();
   /** The message that is being edited. */
   #edited;
+  /** The message that what is written answers. */
+  #answered;
 
   /**
    * @param {Element} element
@@ -29,7 +31,10 @@ export class Pane {
     this.#chat = chat;
     this.#names = names;
     this.#parts = findParts(element);
+    const react = (message, reaction, on) => this.#try(() => chat.react(message, reaction, on));
     this.#menu = new MessageMenu({
+      react,
+      reply: (message) => this.#beginReply(message),
       edit: (message) => this.#beginEdit(message),
       recall: (message) => this.#try(() => chat.recall(message)),
     });
@@ -38,7 +43,9 @@ export class Pane {
       nameOf: (id) => names.ofUser(id),
       markOf: (message) => this.#markOf(message),
       retry: (item) => chat.retry(item),
-      openMenu: (button, message) => this.#menu.open(button, message),
+      openMenu: (button, message) => this.#menu.open(button, message, message.sender.user_id === chat.me),
+      react,
+      find: (id) => chat.store.find(this.#id, id),
       onEnd: () => this.noteSeen(),
     });
     this.#listenToComposer();
@@ -47,6 +54,7 @@ export class Pane {
   /** Shows another conversation, or none. */
   open(id) {
     if (this.#edited) this.#endEdit();
+    this.#endReply();
     if (this.#id) this.#drafts.set(this.#id, this.#parts.input.value);
     this.#id = id;
     this.#menu.close();
@@ -76,6 +84,7 @@ export class Pane {
     // Else a screen reader would read all of an old conversation out.
     scroller.setAttribute('aria-busy', String(status === 'catching_up'));
     this.#list.render(messages, outgoing);
+    this.#renderReply();
   }
 
   /** What is on screen, in a tab that is, has been seen. */
@@ -96,6 +105,14 @@ export class Pane {
     setText(empty, `No messages yet. Say hello to ${name}!`);
   }
 
+  /** What is answered may be edited meanwhile, or be gone. */
+  #renderReply() {
+    const answered = this.#answered;
+    if (!answered) return;
+    if (answered.status === 'recalled' || !this.#chat.store.find(this.#id, answered.message_id)) this.#endReply();
+    else setQuote(this.#parts.replying, this.#list.describe(answered));
+  }
+
   #markOf(message) {
     const { conversations } = this.#chat;
     const [readers, holders] = [conversations.readersOf(this.#id, message), conversations.holdersOf(this.#id, message)];
@@ -106,7 +123,7 @@ export class Pane {
   }
 
   #listenToComposer() {
-    const { composer, input, cancel } = this.#parts;
+    const { composer, input, cancel, dropReply } = this.#parts;
     composer.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit(input.value.trim());
@@ -120,6 +137,10 @@ export class Pane {
       this.#endEdit();
       input.focus();
     });
+    dropReply.addEventListener('click', () => {
+      this.#endReply();
+      input.focus();
+    });
   }
 
   #heedKey(event) {
@@ -131,6 +152,8 @@ export class Pane {
       composer.requestSubmit();
     } else if (event.key === 'Escape' && this.#edited) {
       this.#endEdit();
+    } else if (event.key === 'Escape') {
+      this.#endReply();
     } else if (event.key === 'ArrowUp' && !input.value && !this.#edited) {
       const last = this.#lastOwn();
       if (!last) return;
@@ -145,13 +168,27 @@ export class Pane {
     if (this.#edited) return this.#saveEdit(text);
     this.#parts.input.value = '';
     this.#list.followEnd();
-    this.#chat.send(this.#id, text);
+    this.#chat.send(this.#id, text, this.#answered);
+    this.#endReply();
+  }
+
+  #beginReply(message) {
+    if (this.#edited) this.#endEdit();
+    this.#answered = message;
+    this.#parts.replying.hidden = false;
+    this.#renderReply();
+    this.#parts.input.focus();
+  }
+
+  #endReply() {
+    this.#answered = undefined;
+    this.#parts.replying.hidden = true;
   }
 
   #lastOwn() {
     const isOwn = (message) => message.sender.user_id === this.#chat.me && message.message_id && !isEvent(message);
     const last = this.#chat.store.messagesOf(this.#id).findLast(isOwn);
-    return last?.type === 'text' && last.status !== 'recalled' ? last : undefined;
+    return last?.type === 'text' && last.status !== 'recalled' && !last.forwarded ? last : undefined;
   }
 
   #beginEdit(message) {
@@ -159,6 +196,7 @@ export class Pane {
     if (!this.#edited) this.#drafts.set(this.#id, input.value);
     this.#edited = message;
     this.#say('');
+    this.#endReply();
     editing.hidden = false;
     input.value = message.content.text;
     this.#renderHead();
@@ -219,6 +257,8 @@ function findParts(element) {
     input: find('.composer textarea'),
     editing: find('.editing'),
     cancel: find('.editing button'),
+    replying: find('.replying'),
+    dropReply: find('.replying button'),
     complaint: find('.complaint'),
   };
 }

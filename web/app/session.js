@@ -108,9 +108,9 @@ export class Session {
     if (!this.#welcome || this.#isEmptying) return;
     this.#isEmptying = true;
     for (let item; (item = this.#outbox.next()); ) {
-      const { client_msg_id, to, type, content } = item;
+      const { client_msg_id, to, type, content, reply_to } = item;
       try {
-        const sent = await this.#socket.ask({ send: { client_msg_id, to, type, content } });
+        const sent = await this.#socket.ask({ send: { client_msg_id, to, type, content, reply_to: reply_to?.message_id } });
         this.#outbox.acked(item);
         this.#takeSent(this.#asMessage(item, sent));
       } catch (error) {
@@ -176,9 +176,9 @@ export class Session {
   }
 
   /** The answer to a send stands in the stream where others get the push. */
-  #asMessage({ client_msg_id, to, type, content }, sent) {
+  #asMessage({ client_msg_id, to, type, content, reply_to }, sent) {
     const { user_id, device_id } = this.#welcome;
-    return { ...sent, sender: { type: 'user', user_id, device_id }, to, type, content, client_msg_id };
+    return { ...sent, sender: { type: 'user', user_id, device_id }, to, type, content, client_msg_id, ...(reply_to && { reply_to }) };
   }
 
   async #fillGaps() {

@@ -180,7 +180,7 @@ test('a recalled message is gone on the other side, and after a reload', async (
     assert.equal(await tab.page.getByText('secret').count(), 0);
     await tab.page.reload();
     assert.deepEqual(await tab.textsOf(1), ['This message was recalled']);
-    assert.equal(await tab.page.getByRole('button', { name: 'Change this message' }).count(), 0);
+    assert.equal(await tab.page.getByRole('button', { name: 'Actions on this message' }).count(), 0);
   }
   assertFlawless(alice, bob);
 });
@@ -189,10 +189,14 @@ test('the menu of a message is used with the keyboard', async () => {
   const [alice] = await openApart();
   await alice.write('hello');
   await alice.message('hello').waitFor();
-  const button = alice.page.getByRole('button', { name: 'Change this message' });
+  const button = alice.page.getByRole('button', { name: 'Actions on this message' });
   await button.press('Enter');
   const [edit, recall] = ['Edit', 'Recall'].map((name) => alice.page.getByRole('menuitem', { name }));
   const hasFocus = (item) => item.evaluate((element) => element === document.activeElement);
+  assert.ok(await hasFocus(alice.page.getByRole('menuitemcheckbox', { name: '👍' })));
+  await alice.page.keyboard.press('End');
+  assert.ok(await hasFocus(recall));
+  await recall.press('ArrowUp');
   assert.ok(await hasFocus(edit));
   await edit.press('ArrowDown');
   assert.ok(await hasFocus(recall));

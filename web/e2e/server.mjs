@@ -80,8 +80,17 @@ export class Server {
   }
 
   /** Sends by REST, as the business acting for a user. */
-  post(from, to, text) {
-    return this.#create('messages', from, { to: { user_id: to }, type: 'text', content: { text } });
+  post(from, to, text, more = {}) {
+    return this.#create('messages', from, { to: { user_id: to }, type: 'text', content: { text }, ...more });
+  }
+
+  /** Deletes a message for one user, as another device of it does. */
+  deleteFor(user, messageID) {
+    return this.#call('DELETE', `messages/${messageID}`, undefined, { 'Gim-User': user });
+  }
+
+  react(user, messageID, reaction) {
+    return this.#call('PUT', `messages/${messageID}/reactions/${encodeURIComponent(reaction)}`, undefined, { 'Gim-User': user });
   }
 
   postToGroup(from, group, text) {
@@ -109,9 +118,9 @@ export class Server {
     const response = await fetch(`${this.url}/v1/${what}`, {
       method,
       headers: { Authorization: `Bearer ${this.appKey}`, 'Content-Type': 'application/json', ...headers },
-      body: JSON.stringify(body),
+      body: body && JSON.stringify(body),
     });
     if (!response.ok) throw new Error(`${what} answered ${response.status}: ${await response.text()}`);
-    return response.json();
+    return response.status === 204 ? undefined : response.json();
   }
 }

@@ -99,11 +99,33 @@ export class Tab {
     await this.page.waitForFunction((title) => document.title === title, text);
   }
 
-  /** Chooses from the menu of an own message. */
+  /** Chooses from the menu of a message. */
   async choose(text, action) {
     await this.message(text).hover();
-    await this.message(text).getByRole('button', { name: 'Change this message' }).click();
+    await this.message(text).getByRole('button', { name: 'Actions on this message' }).click();
     await this.page.getByRole('menuitem', { name: action }).click();
+  }
+
+  /** Opens the menu of a message and reacts with an emoji, or takes that back. */
+  async react(text, emoji) {
+    await this.message(text).hover();
+    await this.message(text).getByRole('button', { name: 'Actions on this message' }).click();
+    await this.page.getByRole('menuitemcheckbox', { name: emoji }).click();
+  }
+
+  /** Waits until a message has so many of a reaction, that of the user among them or not. */
+  async reaction(text, emoji, count, me) {
+    const name = `${emoji}, ${count === 1 ? '1 person' : `${count} people`}`;
+    const button = this.message(text).getByRole('button', { name, exact: true, pressed: me });
+    await button.waitFor();
+    return button;
+  }
+
+  /** Waits until a message quotes another one, and returns the quote. */
+  async quote(text, quoted) {
+    const quote = this.page.locator('.message').filter({ has: this.page.locator('.text').getByText(text, { exact: true }) }).locator('.quote');
+    await quote.filter({ hasText: quoted }).waitFor();
+    return quote;
   }
 
   /** Waits until the message bears the mark. */

@@ -182,3 +182,14 @@ test('a recall and an edit change the message, and what is older does not', () =
   news(6, 301, { content: { text: 'c' }, edited_at: at(4) });
   assert.deepEqual(says(), [['recalled', undefined]]);
 });
+
+test('a deletion is asked about, and the business that tells it is not listed for that', async () => {
+  const told = { conversation_id: 'business', conversation_seq: 1, sender: { type: 'system' }, type: 'command', content: { code: 304, data: { message_id: 'm2', conversation_id: 'user:bob' } } };
+  answers['GET conversations?limit=100'] = page([entry('user:bob', { unread: 2 }), entry('business', { last_message: told })]);
+  answers['GET conversations?limit=100&changed_since=c1'] = page([entry('user:bob', { unread: 1, last_seq: 2 })]);
+  await conversations.refresh();
+  assert.deepEqual(unread(), { 'user:bob': 2 });
+  arrives(1, { ...told, message_id: 'm9', sent_at: new Date().toISOString() });
+  await settle();
+  assert.deepEqual(unread(), { 'user:bob': 1 });
+});

@@ -91,3 +91,39 @@ test('an event of an unknown code is not shown; commands of the business are', (
   for (const code of [100, 99, 199, 1000]) store.addMessage(event(code, { by: 'alice', user_id: 'bob' }));
   assert.deepEqual(store.messagesOf().map(({ content }) => content.code), [100, 1000]);
 });
+
+const written = (message_id, more) => ({
+  message_id, conversation_id: 'user:bob', conversation_seq: Number(message_id.slice(1)), sender: { type: 'user', user_id: 'bob' }, type: 'text',
+  content: { text: message_id }, sent_at: '2026-01-31T12:00:00.000Z', ...more,
+});
+const told = (code, data) => ({ ...event(code, { message_id: 'm1', ...data }), conversation_id: 'user:bob', sender: { type: 'user', user_id: 'bob' } });
+
+test('reactions are as the server counts them, whatever was read before', () => {
+  const store = new Store('alice');
+  store.addMessage(written('m1', { reactions: [{ reaction: '👍', count: 2, me: true }] }));
+  const steps = [
+    [302, { by: 'alice', reaction: '👍', count: 2 }, [['👍', 2, true]]],
+    [302, { by: 'bob', reaction: '🎉', count: 1 }, [['👍', 2, true], ['🎉', 1, false]]],
+    [303, { by: 'alice', reaction: '👍', count: 1 }, [['👍', 1, false], ['🎉', 1, false]]],
+    [303, { by: 'bob', reaction: '👍', count: 0 }, [['🎉', 1, false]]],
+    [303, { by: 'bob', reaction: '👍', count: 0 }, [['🎉', 1, false]]],
+    [302, {}, [['🎉', 1, false]]],
+  ];
+  for (const [code, data, want] of steps) {
+    store.addMessage(told(code, data));
+    const { reactions } = store.find('user:bob', 'm1');
+    assert.deepEqual(reactions.map(({ reaction, count, me }) => [reaction, count, me]), want);
+  }
+  store.addMessage(told(300));
+  store.addMessage(told(302, { by: 'bob', reaction: '🎉', count: 1 }));
+  assert.equal(store.find('user:bob', 'm1').reactions, undefined);
+});
+
+test('what the user has deleted is gone, and stays out where it comes later', () => {
+  const store = new Store('alice');
+  const deleted = (message_id) => ({ ...event(304, { message_id, conversation_id: 'user:bob' }), conversation_id: 'business' });
+  for (const message of [written('m1'), written('m2'), deleted('m1'), deleted('m3'), written('m3'), written('m1')]) store.addMessage(message);
+  assert.deepEqual(store.messagesOf('user:bob').map(({ message_id }) => message_id), ['m2']);
+  assert.equal(store.find('user:bob', 'm1'), undefined);
+  assert.deepEqual(store.messagesOf('business'), []);
+});
