@@ -149,7 +149,18 @@ func (g *growing) uses() map[string]func(context.Context) error {
 			return err
 		}
 	}
-	crowd := domain.Target{Group: "crowd"}
+	crowd, team := domain.Target{Group: "crowd"}, domain.Target{Group: "team"}
+	first, err := g.History(g.t.Context(), g.app, alice, team, domain.HistoryRange{After: new(int64(0)), Limit: 1})
+	if err != nil || len(first.Messages) != 1 {
+		g.t.Fatal(first, err)
+	}
+	said := first.Messages[0]
+	listed := func(list domain.ConversationList, err error) error {
+		if err == nil && (len(list.Items) != 1 || list.Items[0].LastMessage == nil) {
+			err = fmt.Errorf("a list of conversations is %+v, want one with a message", list.Items)
+		}
+		return err
+	}
 	history := func(to domain.Target) func(context.Context) error {
 		return func(ctx context.Context) error {
 			before := int64(6)
@@ -177,6 +188,50 @@ func (g *growing) uses() map[string]func(context.Context) error {
 		"members of a large group": func(ctx context.Context) error {
 			p, err := g.Members(ctx, g.app, g.number(ctx, "crowd"), domain.Page{Limit: 5})
 			return page(len(p.Items), err)
+		},
+		"conversations of a user": func(ctx context.Context) error {
+			return listed(g.Conversations(ctx, g.app, g.loner.Num, domain.Page{Limit: 5}))
+		},
+		"what changed of them": func(ctx context.Context) error {
+			list, _, err := g.ChangedConversations(ctx, g.app, g.loner.Num, domain.ChangesCursor{}, 5)
+			return listed(list, err)
+		},
+		"conversation of a group": func(ctx context.Context) error {
+			c, err := g.Conversation(ctx, g.app, alice.Num, team)
+			if len(c.Members) != 10 {
+				err = errors.Join(err, fmt.Errorf("%d members, want 10", len(c.Members)))
+			}
+			return err
+		},
+		"a message": func(ctx context.Context) error {
+			_, err := g.Message(ctx, g.app, bob, said.ID)
+			return err
+		},
+		"who has read a message": func(ctx context.Context) error {
+			r, err := g.MessageReads(ctx, g.app, domain.UserRef{}, said.ID, nil, domain.Page{Limit: 5})
+			if r.MemberCount != 9 {
+				err = errors.Join(err, fmt.Errorf("%d members, want 9", r.MemberCount))
+			}
+			return err
+		},
+		"where a message is": func(ctx context.Context) error {
+			traced, err := g.TracedMessage(ctx, g.app, 0, domain.PlacedMessage{Conversation: said.Conversation, Seq: said.ConversationSeq, SentAt: said.SentAt})
+			if err != nil {
+				return err
+			}
+			receivers, err := g.TracedReceivers(ctx, g.app, traced, domain.Page{Limit: 5})
+			return page(len(receivers.Items), err)
+		},
+		"digest of a group": func(ctx context.Context) error {
+			_, err := g.ConversationDigest(ctx, g.app, alice, team, new(int64(5)))
+			return err
+		},
+		"history of one sender": func(ctx context.Context) error {
+			p, err := g.History(ctx, g.app, alice, team, domain.HistoryRange{Before: new(int64(6)), Limit: 5, Sender: alice.ID})
+			if len(p.Messages) == 0 {
+				err = errors.Join(err, errors.New("a history is empty"))
+			}
+			return err
 		},
 		"a group": func(ctx context.Context) error {
 			_, err := g.Group(ctx, g.app, "team", alice.Num)
