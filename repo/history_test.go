@@ -21,18 +21,21 @@ func TestHistory_FiltersLookAtABoundedNumber(t *testing.T) {
 			g := newGrowing(t, options(t))
 			crowd := domain.Target{Group: "crowd"}
 			var all []domain.Outgoing
-			for range 2*maxFiltered + 500 {
+			const n = 2*maxFiltered + 500
+			for range n {
 				all = append(all, g.out(g.users[0], crowd))
 			}
-			rare := []int{3, maxFiltered + 700, 2*maxFiltered + 200}
-			for _, i := range rare {
+			// Two are the first that a request does not look at, in each direction.
+			rare := []int{4, maxFiltered + 1, 2*maxFiltered + 1, n - maxFiltered, n - 2*maxFiltered}
+			for _, seq := range rare {
+				i := seq - 1
 				all[i].Message.Type, all[i].Message.Content = domain.ContentImage, json.RawMessage(`{"url":"https://example.com/i.png"}`)
 			}
 			if err := g.AppendAll(t.Context(), all); err != nil {
 				t.Fatal(err)
 			}
 			for _, forward := range []bool{true, false} {
-				r := domain.HistoryRange{Limit: 2, Types: []domain.ContentType{domain.ContentImage}}
+				r := domain.HistoryRange{Limit: len(rare), Types: []domain.ContentType{domain.ContentImage}}
 				if forward {
 					r.After = new(int64(0))
 				}
