@@ -20,6 +20,7 @@ func deleteTests() map[string]func(*world) {
 		"Delete_IsNotFoundBySearch":                 deleteSearch,
 		"Delete_OfAMentionShowsTheNext":             deleteMention,
 		"Delete_PagesStayExact":                     deletePages,
+		"Delete_CountsWhatIsUnreadOnly":             deleteCounts,
 	}
 }
 
@@ -239,6 +240,27 @@ func deletePages(w *world) {
 		}
 	}
 	w.same("of another member", len(w.walk(users[0], toGroup("g"), domain.HistoryRange{Limit: 7}, true)), len(all))
+}
+
+func deleteCounts(w *world) {
+	users := w.users("alice", "bob")
+	alice, bob := users[0], users[1]
+	read := w.send(alice, toUser(bob), "read")
+	_, err := w.store.ReadConversation(w.ctx, w.app.Num, bob.Num, toUser(alice), read.ConversationSeq)
+	w.ok(err)
+	second := w.send(alice, toUser(bob), "2")
+	w.ok(w.deleteMessage(bob, read.MessageID))
+	w.same("unread though another one is deleted", w.conversation(bob, toUser(alice)).Unread, int64(1))
+	_, err = w.recall(alice, second.MessageID)
+	w.ok(err)
+	log := w.log(bob.Num)
+	w.ok(w.deleteMessage(bob, log[len(log)-1].Message.ID)) // what tells of the recall
+	w.same("unread though an entry is deleted", w.conversation(bob, toUser(alice)).Unread, int64(1))
+
+	w.ok(w.store.DeleteConversation(w.ctx, w.app.Num, bob.Num, toUser(alice)))
+	w.ok(w.deleteMessage(bob, w.send(alice, toUser(bob), "3").MessageID))
+	c := w.conversation(bob, toUser(alice))
+	w.same("nothing comes back", []any{c.Unread, c.LastMessage == nil, c.LastSeq}, []any{int64(0), true, int64(4)})
 }
 
 func deleteMention(w *world) {

@@ -91,6 +91,10 @@ func reactionsShown(w *world) {
 	w.wantReactions(bob, news, domain.Target{}, "👍1*")
 	w.wantReactions(domain.UserRef{}, news, toUser(bob), "👍1")
 	w.wantReactions(bob, other, toGroup("g"), "")
+	last := func(by domain.UserRef, with domain.Target) string {
+		return reactionsOf(w.conversation(by, with).LastMessage)
+	}
+	w.same("of last messages", []string{last(alice, toUser(bob)), last(bob, toUser(alice))}, []string{"👍1", "👍1*"})
 
 	w.unreact(bob, group, "👍")
 	w.unreact(carol, group, "👍") // nobody has it any more
