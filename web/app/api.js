@@ -29,6 +29,11 @@ export class Api {
   }
 }
 
+/** A query string of those values that are given. */
+export function query(values) {
+  return new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
 /** What to tell a person of a call that failed. */
 export function problemOf(error) {
   if (!(error instanceof Refused)) return 'The server cannot be reached. Try again.';

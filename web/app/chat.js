@@ -1,6 +1,6 @@
 // One user's chat: the parts, put together.
 
-import { Api } from './api.js';
+import { Api, query } from './api.js';
 import { Connection } from './connection.js';
 import { conversationOf, Conversations, targetOf } from './conversations.js';
 import { signInAs } from './demo.js';
@@ -13,6 +13,10 @@ import { recall, remember } from './tabmemory.js';
 
 /** Clients say again every few seconds that somebody types. */
 const TYPING_EVERY_MS = 3000;
+
+/** How many messages a search looks for, and through how many pages at a time. */
+const SEARCH_LIMIT = 20;
+const SEARCH_PAGES = 5;
 
 /** The chat of a user; the views show it, and do with it what the user wants. */
 export class Chat {
@@ -95,6 +99,21 @@ export class Chat {
     } catch (error) {
       if (!(error instanceof Refused && error.code === 'reaction_not_found')) throw error;
     }
+  }
+
+  /**
+   * Finds messages that have all words, newest first. A page may be empty while there is more. Throws Refused or Interrupted.
+   * @returns {Promise<{items: object[], cursor?: string}>}
+   */
+  async search(q, cursor) {
+    const items = [];
+    for (let pages = 0; pages < SEARCH_PAGES && items.length < SEARCH_LIMIT; pages++) {
+      const page = await this.#api.call('GET', `messages/search?${query({ q, limit: SEARCH_LIMIT, cursor })}`);
+      items.push(...page.items);
+      cursor = page.next_cursor ?? undefined;
+      if (!cursor) break;
+    }
+    return { items, cursor };
   }
 
   connect() {

@@ -54,13 +54,14 @@ export class ConversationList {
     return this.#shown.get(id);
   }
 
-  #fillIn(item, { id, last, unread, marked_unread, pinned, muted }, open) {
+  #fillIn(item, { id, last, unread, mentioned, marked_unread, pinned, muted }, open) {
     const link = item.querySelector('a');
     link.ariaCurrent = id === open ? 'page' : null;
     item.classList.toggle('muted', muted);
     this.#names.paint(item.querySelector('.avatar'), id);
     setText(item.querySelector('.name'), this.#names.ofConversation(id));
     setText(item.querySelector('.last'), last ? this.#preview(last) : '');
+    item.querySelector('.mentioned').hidden = !mentioned;
     item.querySelector('.pinned').hidden = !pinned;
     const badge = item.querySelector('.unread');
     badge.hidden = unread === 0 && !marked_unread;

@@ -1,6 +1,7 @@
 // The list of conversations: what the server says of them, moved on by what comes
 // in, and up to where each member has read.
 
+import { query } from './api.js';
 import { changeOf, describeEvent, isEvent } from './events.js';
 import { Interrupted, Refused } from './frames.js';
 
@@ -15,6 +16,11 @@ export function conversationOf({ user_id, group_id }) {
 export function targetOf(id) {
   const [kind, name] = [id.slice(0, id.indexOf(':')), id.slice(id.indexOf(':') + 1)];
   return { user: { user_id: name }, group: { group_id: name } }[kind];
+}
+
+/** Whether a message mentions a user. */
+export function mentions({ mentions: users = [] }, user) {
+  return users.includes(user) || users.includes('@all');
 }
 
 export class Conversations {
@@ -192,12 +198,15 @@ export class Conversations {
     const messages = this.#store.messagesOf(id);
     const reading = this.#read.get(id) ?? 0; // the server is being told
     const from = Math.max(entry.last_seq, entry.read_seq, reading);
-    let unread = reading < entry.last_seq ? entry.unread : 0;
+    const isBehind = reading < entry.last_seq;
+    let [unread, mentioned] = [isBehind ? entry.unread : 0, isBehind && entry.mentioned === true];
     for (let at = messages.length - 1; at >= 0 && messages[at].conversation_seq > from; at--) {
-      if (messages[at].sender.user_id !== this.#me && !isEvent(messages[at])) unread++;
+      if (messages[at].sender.user_id === this.#me || isEvent(messages[at])) continue;
+      unread++;
+      mentioned ||= mentions(messages[at], this.#me);
     }
     const last = messages.at(-1) ?? entry.last_message ?? undefined;
-    return { id, pinned, muted, marked_unread, unread, last, at: last ? Date.parse(last.sent_at) : 0 };
+    return { id, pinned, muted, marked_unread, unread, mentioned, last, at: last ? Date.parse(last.sent_at) : 0 };
   }
 
   #type(id, user, now) {
@@ -250,7 +259,3 @@ const READ_EVERY_MS = 500;
 const TYPING_MS = 6000;
 
 const path = (id) => `conversations/${encodeURIComponent(id)}`;
-
-function query(values) {
-  return new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
-}

@@ -1,6 +1,7 @@
 // The messages of a conversation: those of the log in their order, then what is on
 // its way out. All text goes in as text, never as HTML.
 
+import { mentions } from './conversations.js';
 import { setText } from './dom.js';
 import { describeEvent, isEvent } from './events.js';
 import { showReactions } from './reactions.js';
@@ -132,6 +133,9 @@ export class MessageList {
     setContent(element, message);
     setMark(element, state, text);
     showQuote(element, quote);
+    const namesMe = this.#namesMe(message);
+    element.classList.toggle('names-me', namesMe);
+    element.querySelector('.mention').hidden = !namesMe;
     element.querySelector('.edited').hidden = message.status !== 'edited';
     element.querySelector('.forwarded').hidden = message.forwarded !== true;
     element.querySelector('.more').hidden = isRecalled || !message.message_id || !message.conversation_seq;
@@ -198,6 +202,10 @@ export class MessageList {
     return element;
   }
 
+  #namesMe(message) {
+    return !this.#isMine(message) && mentions(message, this.#options.me);
+  }
+
   #isMine({ sender }) {
     return sender.user_id === this.#options.me;
   }
@@ -260,7 +268,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 
 /** @param {string | number} at  RFC 3339, or milliseconds since 1970. */
-function setTime(element, at) {
+export function setTime(element, at) {
   const date = new Date(at);
   const isToday = date.toDateString() === new Date().toDateString();
   const time = element.querySelector('time');

@@ -65,6 +65,12 @@ export class Pane {
     this.focus();
   }
 
+  /** Leads to a message of the open conversation, or says that it is not here. */
+  reveal(id) {
+    const message = this.#chat.store.find(this.#id, id);
+    if (!message || !this.#list.reveal(message)) this.#say('That message is not in this tab.');
+  }
+
   focus() {
     if (matchMedia('(pointer: fine)').matches) this.#parts.input.focus();
   }
@@ -99,7 +105,7 @@ export class Pane {
     setText(title, name);
     setText(typing, sayTyping(this.#chat.conversations.typing(this.#id).map((user) => this.#names.ofUser(user))));
     composer.hidden = !targetOf(this.#id);
-    const label = this.#edited ? 'Edit your message' : `Message to ${name}`;
+    const label = (this.#edited && 'Edit your message') || (this.#answered && 'Your answer') || `Message to ${name}`;
     input.placeholder = label;
     input.ariaLabel = label;
     setText(empty, `No messages yet. Say hello to ${name}!`);
@@ -177,12 +183,15 @@ export class Pane {
     this.#answered = message;
     this.#parts.replying.hidden = false;
     this.#renderReply();
+    this.#renderHead();
     this.#parts.input.focus();
   }
 
   #endReply() {
+    if (!this.#answered) return;
     this.#answered = undefined;
     this.#parts.replying.hidden = true;
+    this.#renderHead();
   }
 
   #lastOwn() {

@@ -4,6 +4,7 @@ import { ConversationList } from './conversationlist.js';
 import { setText } from './dom.js';
 import { Names } from './names.js';
 import { Pane } from './pane.js';
+import { Search } from './search.js';
 
 const STATUS = {
   connecting: 'Connecting…',
@@ -33,6 +34,8 @@ export class ChatView {
   #list;
   #pane;
   #open;
+  /** What to show of the conversation that is opened next. */
+  #wanted;
   #onVisible = () => this.#look();
 
   /**
@@ -50,6 +53,7 @@ export class ChatView {
     this.#parts = findParts(this.element);
     this.#list = new ConversationList(this.#parts.conversations, chat.me, this.#names);
     this.#pane = new Pane(this.#parts.pane, chat, this.#names);
+    new Search(this.#parts.sidebar, { chat, names: this.#names, show: (message) => this.#show(message) });
     this.#fillIn();
     this.#parts.again.addEventListener('click', () => chat.connect());
     document.addEventListener('visibilitychange', this.#onVisible);
@@ -63,6 +67,8 @@ export class ChatView {
     this.#pane.open(id);
     this.#look();
     this.#render();
+    if (this.#wanted && this.#wanted.conversation_id === id) this.#pane.reveal(this.#wanted.message_id);
+    this.#wanted = undefined;
   }
 
   remove() {
@@ -80,6 +86,14 @@ export class ChatView {
     other.href = `#${this.#peer}`;
     other.textContent = `Open ${peer}’s tab`;
     back.href = `#${this.#chat.me}/`;
+  }
+
+  /** Leads to a message, in whichever conversation. */
+  #show(message) {
+    const { conversation_id: id, message_id } = message;
+    if (id === this.#open) return this.#pane.reveal(message_id);
+    this.#wanted = message;
+    location.hash = `#${this.#chat.me}/${id}`; // which opens it
   }
 
   /** Somebody looks at the open conversation. */
@@ -124,6 +138,7 @@ function findParts(element) {
     notice: find('.notice'),
     problem: find('.notice p'),
     again: find('.notice button'),
+    sidebar: find('.sidebar'),
     conversations: find('.conversations'),
     pane: find('.pane'),
     back: find('.to-list'),

@@ -1,4 +1,5 @@
-// How users answer a message on screen, in two browsers: reactions and replies; and what the user has deleted elsewhere.
+// How users answer a message on screen, in two browsers: reactions and replies; what the user has deleted elsewhere; and that one
+// is mentioned.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -171,6 +172,24 @@ test('what a user has deleted on another device is gone from its tabs, and from 
   assert.deepEqual(await alice.texts(), ['keep', 'a slip', 'what?']);
   for (const tab of [bob, second]) assert.equal(await tab.conversation('Business').count(), 0);
   assertFlawless(alice, bob, second);
+});
+
+test('a mention is marked in the list until it is read, and in the message', async () => {
+  const tab = await Tab.open(contexts[0], `${server.url}/#alice/`);
+  await tab.status('Connected as Alice');
+  const mark = tab.conversation('Bob').getByRole('img', { name: 'mentions you' });
+  await server.post('bob', 'alice', 'not you');
+  await tab.unread('Bob', 1);
+  assert.equal(await mark.count(), 0);
+  await server.post('bob', 'alice', 'alice, lunch?', { mentions: ['alice'] });
+  await mark.waitFor();
+  await tab.page.reload();
+  await mark.waitFor();
+  await tab.conversation('Bob').click();
+  await tab.mark('alice, lunch?', '@ mentions you');
+  await mark.waitFor({ state: 'hidden' });
+  assert.equal(await tab.message('not you').locator('.mention:visible').count(), 0);
+  tab.assertFlawless();
 });
 
 test('what is written is text and never HTML, in a quote too', async () => {

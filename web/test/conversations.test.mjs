@@ -193,3 +193,18 @@ test('a deletion is asked about, and the business that tells it is not listed fo
   await settle();
   assert.deepEqual(unread(), { 'user:bob': 1 });
 });
+
+test('a mention counts while it is unread, also before the server has told of it', async () => {
+  const mentioned = () => conversations.list.map((one) => one.mentioned);
+  answers['GET conversations?limit=100'] = page([entry('user:bob', { unread: 2, mentioned: true }), entry('user:carol', { unread: 1, mentioned: false })]);
+  await conversations.refresh();
+  assert.deepEqual(mentioned(), [true, false]);
+  answers['GET conversations?limit=100&changed_since=c1'] = page([entry('user:bob', { last_seq: 2, read_seq: 2, mentioned: false })]);
+  await conversations.refresh();
+  assert.deepEqual(mentioned(), [false, false]);
+  arrives(3, { mentions: ['carol'] });
+  arrives(4, { mentions: ['alice'], sender: { type: 'user', user_id: 'alice' } });
+  assert.deepEqual(mentioned(), [false, false]);
+  arrives(5, { mentions: ['@all'] });
+  assert.deepEqual(mentioned(), [true, false]);
+});
