@@ -21,14 +21,18 @@ func TestHistory_FiltersLookAtABoundedNumber(t *testing.T) {
 			g := newGrowing(t, options(t))
 			crowd := domain.Target{Group: "crowd"}
 			var all []domain.Outgoing
+			before, err := g.History(t.Context(), g.app, g.users[1], crowd, domain.HistoryRange{Limit: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
 			const n = 2*maxFiltered + 500
-			for range n {
+			for range n - before.Head {
 				all = append(all, g.out(g.users[0], crowd))
 			}
 			// Two are the first that a request does not look at, in each direction.
-			rare := []int{4, maxFiltered + 1, 2*maxFiltered + 1, n - maxFiltered, n - 2*maxFiltered}
+			rare := []int{int(before.Head) + 4, maxFiltered + 1, 2*maxFiltered + 1, n - maxFiltered, n - 2*maxFiltered}
 			for _, seq := range rare {
-				i := seq - 1
+				i := seq - int(before.Head) - 1
 				all[i].Message.Type, all[i].Message.Content = domain.ContentImage, json.RawMessage(`{"url":"https://example.com/i.png"}`)
 			}
 			if err := g.AppendAll(t.Context(), all); err != nil {
