@@ -261,6 +261,15 @@ func deleteCounts(w *world) {
 	w.ok(w.deleteMessage(bob, w.send(alice, toUser(bob), "3").MessageID))
 	c := w.conversation(bob, toUser(alice))
 	w.same("nothing comes back", []any{c.Unread, c.LastMessage == nil, c.LastSeq}, []any{int64(0), true, int64(4)})
+
+	w.created("g", domain.GroupNormal, domain.HistoryJoined, alice)
+	w.send(alice, toGroup("g"), "before")
+	_, err = w.add("g", domain.UserRef{}, 10, "bob")
+	w.ok(err)
+	w.ok(w.deleteMessage(bob, w.send(alice, toGroup("g"), "after").MessageID))
+	if last := w.conversation(bob, toGroup("g")).LastMessage; last != nil && textOf(last) != "" {
+		w.Errorf("a member has %s from before it joined", last.Content)
+	}
 }
 
 func deleteMention(w *world) {
