@@ -22,8 +22,8 @@ type membership struct {
 	key        string // of the conversation
 	lastSeq    int64
 	changed    int64 // rises with the messages of the conversation
-	shown      place // of its last message that is more than a change of another, whose number is
-	shownSeq   int64
+	shownSeq   int64 // of its last message that does not tell of a change of another, and
+	shown      place // what that makes of its place in the list
 	joinedSeq  int64
 	readSeq    int64
 	readOthers int64
@@ -49,12 +49,13 @@ func (m *membership) unread() int64 {
 func (m *membership) isDeleted() bool { return m.state.cleared >= m.shownSeq }
 func (m *membership) isHidden() bool  { return m.state.hidden >= m.shownSeq }
 func (m *membership) isListed() bool {
-	isMade := m.shownSeq > 0 || m.kind != kindSingle // of nothing but changes of messages elsewhere it is not
-	return m.kind != kindEnded && isMade && !m.isDeleted() && !m.isHidden()
+	isEmpty := m.shownSeq == 0 && m.kind == kindSingle // it has nothing but changes of messages elsewhere
+	return m.kind != kindEnded && !isEmpty && !m.isDeleted() && !m.isHidden()
 }
 
 // membershipColumns are what scanMembership reads, of members m and conversations c.
-const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.changed, c.quiet_seq, c.shown_seq, c.shown_changed, m.joined_seq, m.read_seq, m.read_others, m.read_changed,
+const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.changed, c.quiet_seq, c.shown_seq, c.shown_changed,
+	m.joined_seq, m.read_seq, m.read_others, m.read_changed,
 	COALESCE((SELECT r.changed FROM conversation_reads r WHERE r.app_id = m.app_id AND r.conversation_id = m.conversation_id), 0),
 	CASE WHEN c.last_seq > m.read_seq THEN COALESCE((SELECT x.total FROM uncounted x
 		WHERE x.app_id = c.app_id AND x.conversation_id = c.id AND x.seq <= c.last_seq ORDER BY x.seq DESC LIMIT 1), 0) ELSE 0 END,
@@ -66,7 +67,8 @@ const membershipColumns = `m.conversation_id, m.kind, c.conv_key, c.last_seq, c.
 func scanMembership(row interface{ Scan(dest ...any) error }) (m membership, err error) {
 	m.state = noState
 	var peers, quietSeq int64
-	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &quietSeq, &m.shownSeq, &m.shown.changed, &m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent, &m.deleted)
+	err = row.Scan(&m.conv, &m.kind, &m.key, &m.lastSeq, &m.changed, &quietSeq, &m.shownSeq, &m.shown.changed,
+		&m.joinedSeq, &m.readSeq, &m.readOthers, &m.read, &peers, &m.events, &m.sent, &m.deleted)
 	m.read = max(m.read, peers)
 	m.shown.conv = m.conv
 	if quietSeq == 0 || quietSeq != m.lastSeq {

@@ -73,10 +73,10 @@ func (s *Store) DeleteMessage(ctx context.Context, app domain.AppNum, user domai
 	return err
 }
 
-// lastKept finds the last messages of conversations that a user may read and has not deleted by itself, below
-// the numbers of pairs, each of a conversation and a number, by one statement, but those
-// that tell of changes of others; in
-// conversations of which it has deleted all there is none.
+// lastKept finds, by one statement, the last messages of conversations that a user may
+// read, has not deleted by itself, and that do not tell of changes of others, below the
+// numbers of pairs, each of a conversation and a number; in conversations of which it has
+// deleted all there is none.
 func (s *Store) lastKept(ctx context.Context, app domain.AppNum, user domain.UserNum, pairs []any) (map[domain.ConversationNum]int64, error) {
 	last := make(map[domain.ConversationNum]int64)
 	err := each(ctx, s.read, func(rows *sqlx.Rows) error {
