@@ -214,13 +214,12 @@ func (g *growing) uses() map[string]func(context.Context) error {
 			}
 			return err
 		},
-		"where a message is": func(ctx context.Context) error {
+		"a message that is traced": func(ctx context.Context) error { // its places in logs take more steps the longer these are
 			traced, err := g.TracedMessage(ctx, g.app, 0, domain.PlacedMessage{Conversation: said.Conversation, Seq: said.ConversationSeq, SentAt: said.SentAt})
-			if err != nil {
-				return err
+			if traced.Receivers != 10 {
+				err = errors.Join(err, fmt.Errorf("%d receivers, want 10", traced.Receivers))
 			}
-			receivers, err := g.TracedReceivers(ctx, g.app, traced, domain.Page{Limit: 5})
-			return page(len(receivers.Items), err)
+			return err
 		},
 		"digest of a group": func(ctx context.Context) error {
 			_, err := g.ConversationDigest(ctx, g.app, alice, team, new(int64(5)))
