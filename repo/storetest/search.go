@@ -24,6 +24,7 @@ func searchTests() map[string]func(*world) {
 		"Search_WhatIsDeletedForOneselfIsNotFound": searchCleared,
 		"Search_TakesAnyText":                      searchAnything,
 		"Search_CommonWordsWithARareOne":           searchZigZag,
+		"Search_ReadsOnlyWhereSomethingStands":     searchManyConversations,
 	}
 }
 
@@ -307,4 +308,27 @@ func searchZigZag(w *world) {
 	w.same("one", w.searched(u[0], domain.Search{Query: "common n3"}, 4), []string{"common n3 odd"})
 	w.same("all", len(w.searched(u[0], domain.Search{Query: "common"}, 100)), 1500)
 	w.same("of nobody", w.searched(u[0], domain.Search{Query: "common", Sender: "nobody"}, 100), []string{})
+}
+
+// searchManyConversations: one request finds what stands in the least recent of more
+// conversations than it may read in.
+func searchManyConversations(w *world) {
+	ids := []string{"alice"}
+	for i := range 80 {
+		ids = append(ids, fmt.Sprint("u", i))
+	}
+	users := w.users(ids...)
+	for i, from := range users[1:] {
+		said := "common 平常"
+		if i == 0 {
+			said = "rare 稀有"
+		}
+		w.sendAt(from, toUser(users[0]), time.Duration(i)*time.Second, domain.ContentText, map[string]string{"text": said})
+	}
+	w.ok(w.store.Index(w.ctx))
+	for _, query := range []string{"rare", "稀", "有", "稀有"} {
+		page, err := w.store.Search(w.ctx, w.app.Num, users[0], domain.Search{Query: query}, domain.Page{Limit: 5})
+		w.ok(err)
+		w.same("found by "+query, []any{len(page.Items), page.NextCursor}, []any{1, ""})
+	}
 }
